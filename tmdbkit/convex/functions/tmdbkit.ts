@@ -1,0 +1,233 @@
+// What tmdbkit calls in your deployment. Copy this file into your app's `convex/` folder, next to
+// its `schema.ts`, and deploy; `tmdbkit functions convex` copies it for you.
+//
+// Every function is internal: only a caller with a deploy key can reach it, never a browser. What may
+// be written is what your own schema says: the validators below are taken from it, so they cannot
+// drift apart. Convex has no unique indexes; looking up and writing in one mutation is what keeps
+// movies from being stored twice. Needs convex 1.29 or newer.
+
+import {
+  internalMutationGeneric,
+  internalQueryGeneric,
+  type AnyDataModel,
+  type GenericDatabaseReader,
+  type GenericDatabaseWriter,
+  type TableDefinition,
+} from "convex/server";
+import {
+  compareValues,
+  ConvexError,
+  v,
+  type GenericId,
+  type Infer,
+  type Value,
+} from "convex/values";
+import schema from "./schema";
+
+/** Goes up when names, arguments or results change; tmdbkit compares it with what it speaks. */
+export const VERSION = 1;
+
+// By name, so that an app without one of the tables still compiles and deploys.
+const tables: Partial<Record<string, TableDefinition>> = schema.tables;
+
+const movie = schema.tables.movies.validator;
+const person =
+  tables.crew?.validator ??
+  v.object({ crew_id: v.number(), crew_name: v.string(), crew_type: v.string() });
+const genre = tables.genres?.validator ?? v.object({ genre_id: v.number(), name: v.string() });
+
+// Either `create`, for a movie that is not there yet, or `set` and `unset`, for one that is and whose
+// fields are still as in `expected` and `absent`. One object with optional parts rather than a union
+// of two: a refusal of the arguments then names the field at fault.
+const movieChange = v.object({
+  tmdb_id: v.number(),
+  create: v.optional(movie),
+  expected: v.optional(v.record(v.string(), v.any())),
+  absent: v.optional(v.array(v.string())),
+  set: v.optional(movie.partial()),
+  unset: v.optional(v.array(v.string())),
+});
+
+type Reader = GenericDatabaseReader<AnyDataModel>;
+type Writer = GenericDatabaseWriter<AnyDataModel>;
+type Fields = Record<string, Value | undefined>;
+type Stored = Fields & { _id: GenericId<string> };
+type Outcome = "created" | "updated" | "unchanged" | "conflict";
+type Applied = { tmdb_id: number; outcome: Outcome; id: string | null; differs: string[] };
+type Counts = { created: number; updated: number; unchanged: number };
+
+/** What the app's tables accept, and which version of these functions it has. */
+export const contract = internalQueryGeneric({
+  args: {},
+  handler: async () => ({
+    version: VERSION,
+    tables: { movies: accepted("movies"), crew: accepted("crew"), genres: accepted("genres") },
+  }),
+});
+
+/** All documents with these ids, repeated ones too. */
+export const moviesByTmdbIds = internalQueryGeneric({
+  args: { tmdb_ids: v.array(v.number()) },
+  handler: async ({ db }, { tmdb_ids }) => await lookUp(db, "movies", "tmdb_id", tmdb_ids),
+});
+
+/** Which movies have these slugs already. */
+export const slugOwners = internalQueryGeneric({
+  args: { slugs: v.array(v.string()) },
+  handler: async ({ db }, { slugs }) =>
+    (await lookUp(db, "movies", "slug", slugs)).map(({ slug, tmdb_id }) => ({ slug, tmdb_id })),
+});
+
+/** One page of a table, oldest document first; an app that lacks the table has no pages of it. */
+export const page = internalQueryGeneric({
+  args: {
+    table: v.union(v.literal("movies"), v.literal("crew"), v.literal("genres")),
+    cursor: v.union(v.string(), v.null()),
+    size: v.number(),
+  },
+  handler: async ({ db }, { table, cursor, size }) => {
+    const found = await db.query(table).paginate({ cursor, numItems: size });
+    return { page: found.page, cursor: found.continueCursor, done: found.isDone };
+  },
+});
+
+/** Compares and sets: a change is made only where the document is still what it was planned on. */
+export const applyMovies = internalMutationGeneric({
+  args: { changes: v.array(movieChange) },
+  handler: async ({ db }, { changes }) => {
+    const results: Applied[] = [];
+    // One after the other, so that a second change to a movie sees the first.
+    for (const change of changes) results.push(await applyChange(db, change));
+    return results;
+  },
+});
+
+/** Adds the people that are missing, by id and job, and renames those whose name has changed. */
+export const addPeople = internalMutationGeneric({
+  args: { people: v.array(person) },
+  handler: async ({ db }, { people }) =>
+    await addNamed(db, "crew", ["crew_id", "crew_type"], "crew_name", people),
+});
+
+/** Adds the genres that are missing, and renames those whose name has changed. */
+export const addGenres = internalMutationGeneric({
+  args: { genres: v.array(genre) },
+  handler: async ({ db }, { genres }) => await addNamed(db, "genres", ["genre_id"], "name", genres),
+});
+
+/** Deletes every document that has one of these ids. */
+export const deleteMovies = internalMutationGeneric({
+  args: { tmdb_ids: v.array(v.number()) },
+  handler: async ({ db }, { tmdb_ids }) => {
+    const results: { tmdb_id: number; outcome: "deleted" | "absent"; deleted: number }[] = [];
+    for (const tmdb_id of tmdb_ids) {
+      const found = await lookUp(db, "movies", "tmdb_id", [tmdb_id]);
+      for (const { _id } of found) await db.delete(_id);
+      const outcome = found.length > 0 ? "deleted" : "absent";
+      results.push({ tmdb_id, outcome, deleted: found.length });
+    }
+    return results;
+  },
+});
+
+/** What a table's validator accepts, as JSON; null where the app has no such table. */
+function accepted(table: string): Value {
+  const validator = tables[table]?.validator;
+  if (validator === undefined) return null;
+  // Convex itself reads `json` when it deploys a schema; only its published types leave it out.
+  return JSON.parse(JSON.stringify((validator as unknown as { json: unknown }).json));
+}
+
+/** The documents whose field has one of these values: one index range for each distinct value. */
+async function lookUp(
+  db: Reader,
+  table: string,
+  field: string,
+  values: Fields[string][],
+): Promise<Stored[]> {
+  const found = await Promise.all(
+    [...new Set(values)].map((value) =>
+      db
+        .query(table)
+        .withIndex(`by_${field}`, (range) => range.eq(field, value))
+        .collect(),
+    ),
+  );
+  return found.flat();
+}
+
+async function applyChange(db: Writer, change: Infer<typeof movieChange>): Promise<Applied> {
+  const { tmdb_id, create, expected = {}, absent = [], set = {}, unset = [] } = change;
+  const [stored, ...repeated] = await lookUp(db, "movies", "tmdb_id", [tmdb_id]);
+  const answer = (outcome: Outcome, id: string | null, differs: string[] = []): Applied => ({
+    tmdb_id,
+    outcome,
+    id,
+    differs,
+  });
+
+  // Which of several documents is meant is for a person to say, and an id never changes.
+  const meant = create?.tmdb_id ?? set.tmdb_id ?? tmdb_id;
+  if (repeated.length > 0 || meant !== tmdb_id) return answer("conflict", null, ["tmdb_id"]);
+
+  if (stored === undefined) {
+    if (create === undefined) return answer("conflict", null, ["tmdb_id"]);
+    return answer("created", await db.insert("movies", create));
+  }
+
+  // What is there already counts as done: a call that is made again after a lost answer is harmless.
+  const wanted = create ?? { ...set, ...withoutValues(unset) };
+  const missing = differing(stored, wanted);
+  if (missing.length === 0) return answer("unchanged", stored._id);
+
+  const moved = create ? missing : differing(stored, { ...expected, ...withoutValues(absent) });
+  if (moved.length > 0) return answer("conflict", stored._id, moved);
+  await db.patch(stored._id, wanted);
+  return answer("updated", stored._id);
+}
+
+/** These fields as a document that lacks them has them; a patch with `undefined` removes a field. */
+function withoutValues(fields: string[]): Fields {
+  return Object.fromEntries(fields.map((field) => [field, undefined]));
+}
+
+/** The names of the fields that the document has with another value; the order of keys is no value. */
+function differing(document: Fields, fields: Fields): string[] {
+  return Object.keys(fields).filter((name) => compareValues(document[name], fields[name]) !== 0);
+}
+
+/** Adds rows that are told apart by `key`, whose first field is indexed, and keeps `name` current. */
+async function addNamed(
+  db: Writer,
+  table: string,
+  key: [id: string, ...more: string[]],
+  name: string,
+  rows: Fields[],
+): Promise<Counts> {
+  if (tables[table] === undefined) {
+    const message = `The schema of this app has no table "${table}".`;
+    throw new ConvexError({ code: "MissingTable", table, message });
+  }
+  const keyOf = (row: Fields) => JSON.stringify(key.map((field) => row[field]));
+
+  const ids = rows.map((row) => row[key[0]]);
+  const found = await lookUp(db, table, key[0], ids);
+  // Backwards, so that of rows which were stored twice the oldest is the one that counts.
+  const known = new Map(found.reverse().map((row) => [keyOf(row), row]));
+
+  const counts: Counts = { created: 0, updated: 0, unchanged: 0 };
+  for (const row of rows) {
+    const stored = known.get(keyOf(row));
+    if (stored === undefined) {
+      known.set(keyOf(row), { ...row, _id: await db.insert(table, row) });
+      counts.created += 1;
+    } else if (stored[name] !== row[name]) {
+      await db.patch(stored._id, { [name]: row[name] });
+      known.set(keyOf(row), { ...stored, [name]: row[name] });
+      counts.updated += 1;
+    } else {
+      counts.unchanged += 1;
+    }
+  }
+  return counts;
+}

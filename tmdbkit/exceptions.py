@@ -1,0 +1,137 @@
+"""Every error that tmdbkit raises, in one tree.
+
+    TMDBKitError
+    ├── UsageError (ValueError)              what was asked for cannot be done; nothing was sent
+    │   ├── SettingsError                    a key, an address or a folder is missing or mistyped
+    │   └── StageError                       the stage's folder cannot be used
+    ├── OfflineError (LookupError)           offline, and the answer is not in the cache
+    ├── Interrupted                          Ctrl-C or a signal ended a wait
+    ├── PayloadError (ValueError)            a payload that cannot become a movie
+    └── ServiceError                         what a server answered, or that it did not answer
+        ├── NotFound (LookupError)           it says that there is no such thing
+        ├── RequestRefused (ValueError)      it will never answer this request
+        ├── PassingFault (ConnectionError)   it failed, and may not fail the next time
+        │   └── RateLimited                  it wants us to be slower
+        ├── BatchTooLarge                    Convex wants the batch in smaller pieces
+        └── StopError                        going on is pointless
+            ├── CredentialsRefused (PermissionError)
+            ├── HostUnreachable (ConnectionError)
+            ├── TargetRefused                a deployment that is paused, disabled or full
+            └── FunctionsMissing             tmdbkit's functions are not deployed there
+
+A branch also inherits the builtin that one would guess, so `except LookupError` works. Errors carry
+data, never a key: the address is a path without its query.
+"""
+
+from __future__ import annotations
+
+
+class TMDBKitError(Exception):
+    """The root: catches whatever tmdbkit raises on purpose."""
+
+
+class UsageError(TMDBKitError, ValueError):
+    """What was asked for cannot be done; nothing was sent."""
+
+
+class SettingsError(UsageError):
+    """A key, an address or a folder is missing or mistyped."""
+
+
+class StageError(UsageError):
+    """The stage's folder cannot be used."""
+
+
+class OfflineError(TMDBKitError, LookupError):
+    """Offline, and the answer is not in the cache."""
+
+
+class Interrupted(TMDBKitError):
+    """Ctrl-C or a signal ended a wait."""
+
+
+class PayloadError(TMDBKitError, ValueError):
+    """A payload that cannot become a movie."""
+
+
+class ServiceError(TMDBKitError):
+    """What a server answered, or that it did not answer.
+
+    Args:
+        reason: What happened, as a clause: "answered 404", "did not answer in 30 s".
+        path: The path that was asked, without its query.
+        status: The HTTP status, where there was an answer.
+        code: The service's own code, TMDB's `status_code` or Convex's `code`.
+        message: The service's own words.
+        attempts: How many requests were made.
+        retry_after: How many seconds the server wants us to wait.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        path: str = "",
+        status: int | None = None,
+        code: int | str | None = None,
+        message: str = "",
+        attempts: int = 1,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.path = path
+        self.status = status
+        self.code = code
+        self.message = message
+        self.attempts = attempts
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        parts = [f"{self.path}: {self.reason}" if self.path else self.reason]
+        said = " ".join(str(part) for part in (self.code, self.message) if part not in (None, ""))
+        if said:
+            parts.append(f"({said})")
+        if self.attempts > 1:
+            parts.append(f"after {self.attempts} attempts")
+        return " ".join(parts)
+
+
+class NotFound(ServiceError, LookupError):
+    """It says that there is no such thing."""
+
+
+class RequestRefused(ServiceError, ValueError):
+    """It will never answer this request."""
+
+
+class PassingFault(ServiceError, ConnectionError):
+    """It failed, and may not fail the next time."""
+
+
+class RateLimited(PassingFault):
+    """It wants us to be slower."""
+
+
+class BatchTooLarge(ServiceError):
+    """Convex wants the batch in smaller pieces."""
+
+
+class StopError(ServiceError):
+    """Going on is pointless."""
+
+
+class CredentialsRefused(StopError, PermissionError):
+    """The key is wrong, or may not do this."""
+
+
+class HostUnreachable(StopError, ConnectionError):
+    """Nothing answers at that address."""
+
+
+class TargetRefused(StopError):
+    """A deployment that is paused, disabled or full."""
+
+
+class FunctionsMissing(StopError):
+    """The functions of tmdbkit are not deployed there, or are of another version."""

@@ -1,0 +1,246 @@
+"""Keys, addresses and folders; the only reader of the environment and of `.env`."""
+
+from __future__ import annotations
+
+import getpass
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tmdbkit.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+POSTER_SIZES = ("w92", "w154", "w185", "w342", "w500", "w780", "original")
+BACKDROP_SIZES = ("w300", "w780", "w1280", "original")
+
+
+class Secret:
+    """A key that shows itself nowhere but to `reveal`."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str = "") -> None:
+        self._value = value.strip()
+
+    def reveal(self) -> str:
+        """Return the key itself: for the request that carries it, and for nothing else."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret(set)" if self._value else "Secret(not set)"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All that a run needs to know of its surroundings.
+
+    Attributes:
+        tmdb_token: TMDB's v4 read access token; preferred over the key.
+        tmdb_api_key: TMDB's v3 key.
+        tmdb_base_url: Where TMDB's API answers.
+        stage: The stage's folder.
+        cache: The folder of cached answers.
+        offline: Never touch the network.
+        rate: Requests a second at most.
+        convex_url: The deployment's address.
+        convex_key: Its deploy key, or a self-hosted deployment's admin key.
+        images: Whether a new document of an empty target gets an image's `url` or its bare `path`.
+        poster_size: TMDB's name of a poster's size.
+        backdrop_size: TMDB's name of a backdrop's size.
+        cast: How many of the cast a document holds.
+        reviewer: Whose name a decision carries.
+        language: Of titles and overviews.
+        region: Of certifications, ISO 3166-1.
+        folder: Where the default stage and `.env` were looked for, and found or not.
+    """
+
+    tmdb_token: Secret = field(default_factory=Secret)
+    tmdb_api_key: Secret = field(default_factory=Secret)
+    tmdb_base_url: str = "https://api.themoviedb.org/3"
+    stage: Path = Path("data/stage")
+    cache: Path = Path("data/cache")
+    offline: bool = False
+    rate: float = 38.0
+    convex_url: str = ""
+    convex_key: Secret = field(default_factory=Secret)
+    images: str = "url"
+    poster_size: str = "w500"
+    backdrop_size: str = "w1280"
+    cast: int = 10
+    reviewer: str = ""
+    language: str = "en-US"
+    region: str = "US"
+    folder: Path = Path()
+
+    def __post_init__(self) -> None:
+        _check_url("TMDB_BASE_URL", self.tmdb_base_url)
+        if self.convex_url:
+            _check_url("CONVEX_URL", self.convex_url)
+        if not (math.isfinite(self.rate) and self.rate > 0):
+            raise SettingsError(f"TMDBKIT_RATE is {self.rate:g}; it must be above 0")
+        _check_choice("TMDBKIT_IMAGES", self.images, ("url", "path"))
+        _check_choice("TMDBKIT_POSTER_SIZE", self.poster_size, POSTER_SIZES)
+        _check_choice("TMDBKIT_BACKDROP_SIZE", self.backdrop_size, BACKDROP_SIZES)
+        if self.cast < 0:
+            raise SettingsError(f"TMDBKIT_CAST is {self.cast}; it must be 0 or more")
+
+    @classmethod
+    def from_env(
+        cls, environ: Mapping[str, str] | None = None, *, folder: Path | None = None
+    ) -> Settings:
+        """Read the environment, then `.env.local`, then `.env`.
+
+        Args:
+            environ: Instead of the process's environment.
+            folder: Where the search for a project's folder begins; default the working folder.
+
+        Raises:
+            SettingsError: A value that cannot be meant, with the variable's name.
+        """
+        start = (folder or Path.cwd()).resolve()
+        home = find_folder(start)
+        values = {**_read_env_files(home), **(os.environ if environ is None else environ)}
+        given: dict[str, Any] = {
+            name: convert(variable, values[variable].strip())
+            for variable, (name, convert) in _VARIABLES.items()
+            if values.get(variable, "").strip()
+        }
+        defaults = {"stage": home / "data" / "stage", "cache": _system_cache_folder()}
+        return cls(**{**defaults, **given}, folder=home)
+
+
+def find_folder(start: Path) -> Path:
+    """Return the first folder from `start` upward with `.env`, `data/stage` or `.git`, or `start`.
+
+    Design: the same folder holds the default stage and `.env`.
+    """
+    for candidate in (start, *start.parents):
+        if any((candidate / mark).exists() for mark in (".env", "data/stage", ".git")):
+            return candidate
+    return start
+
+
+def _read_env_files(folder: Path) -> dict[str, str]:
+    """Read `.env`, and over it `.env.local`, without putting anything into the environment."""
+    found = [path for name in (".env", ".env.local") if (path := folder / name).is_file()]
+    if not found:
+        return {}
+    from dotenv import dotenv_values
+
+    values: dict[str, str] = {}
+    for path in found:
+        try:
+            read = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path} cannot be read: {type(error).__name__}") from None
+        values.update({name: text for name, text in read.items() if text is not None})
+    return values
+
+
+def _system_cache_folder() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("tmdbkit")
+
+
+def login() -> str:
+    """Return the login's name, for decisions without a reviewer's name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
+
+
+def _text(_variable: str, text: str) -> str:
+    return text
+
+
+def _address(_variable: str, text: str) -> str:
+    return text.rstrip("/")
+
+
+def _secret(_variable: str, text: str) -> Secret:
+    return Secret(text)
+
+
+_TRUE = ("1", "true", "yes", "on")
+_FALSE = ("0", "false", "no", "off")
+
+
+def _flag(variable: str, text: str) -> bool:
+    _check_choice(variable, text.lower(), _TRUE + _FALSE)
+    return text.lower() in _TRUE
+
+
+def _number(variable: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise SettingsError(f"{variable} is {text!r}; it must be a number") from None
+
+
+def _whole(variable: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise SettingsError(f"{variable} is {text!r}; it must be a whole number") from None
+
+
+def _path(_variable: str, text: str) -> Path:
+    return Path(text).expanduser()
+
+
+_VARIABLES: dict[str, tuple[str, Callable[[str, str], object]]] = {
+    "TMDB_READ_ACCESS_TOKEN": ("tmdb_token", _secret),
+    "TMDB_API_KEY": ("tmdb_api_key", _secret),
+    "TMDB_BASE_URL": ("tmdb_base_url", _address),
+    "TMDBKIT_STAGE": ("stage", _path),
+    "TMDBKIT_CACHE": ("cache", _path),
+    "TMDBKIT_OFFLINE": ("offline", _flag),
+    "TMDBKIT_RATE": ("rate", _number),
+    "CONVEX_SELF_HOSTED_URL": ("convex_url", _address),
+    "CONVEX_URL": ("convex_url", _address),
+    "CONVEX_SELF_HOSTED_ADMIN_KEY": ("convex_key", _secret),
+    "CONVEX_DEPLOY_KEY": ("convex_key", _secret),
+    "TMDBKIT_IMAGES": ("images", _text),
+    "TMDBKIT_POSTER_SIZE": ("poster_size", _text),
+    "TMDBKIT_BACKDROP_SIZE": ("backdrop_size", _text),
+    "TMDBKIT_CAST": ("cast", _whole),
+    "TMDBKIT_REVIEWER": ("reviewer", _text),
+    "TMDBKIT_LANGUAGE": ("language", _text),
+    "TMDBKIT_REGION": ("region", _text),
+}
+
+
+def _check_url(variable: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(character.isspace() for character in url):
+        # The text itself is not repeated: what is pasted into the wrong variable is often a key.
+        raise SettingsError(
+            f"{variable} is not an address; it must be one such as https://example.org"
+        )
+
+
+def _check_choice(variable: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise SettingsError(f"{variable} is {value!r}; it must be one of {', '.join(choices)}")

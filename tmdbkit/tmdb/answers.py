@@ -1,0 +1,110 @@
+"""What TMDB's answers mean: a good body, a fault that may pass, or one that will not."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import requests
+
+from tmdbkit.exceptions import (
+    CredentialsRefused,
+    NotFound,
+    PassingFault,
+    RateLimited,
+    RequestRefused,
+    ServiceError,
+    StopError,
+)
+from tmdbkit.tmdb.retry import PASSING_STATUSES, retry_after
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One good answer.
+
+    Attributes:
+        text: The body as it was received.
+        value: The body, parsed.
+        received_at: When it was received, which for a cached answer is earlier.
+        cached: Whether it came from the cache.
+    """
+
+    text: str
+    value: Any
+    received_at: datetime
+    cached: bool
+
+
+def read_json(response: requests.Response, path: str) -> tuple[str, Any]:
+    """Return the body as text and parsed.
+
+    Raises:
+        PassingFault: It is not JSON, or was cut: an edge server's page, a broken proxy.
+    """
+    try:
+        text = response.content.decode("utf-8-sig")
+        value = json.loads(text)
+    except ValueError:
+        text, value = "", None
+    if not isinstance(value, dict | list):
+        raise PassingFault("answered 200 without JSON", path=path, status=200)
+    return text, value
+
+
+def lifetime(path: str) -> timedelta:
+    """Return how long a cached answer is fresh: configuration a week, details a day, lists an hour.
+
+    Design, section 5.
+    """
+    if path.startswith(("/configuration", "/genre/")):
+        return timedelta(weeks=1)
+    if re.match(r"/(movie|person|collection|find)/(\d|tt\d)", path):
+        return timedelta(days=1)
+    return timedelta(hours=1)
+
+
+def judge(response: requests.Response, path: str, now: datetime) -> ServiceError | None:
+    """Return what TMDB's status and status_code mean, or None where all is well."""
+    status = response.status_code
+    if status == requests.codes.ok:
+        return None
+    code, message = _said(response)
+    kind, reason = _kind(status, code)
+    wait = retry_after(response, now) if issubclass(kind, PassingFault) else None
+    return kind(reason, path=path, status=status, code=code, message=message, retry_after=wait)
+
+
+INVALID_ID = 44  # comes with a 500, and stays wrong however often it is asked
+SUSPENDED = 45
+
+
+def _kind(status: int, code: int | None) -> tuple[type[ServiceError], str]:
+    if status == requests.codes.unauthorized or code == SUSPENDED:
+        return CredentialsRefused, (
+            f"answered {status}: the key was refused; check TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY"
+        )
+    if status == requests.codes.not_found:
+        return NotFound, "answered 404"
+    if status == requests.codes.too_many_requests:
+        return RateLimited, "answered 429"
+    if status in PASSING_STATUSES and code != INVALID_ID:
+        return PassingFault, f"answered {status}"
+    if status // 100 == 3:
+        return StopError, f"answered {status}, a redirect; check TMDB_BASE_URL"
+    return RequestRefused, f"answered {status}"
+
+
+def _said(response: requests.Response) -> tuple[int | None, str]:
+    """Read TMDB's own code and message; an edge server's HTML says neither."""
+    try:
+        body = response.json()
+    except ValueError:
+        return None, ""
+    if not isinstance(body, dict):
+        return None, ""
+    code = body.get("status_code")
+    return (code if isinstance(code, int) else None), str(body.get("status_message") or "")[:200]

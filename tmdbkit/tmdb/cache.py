@@ -1,0 +1,91 @@
+"""Answers kept on disk by requests-cache, as JSON; a broken cache is a miss, never an error."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import requests
+import urllib3
+from requests_cache.backends.sqlite import SQLiteCache
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIX_MONTHS = timedelta(days=180)  # TMDB's terms: no content is kept for longer
+
+
+@dataclass(frozen=True)
+class CachedAnswer:
+    """A body as it was received, and when."""
+
+    text: str
+    received_at: datetime
+
+
+class AnswerCache:
+    """A folder's SQLite file of answers, keyed by method, address and sorted parameters.
+
+    Only requests without credentials come here, so none can be in a key or in the file.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.path = folder / f"{name}.sqlite"
+        self._store = SQLiteCache(self.path, serializer="json", wal=True, busy_timeout=5000)
+
+    @classmethod
+    def open(cls, folder: Path, name: str) -> AnswerCache | None:
+        """Open it, or return None where the folder cannot be written to: then nothing is kept."""
+        with suppress(OSError, sqlite3.Error):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return cls(folder, name)
+        return None
+
+    def read(self, request: requests.PreparedRequest, max_age: timedelta) -> CachedAnswer | None:
+        """Return the answer to this request, where one is kept that is young enough."""
+        with suppress(sqlite3.Error):
+            kept = self._store.get_response(self._store.create_key(request))
+            if kept is None:
+                return None
+            received_at = kept.created_at.replace(tzinfo=UTC)
+            if datetime.now(UTC) - received_at <= min(max_age, SIX_MONTHS):
+                return CachedAnswer(kept.content.decode(), received_at)
+        return None
+
+    def store(self, request: requests.PreparedRequest, text: str) -> None:
+        """Keep an answer under the request as it was before credentials were added."""
+        response = requests.Response()
+        response.status_code = 200
+        response.url = str(request.url)
+        response.request = request
+        response.headers["Content-Type"] = "application/json; charset=utf-8"
+        response.raw = urllib3.HTTPResponse(status=200, headers=response.headers)
+        response._content = text.encode()  # requests has no public way to make one
+        with suppress(sqlite3.Error):
+            expires = datetime.now(UTC) + SIX_MONTHS
+            self._store.save_response(response, self._store.create_key(request), expires)
+
+    def clear(self) -> int:
+        """Empty it, and return how many answers there were."""
+        count = len(self._store.responses)
+        self._store.clear()  # type: ignore[no-untyped-call]
+        self._store.responses.vacuum()  # type: ignore[no-untyped-call]
+        return count
+
+    def __len__(self) -> int:
+        with suppress(sqlite3.Error):
+            return len(self._store.responses)
+        return 0
+
+    def size(self) -> int:
+        """Return the bytes on disk."""
+        return sum(part.stat().st_size for part in self.path.parent.glob(f"{self.path.name}*"))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._store.close()  # type: ignore[no-untyped-call]

@@ -1,0 +1,86 @@
+"""TMDB's endpoints, one method each; payloads come back unchanged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tmdbkit.tmdb.session import TMDBSession
+
+if TYPE_CHECKING:
+    from tmdbkit.tmdb.answers import Answer
+
+APPENDED = "credits,keywords,release_dates,videos"  # one order for ever: it is part of a cache key
+LISTS = ("popular", "top_rated", "now_playing", "upcoming")
+
+
+class TMDBClient:
+    """Asks TMDB for what it has.
+
+    Args:
+        session: Where requests go; default a `TMDBSession()` of the settings.
+    """
+
+    def __init__(self, session: TMDBSession | None = None) -> None:
+        self.session = session or TMDBSession()
+
+    def get(self, path: str, **params: Any) -> Any:
+        """Return the payload of any endpoint: `get("/movie/603/similar", page=2)`."""
+        return self.session.get(path, params).value
+
+    def movie(self, tmdb_id: int) -> Any:
+        """Return a movie with its credits, keywords, release dates and videos, in one request."""
+        return self.movie_answer(tmdb_id).value
+
+    def movie_answer(self, tmdb_id: int, *, store: bool = True, refresh: bool = False) -> Answer:
+        """Return the same with the text as received, for the stage."""
+        path, params = movie_request(tmdb_id, self.session.settings.language)
+        return self.session.get(path, params, store=store, refresh=refresh)
+
+    def movie_list(self, name: str, page: int = 1) -> Any:
+        """Return a page of `popular`, `top_rated`, `now_playing` or `upcoming`."""
+        return self.get(f"/movie/{name}", **self._localised(), page=page)
+
+    def discover(self, page: int = 1, **filters: Any) -> Any:
+        """Return a page of movies by TMDB's own filters, such as `vote_count_gte`.
+
+        TMDB writes some filters with a dot; `vote_count_gte` stands for `vote_count.gte`.
+        """
+        dotted = {
+            f"{name[:-4]}.{name[-3:]}" if name.endswith(("_gte", "_lte")) else name: value
+            for name, value in filters.items()
+        }
+        return self.get("/discover/movie", **self._localised(), **dotted, page=page)
+
+    def search(self, query: str, page: int = 1, *, year: int | None = None) -> Any:
+        """Return a page of movies whose title is like `query`."""
+        return self.get("/search/movie", **self._localised(), query=query, year=year, page=page)
+
+    def changes(self, start_date: str, end_date: str, page: int = 1) -> Any:
+        """Return a page of ids that changed between two days, at most 14 apart."""
+        return self.get("/movie/changes", start_date=start_date, end_date=end_date, page=page)
+
+    def find(self, imdb_id: str) -> Any:
+        """Return what TMDB has under an IMDb id."""
+        return self.get(f"/find/{imdb_id}", external_source="imdb_id")
+
+    def genres(self) -> Any:
+        """Return all genres of movies."""
+        return self.get("/genre/movie/list", **self._localised())
+
+    def configuration(self) -> Any:
+        """Return TMDB's image addresses and sizes."""
+        return self.get("/configuration")
+
+    def _localised(self) -> dict[str, str]:
+        return {"language": self.session.settings.language}
+
+    def __repr__(self) -> str:
+        return f"TMDBClient({self.session!r})"
+
+
+def movie_request(tmdb_id: int, language: str) -> tuple[str, dict[str, str]]:
+    """Return the path and the parameters that ask for a movie with all that a document needs."""
+    params = {"language": language, "append_to_response": APPENDED}
+    if not language.startswith("en"):
+        params["include_video_language"] = f"{language[:2]},en"
+    return f"/movie/{tmdb_id}", params

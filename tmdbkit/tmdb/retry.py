@@ -1,0 +1,101 @@
+"""Which faults pass, and how long to wait for them."""
+
+from __future__ import annotations
+
+import math
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+import requests
+import urllib3.exceptions
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from tmdbkit.exceptions import PassingFault, RateLimited, ServiceError, StopError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+FIRST_WAIT, LONGEST_WAIT = 0.5, 20.0
+PATIENCE = 900.0  # seconds; a server that wants a longer pause is come back to by a person
+
+
+def retrying(
+    retries: int, *, rest: Callable[[float], None], jitter: Callable[[], float]
+) -> Retrying:
+    """Return tenacity's loop over passing faults: exponential with jitter, or as the server says.
+
+    Args:
+        retries: How many tries follow the first.
+        rest: Waits so many seconds.
+        jitter: Draws from 0 to 1; half of each wait is random, so that threads part.
+    """
+
+    def wait(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, ServiceError) and error.retry_after is not None:
+            return error.retry_after
+        return backoff(state.attempt_number) * (1 + jitter()) / 2
+
+    return Retrying(
+        retry=retry_if_exception_type(PassingFault),
+        stop=stop_after_attempt(retries + 1),
+        wait=wait,
+        sleep=rest,
+        reraise=True,
+    )
+
+
+def backoff(attempt: int, longest: float = LONGEST_WAIT) -> float:
+    """Return the seconds to wait after so many failed tries."""
+    return float(min(longest, FIRST_WAIT * 2 ** min(attempt - 1, 20)))
+
+
+def retry_after(response: requests.Response, now: datetime) -> float | None:
+    """Read the header in either of its forms, seconds or an HTTP date (RFC 9110, 10.2.3)."""
+    text = response.headers.get("Retry-After", "").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(text) - now).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return None if math.isnan(seconds) else max(0.0, seconds)
+
+
+def check_patience(error: RateLimited, waited: float) -> None:
+    """Refuse to wait for longer than a person would leave a run alone.
+
+    Args:
+        error: The 429, with the wait that it asks for.
+        waited: The seconds that this request has waited for its turn already.
+
+    Raises:
+        StopError: Both together are more than `PATIENCE`.
+    """
+    total = waited + (error.retry_after or 0.0)
+    if total > PATIENCE:
+        raise StopError(
+            f"answers 429 and would have us wait for {total / 60:,.0f} minutes; "
+            "run the same command again then, it goes on from here",
+            path=error.path,
+            status=error.status,
+        )
+
+
+def is_unreachable(error: requests.RequestException) -> bool:
+    """Tell whether no connection came about, as against one that broke."""
+    if isinstance(
+        error,
+        requests.exceptions.ConnectTimeout
+        | requests.exceptions.SSLError
+        | requests.exceptions.ProxyError,
+    ):
+        return True
+    cause: object = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)

@@ -1,0 +1,275 @@
+"""The session: cache ▸ retry ▸ pacer ▸ credentials ▸ network guard."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+
+from tmdbkit.exceptions import (
+    CredentialsRefused,
+    HostUnreachable,
+    OfflineError,
+    PassingFault,
+    RateLimited,
+    ServiceError,
+    SettingsError,
+)
+from tmdbkit.settings import Settings
+from tmdbkit.tmdb.answers import Answer, judge, lifetime, read_json
+from tmdbkit.tmdb.cache import SIX_MONTHS, AnswerCache
+from tmdbkit.tmdb.pacer import Pacer
+from tmdbkit.tmdb.retry import backoff, check_patience, is_unreachable, retrying
+from tmdbkit.tmdb.wire import connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+READ_TIMEOUT = 30.0
+CONNECT_TIMEOUT = 10.0
+FIRST_CONNECT_TIMEOUT = 2.5  # three tries and their pauses stay under the 10 s of a first contact
+FIRST_CONTACT_TRIES = 3
+FIRST_CONTACT_SECONDS = 5.0
+OUTAGE_PATIENCE = 4 * 3600.0  # a night's run waits for the network this long
+LONGEST_OUTAGE_PAUSE = 60.0
+
+
+class TMDBSession:
+    """A polite, cached connection to TMDB, for one thread or many.
+
+    Args:
+        settings: Keys, addresses, folders; default `Settings.from_env()`.
+        offline: Answer from the cache alone; default as the settings say.
+        cache: Whether to keep answers on disk.
+        retries: How many tries follow the first for a fault that may pass.
+        pool: How many connections are kept open.
+        clock: Seconds that only grow.
+        sleep: Waits so many seconds; the default ends at once on `interrupt`.
+        now: The time of day.
+        jitter: Draws from 0 to 1.
+    """
+
+    service = "TMDB"
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        offline: bool | None = None,
+        cache: bool = True,
+        retries: int = 3,
+        pool: int = 64,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.settings = settings or Settings.from_env()
+        self.offline = self.settings.offline if offline is None else offline
+        self.base_url = self.settings.tmdb_base_url
+        self.pacer = Pacer(self.settings.rate, clock=clock, sleep=sleep)
+        self.cache = AnswerCache.open(self.settings.cache, "tmdb") if cache else None
+        self.requests = 0
+        self.hits = 0
+        self._clock, self._now = clock, now
+        self._retrying = lambda: retrying(retries, rest=self.pacer.rest, jitter=jitter)
+        self._lock = threading.Lock()
+        self._refused: CredentialsRefused | None = None
+        self._reached = False
+        self._wire = connection(pool)
+        self._environment = self._wire.merge_environment_settings(  # type: ignore[no-untyped-call]
+            self.base_url, {}, False, None, None
+        )
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        store: bool = True,
+        refresh: bool = False,
+    ) -> Answer:
+        """Return the answer to a GET, from the cache where it is fresh there.
+
+        Args:
+            path: As TMDB documents it: "/movie/603".
+            params: TMDB's own parameters; those that are None are left out.
+            store: Whether a new answer is kept in the cache.
+            refresh: Ask even where the cache has an answer.
+
+        Raises:
+            OfflineError: Offline, and not in the cache.
+            NotFound: 404.
+            RequestRefused: 400, 403, 422 and TMDB's code 44.
+            PassingFault: It failed to the last retry.
+            StopError: Refused credentials, or a host that does not answer.
+        """
+        request = self._prepare(path, params)
+        if not refresh and (kept := self._read_cache(path, request)):
+            return kept
+        answer = self._retry(path, request)
+        if store and self.cache is not None:
+            self.cache.store(request, answer.text)
+        return answer
+
+    def remember(self, path: str, params: Mapping[str, Any] | None, text: str) -> None:
+        """Put an answer into the cache by hand, as recorded samples are."""
+        if self.cache is not None:
+            self.cache.store(self._prepare(path, params), text)
+
+    def interrupt(self) -> None:
+        """End the waits of all threads; `resume` allows them again."""
+        self.pacer.interrupt()
+
+    def resume(self) -> None:
+        """Allow waiting again."""
+        self.pacer.resume()
+
+    def close(self) -> None:
+        """Close the connections and the cache."""
+        self._wire.close()
+        if self.cache is not None:
+            self.cache.close()
+
+    def __enter__(self) -> TMDBSession:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # The layers, from outside in.
+
+    def _prepare(self, path: str, params: Mapping[str, Any] | None) -> requests.PreparedRequest:
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        request = requests.Request("GET", self.base_url + path, params=given)
+        return self._wire.prepare_request(request)
+
+    def _read_cache(self, path: str, request: requests.PreparedRequest) -> Answer | None:
+        if self.cache is None:
+            return None
+        kept = self.cache.read(request, SIX_MONTHS if self.offline else lifetime(path))
+        if kept is None:
+            return None
+        with self._lock:
+            self.hits += 1
+        return Answer(kept.text, json.loads(kept.text), kept.received_at, cached=True)
+
+    def _retry(self, path: str, request: requests.PreparedRequest) -> Answer:
+        attempts = 0
+        try:
+            for attempt in self._retrying():
+                with attempt:
+                    attempts += 1
+                    return self._pace(path, request)
+        except ServiceError as error:
+            error.attempts = max(attempts, error.attempts)
+            raise
+        raise AssertionError("unreachable: tenacity returns or raises")
+
+    def _pace(self, path: str, request: requests.PreparedRequest) -> Answer:
+        """Ask in a slot of the schedule; a pause is for every thread, and uses up no try."""
+        began, pauses = self._clock(), 0
+        while True:
+            slot = self.pacer.wait()
+            try:
+                answer = self._send(path, request)
+            except RateLimited as error:
+                check_patience(error, self._clock() - began)
+                pauses += 1
+                wanted = error.retry_after
+                self.pacer.rejected(slot, backoff(pauses) * 2 if wanted is None else wanted)
+            except HostUnreachable as error:
+                pauses += 1
+                self._check_outage(error, self._clock() - began, pauses)
+                longest = LONGEST_OUTAGE_PAUSE if self._reached else 1.0
+                self.pacer.pause(backoff(pauses, longest))
+            else:
+                self.pacer.accepted()
+                return answer
+
+    def _check_outage(self, error: HostUnreachable, seconds: float, tries: int) -> None:
+        """Stop early while nothing has ever been reached; wait like a person afterwards."""
+        if self._reached:
+            enough = seconds > OUTAGE_PATIENCE
+        else:
+            enough = tries >= FIRST_CONTACT_TRIES or seconds > FIRST_CONTACT_SECONDS
+        if enough:
+            error.attempts = tries
+            raise error
+
+    def _send(self, path: str, request: requests.PreparedRequest) -> Answer:
+        """Send one request with credentials, and judge the answer.
+
+        Errors are made outside of `except`, so that none carries, as its context, one of requests'
+        own, which names the address with its key.
+        """
+        if self.offline:
+            raise OfflineError(
+                f"offline, and the cache has no answer for {path}; "
+                "run it once without TMDBKIT_OFFLINE=1 to fill the cache"
+            )
+        if self._refused is not None:
+            raise self._refused
+        with self._lock:
+            self.requests += 1
+        outcome = self._exchange(path, self._with_credentials(request))
+        if isinstance(outcome, ServiceError):
+            raise outcome
+        self._reached = True
+        error = judge(outcome, path, self._now())
+        if isinstance(error, CredentialsRefused):
+            self._refused = error
+        if error is not None:
+            raise error
+        text, value = read_json(outcome, path)
+        return Answer(text, value, self._now(), cached=False)
+
+    def _exchange(
+        self, path: str, request: requests.PreparedRequest
+    ) -> requests.Response | ServiceError:
+        connect = CONNECT_TIMEOUT if self._reached else FIRST_CONNECT_TIMEOUT
+        try:
+            return self._wire.send(
+                request,
+                timeout=(connect, READ_TIMEOUT),
+                allow_redirects=False,
+                **self._environment,
+            )
+        except requests.RequestException as error:
+            return self._fault(path, error)
+
+    def _fault(self, path: str, error: requests.RequestException) -> ServiceError:
+        if is_unreachable(error):
+            host = urlsplit(self.base_url).netloc.rpartition("@")[2]
+            kind = "certificate" if isinstance(error, requests.exceptions.SSLError) else "network"
+            return HostUnreachable(
+                f"{self.service} cannot be reached at {host}; check the {kind} and TMDB_BASE_URL"
+            )
+        if isinstance(error, requests.Timeout):
+            return PassingFault(f"did not answer in {READ_TIMEOUT:.0f} s", path=path)
+        return PassingFault("the answer broke off", path=path)
+
+    def _with_credentials(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Return a copy that carries the key; the original is what the cache knows."""
+        signed = request.copy()
+        if self.settings.tmdb_token:
+            signed.headers["Authorization"] = f"Bearer {self.settings.tmdb_token.reveal()}"
+        elif self.settings.tmdb_api_key:
+            signed.prepare_url(signed.url, {"api_key": self.settings.tmdb_api_key.reveal()})
+        else:
+            raise SettingsError(
+                "no TMDB credentials: set TMDB_READ_ACCESS_TOKEN (or TMDB_API_KEY) in the "
+                "environment or in .env; a key is free at themoviedb.org under Settings, API"
+            )
+        return signed
+
+    def __repr__(self) -> str:
+        kept = f"{len(self.cache):,} cached answers" if self.cache is not None else "no cache"
+        mode = "offline" if self.offline else "live"
+        return f"TMDBSession({mode}, {kept}, {self.hits:,} hits, {self.requests:,} requests)"

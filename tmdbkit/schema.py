@@ -17,60 +17,58 @@ SCALES = {
     "tmdb": 10.0,
 }
 
-VOTES = pl.Struct(dict.fromkeys(SYSTEMS, pl.Int64))
+VOTES = pl.Struct(dict.fromkeys(SYSTEMS, pl.Int64()))
 POINTS = pl.Struct(dict.fromkeys(SYSTEMS, pl.Float64))
 COLLECTION = pl.Struct(
     {"id": pl.Int64, "name": pl.String, "poster_path": pl.String, "backdrop_path": pl.String}
 )
 
 # A row of the stage: all of the document that comes from TMDB, in the document's order.
-ROW = pl.Schema(
-    {
-        "title": pl.String,
-        "tmdb_id": pl.Int64,
-        "imdb_id": pl.String,
-        "slug": pl.String,
-        "original_title": pl.String,
-        "original_language": pl.String,
-        "synopsis": pl.String,
-        "tagline": pl.String,
-        "status": pl.String,
-        "release_date": pl.String,
-        "runtime_minutes": pl.Int64,
-        "budget": pl.Int64,
-        "revenue": pl.Int64,
-        "popularity": pl.Float64,
-        "mpaa_rating": pl.String,
-        "main_poster": pl.String,
-        "main_backdrop": pl.String,
-        "screenshots": pl.List(pl.String),
-        "trailer_url": pl.String,
-        "cast": pl.List(pl.Int64),
-        "crew": pl.List(pl.Int64),
-        "directors": pl.List(pl.Int64),
-        "genres": pl.List(pl.Int64),
-        "keywords": pl.List(pl.Int64),
-        "production_studio": pl.List(pl.Int64),
-        "country": pl.List(pl.String),
-        "language": pl.List(pl.String),
-        "mood": pl.List(pl.String),
-        "belong_to_collection": COLLECTION,
-        "vote_count_system": VOTES,
-        "vote_pts_system": POINTS,
-        "tmdb_data_imported_at": pl.String,
-    }
-)
+_FIELDS: dict[str, Any] = {
+    "title": pl.String,
+    "tmdb_id": pl.Int64,
+    "imdb_id": pl.String,
+    "slug": pl.String,
+    "original_title": pl.String,
+    "original_language": pl.String,
+    "synopsis": pl.String,
+    "tagline": pl.String,
+    "status": pl.String,
+    "release_date": pl.String,
+    "runtime_minutes": pl.Int64,
+    "budget": pl.Int64,
+    "revenue": pl.Int64,
+    "popularity": pl.Float64,
+    "mpaa_rating": pl.String,
+    "main_poster": pl.String,
+    "main_backdrop": pl.String,
+    "screenshots": pl.List(pl.String),
+    "trailer_url": pl.String,
+    "cast": pl.List(pl.Int64),
+    "crew": pl.List(pl.Int64),
+    "directors": pl.List(pl.Int64),
+    "genres": pl.List(pl.Int64),
+    "keywords": pl.List(pl.Int64),
+    "production_studio": pl.List(pl.Int64),
+    "country": pl.List(pl.String),
+    "language": pl.List(pl.String),
+    "mood": pl.List(pl.String),
+    "belong_to_collection": COLLECTION,
+    "vote_count_system": VOTES,
+    "vote_pts_system": POINTS,
+    "tmdb_data_imported_at": pl.String,
+}
+ROW = pl.Schema(_FIELDS)
+INSTANT = pl.Datetime("us", "UTC")
 
 # The whole document: what the app adds, and the times of a push.
-MOVIE = pl.Schema(
-    {
-        **ROW,
-        "screenshot_id_list": pl.List(pl.String),
-        "screenshot_url": pl.String,
-        "created_at": pl.String,
-        "updated_at": pl.String,
-    }
-)
+_FROM_THE_APP: dict[str, Any] = {
+    "screenshot_id_list": pl.List(pl.String),
+    "screenshot_url": pl.String,
+    "created_at": pl.String,
+    "updated_at": pl.String,
+}
+MOVIE = pl.Schema({**_FIELDS, **_FROM_THE_APP})
 CREW = pl.Schema({"crew_id": pl.Int64, "crew_name": pl.String, "crew_type": pl.String})
 GENRE = pl.Schema({"genre_id": pl.Int64, "name": pl.String})
 

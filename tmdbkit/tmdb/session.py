@@ -83,7 +83,7 @@ class TMDBSession:
         self._refused: CredentialsRefused | None = None
         self._reached = False
         self._wire = connection(pool)
-        self._environment = self._wire.merge_environment_settings(  # type: ignore[no-untyped-call]
+        self._environment = self._wire.merge_environment_settings(
             self.base_url, {}, False, None, None
         )
 

@@ -1,0 +1,150 @@
+"""How things look: a flat table for reading, a movie's card, a list of facts; HTML and text.
+
+HTML here must read in both themes, in an untrusted notebook and without styles: inline styles only,
+no tables, no colour of text by default, text first, and everything escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tmdbkit import transform
+from tmdbkit.schema import SCALES, SYSTEMS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+SYSTEM_NAMES = {
+    "imdb": "IMDb",
+    "letterboxd": "Letterboxd",
+    "metacritic": "Metacritic",
+    "rotten_tomatoes": "Rotten Tomatoes",
+    "tmdb": "TMDB",
+}
+BORDER = "1px solid #88888844"
+
+
+def flat(rows: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
+    """Return one flat row a movie: names instead of ids, the year, five points and votes."""
+    names = transform.people(payloads).unique("crew_id").select("crew_id", "crew_name")
+    genres = transform.genres(payloads)
+    year = pl.col("release_date").str.slice(0, 4).cast(pl.Int32, strict=False)
+    points = pl.col("vote_pts_system").struct
+    votes = pl.col("vote_count_system").struct
+    return rows.select(
+        "tmdb_id",
+        "title",
+        "original_title",
+        year.alias("year"),
+        _named(rows, "directors", names),
+        _named(rows, "cast", names),
+        _named(rows, "genres", genres),
+        "runtime_minutes",
+        "original_language",
+        "country",
+        "status",
+        "release_date",
+        "mpaa_rating",
+        "budget",
+        "revenue",
+        "popularity",
+        *(points.field(system).alias(f"{system}_points") for system in SYSTEMS),
+        *(votes.field(system).alias(f"{system}_votes") for system in SYSTEMS),
+        "imdb_id",
+        "slug",
+        "synopsis",
+        "main_poster",
+    )
+
+
+def _named(rows: pl.DataFrame, column: str, names: pl.DataFrame) -> pl.Series:
+    """Return a column of ids as names, in the same order."""
+    key, name = names.columns
+    return (
+        rows.select("tmdb_id", pl.col(column).alias(key))
+        .with_row_index("row")
+        .explode(key, empty_as_null=True)
+        .join(names, on=key, how="left", maintain_order="left")
+        .group_by("row", maintain_order=True)
+        .agg(pl.col(name).drop_nulls())
+        .get_column(name)
+        .alias(column)
+    )
+
+
+def draw_facts(heading: str, facts: Sequence[tuple[str, str]]) -> str:
+    """Return a heading and its facts, one a line."""
+    lines = "".join(
+        f'<div style="display:flex;gap:1em;padding:2px 0">'
+        f'<div style="width:9em;opacity:0.7">{escape(name)}</div><div>{escape(value)}</div></div>'
+        for name, value in facts
+    )
+    return (
+        f'<div style="border:{BORDER};border-radius:4px;padding:8px 12px;max-width:46em">'
+        f'<div style="font-weight:bold;padding-bottom:4px">{escape(heading)}</div>{lines}</div>'
+    )
+
+
+@dataclass(frozen=True)
+class MovieCard:
+    """One movie at a glance.
+
+    Attributes:
+        row: Its row of the flat table.
+        picture: A local file to show instead of the poster's address.
+    """
+
+    row: dict[str, Any]
+    picture: Path | None = None
+
+    def heading(self) -> str:
+        """Return title and year."""
+        year = self.row["year"]
+        return f"{self.row['title']} ({year})" if year else str(self.row["title"])
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what is known of it, in order."""
+        row = self.row
+        runtime = f"{row['runtime_minutes']} min" if row["runtime_minutes"] else ""
+        found = [
+            ("directed by", ", ".join(row["directors"])),
+            ("with", ", ".join(row["cast"][:5])),
+            ("about", ", ".join(row["genres"])),
+            ("runs", runtime),
+            ("language", row["original_language"]),
+            ("tmdb", str(row["tmdb_id"])),
+            ("imdb", row["imdb_id"]),
+            *((SYSTEM_NAMES[system], self._rating(system)) for system in SYSTEMS),
+        ]
+        return [(name, value) for name, value in found if value]
+
+    def _rating(self, system: str) -> str:
+        points, votes = self.row[f"{system}_points"], self.row[f"{system}_votes"]
+        if points is None:
+            return ""
+        of = f"{points:g} of {SCALES[system]:g}"
+        return f"{of}, {votes:,} votes" if votes is not None else of
+
+    def __repr__(self) -> str:
+        lines = [self.heading(), *(f"  {name}: {value}" for name, value in self.facts())]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        body = draw_facts(self.heading(), self.facts())
+        style = "display:flex;gap:12px;align-items:flex-start"
+        return f'<div style="{style}">{body}{self._poster()}</div>'
+
+    def _poster(self) -> str:
+        style = "width:110px;border-radius:4px"
+        if self.picture is not None:
+            data = base64.b64encode(self.picture.read_bytes()).decode("ascii")
+            return f'<img alt="" style="{style}" src="data:image/png;base64,{data}">'
+        if (address := self.row["main_poster"]) and address.startswith("https://"):
+            return f'<img alt="" style="{style}" src="{escape(address)}">'
+        return ""

@@ -112,6 +112,11 @@ class Stage:
                 .collect()
             )
 
+    def lately_missing(self, now: datetime) -> set[int]:
+        """Return the missing ids that are not worth asking for again yet."""
+        missing = self.missing()
+        return set(missing.filter(pl.col("asked_at") > now - MISSING_FOR)["tmdb_id"])
+
     def failures(self) -> pl.DataFrame:
         """Return the ids that could not be staged and still are not: why, how often, when."""
         with reading(self.folder):

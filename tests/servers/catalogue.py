@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from datetime import date, timedelta
 from functools import partial
-from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
+from .generated import Generated, details, dumps
+from .trouble import CACHED, chance, error
 from .wire import Answer
 
 if TYPE_CHECKING:
@@ -17,23 +18,6 @@ if TYPE_CHECKING:
 
     Payload = dict[str, Any] | bytes | str
 
-ERRORS = {
-    5: (422, "Invalid parameters: Your request parameters are incorrect."),
-    6: (404, "Invalid id: The pre-requisite id is invalid or not found."),
-    7: (401, "Invalid API key: You must be granted a valid key."),
-    9: (503, "Service offline: This service is temporarily offline, try again later."),
-    11: (500, "Internal error: Something went wrong, contact TMDB."),
-    20: (422, "Invalid date range: Should be a range no longer than 14 days."),
-    22: (400, "Invalid page: Pages start at 1 and max at 500. They are expected to be an integer."),
-    23: (400, "Invalid date: Format needs to be YYYY-MM-DD."),
-    24: (504, "Your request to the backend server timed out. Try again."),
-    27: (400, "Too many append to response objects: The maximum number of remote calls is 20."),
-    34: (404, "The resource you requested could not be found."),
-    42: (405, "This request method is not supported for this resource."),
-    43: (502, "Couldn't connect to the backend server."),
-    44: (500, "The ID is invalid."),
-    46: (503, "The API is undergoing maintenance. Try again later."),
-}
 GENRES = {
     28: "Action", 12: "Adventure", 16: "Animation", 35: "Comedy", 80: "Crime", 99: "Documentary",
     18: "Drama", 10751: "Family", 14: "Fantasy", 36: "History", 27: "Horror", 10402: "Music",
@@ -57,149 +41,15 @@ CONFIGURATION = {
     },
     "change_keys": ["adult", "budget", "cast", "crew", "images", "overview", "title"],
 }
-APPENDABLE = frozenset(
-    "account_states alternative_titles changes credits external_ids images keywords lists "
-    "recommendations release_dates reviews similar translations videos watch/providers".split()
-)
+APPENDABLE = frozenset({
+    "account_states", "alternative_titles", "changes", "credits", "external_ids", "images",
+    "keywords", "lists", "recommendations", "release_dates", "reviews", "similar", "translations",
+    "videos", "watch/providers",
+})  # fmt: skip
 ROW_FIELDS = (
-    "adult backdrop_path id original_language original_title overview popularity poster_path "
-    "release_date title video vote_average vote_count"
-).split()
-JOBS = ("Director", "Screenplay", "Producer", "Editor", "Original Music Composer", "Stunts")
-CACHED = {"Cache-Control": "public, max-age=21600"}  # TMDB sends it with a 404, too
-MARK = 1234567890  # stands for the id in the generated payload's template
-
-
-def dumps(value: object) -> bytes:
-    """JSON as TMDB sends it: compact, UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def error(code: int) -> Answer:
-    """One of TMDB's errors, by its own code."""
-    status, message = ERRORS[code]
-    body = {"success": False, "status_code": code, "status_message": message}
-    return Answer(status, dumps(body), headers=CACHED if status == 404 else {})
-
-
-def chance(*parts: object) -> float:
-    """A number in [0, 1) that depends on the parts alone, whatever the process or the thread."""
-    text = "\0".join(map(str, parts)).encode()
-    return int.from_bytes(blake2b(text, digest_size=6).digest(), "big") / 2**48
-
-
-def details(movie_id: int) -> dict[str, Any]:
-    """A generated movie's own fields, in TMDB's order and shape."""
-    title = f"Movie {movie_id}"
-    company = {"id": 79, "logo_path": "/logo.png", "name": "A Studio", "origin_country": "US"}
-    return {
-        "adult": False,
-        "backdrop_path": "/backdrop.jpg",
-        "belongs_to_collection": None,
-        "budget": 63000000,
-        "genres": [{"id": 28, "name": "Action"}, {"id": 878, "name": "Science Fiction"}],
-        "homepage": "",
-        "id": movie_id,
-        "imdb_id": f"tt{movie_id:07d}",
-        "origin_country": ["US"],
-        "original_language": "en",
-        "original_title": title,
-        "overview": "Somebody wants something badly and has a hard time getting it.",
-        "popularity": 12.3456,
-        "poster_path": "/poster.jpg",
-        "production_companies": [company],
-        "production_countries": [{"iso_3166_1": "US", "name": "United States of America"}],
-        "release_date": "1999-03-31",
-        "revenue": 463517383,
-        "runtime": 136,
-        "spoken_languages": [{"english_name": "English", "iso_639_1": "en", "name": "English"}],
-        "status": "Released",
-        "tagline": "",
-        "title": title,
-        "video": False,
-        "vote_average": 7.432,
-        "vote_count": 2468,
-    }
-
-
-def _person(number: int, department: str, **role: object) -> dict[str, object]:
-    name = f"Person Number {number}"
-    return {
-        "adult": False,
-        "gender": number % 3,
-        "id": number,
-        "known_for_department": department,
-        "name": name,
-        "original_name": name,
-        "popularity": 1.234,
-        "profile_path": f"/profile{number}.jpg",
-        **role,
-        "credit_id": f"52fe{number:020x}",
-    }
-
-
-def _credits(pairs: int) -> dict[str, Any]:
-    actors, crew = range(1000, 1000 + pairs), range(500_000, 500_000 + pairs)
-    return {
-        "cast": [
-            _person(n, "Acting", cast_id=i, character=f"Character {i}", order=i)
-            for i, n in enumerate(actors)
-        ],
-        "crew": [
-            _person(n, "Directing", department="Directing", job=JOBS[i % len(JOBS)])
-            for i, n in enumerate(crew)
-        ],
-    }
-
-
-def _sections(pairs: int) -> dict[str, Any]:
-    """What `append_to_response` adds to a generated movie."""
-    premiere = {"certification": "", "descriptors": [], "iso_639_1": "", "note": "Premiere"}
-    cinema = {"certification": "R", "descriptors": [], "iso_639_1": "", "note": ""}
-    dates = [
-        premiere | {"release_date": "1999-03-24T00:00:00.000Z", "type": 1},
-        cinema | {"release_date": "1999-03-31T00:00:00.000Z", "type": 3},
-    ]
-    video = {"iso_639_1": "en", "iso_3166_1": "US", "site": "YouTube", "size": 1080}
-    when = {"official": True, "published_at": "2014-09-03T21:26:01.000Z"}
-    return {
-        "credits": _credits(pairs),
-        "keywords": {"keywords": [{"id": 100 + n, "name": f"keyword {n}"} for n in range(12)]},
-        "release_dates": {"results": [{"iso_3166_1": "US", "release_dates": dates}]},
-        "videos": {
-            "results": [
-                video | {"name": "Clip", "key": "clip0000000", "type": "Clip"} | when,
-                video | {"name": "Trailer", "key": "trailer0000", "type": "Trailer"} | when,
-            ]
-        },
-    }
-
-
-class Generated:
-    """Movies made from one template, so that serving one costs a few microseconds."""
-
-    def __init__(self, size: int) -> None:
-        bare, ten = (len(dumps(details(MARK) | _sections(n))) for n in (0, 10))
-        sections = _sections(max(1, round((size - bare) / ((ten - bare) / 10))))
-        self.sections = {name: dumps(section) for name, section in sections.items()}
-        template = dumps(details(MARK)).replace(b"%", b"%%")
-        template = template.replace(b"tt%d" % MARK, b"tt%(id)07d")
-        self._template = template.replace(b"%d" % MARK, b"%(id)d").removesuffix(b"}")
-        self._tails: dict[str, bytes] = {}
-
-    def body(self, movie_id: int, appended: str) -> bytes:
-        """One movie with the sections that were asked for."""
-        tail = self._tails.get(appended)
-        if tail is None:
-            known = [name for name in appended.split(",") if name in self.sections]
-            parts = [b',"%s":%s' % (name.encode(), self.sections[name]) for name in known]
-            tail = self._tails[appended] = b"".join(parts) + b"}"
-        return self._template % {b"id": movie_id} + tail
-
-    def section(self, movie_id: int, name: str) -> bytes | None:
-        """One section alone, as /movie/{id}/credits answers."""
-        known = self.sections.get(name)
-        return known and b'{"id":%d,%s' % (movie_id, known[1:])
+    "adult", "backdrop_path", "id", "original_language", "original_title", "overview",
+    "popularity", "poster_path", "release_date", "title", "video", "vote_average", "vote_count",
+)  # fmt: skip
 
 
 class Catalogue:
@@ -290,7 +140,7 @@ class Catalogue:
         return None if section is None else dumps({"id": movie_id} | section)
 
     def _facts(self, movie_id: int) -> dict[str, Any]:
-        """One movie as a dict, for lists and searches; bytes that are no JSON count as generated."""
+        """One movie as a dict, for lists and searches; broken bytes count as generated."""
         payload = self.payloads.get(movie_id)
         try:
             read = json.loads(payload) if isinstance(payload, bytes | str) else payload
@@ -312,7 +162,10 @@ class Catalogue:
         return self._first
 
     def _list(self, name: str, params: Mapping[str, str]) -> Answer:
-        return _page(self._ids(name), params, per_page=20, row=self._row)
+        today, month = date.today(), timedelta(days=30)
+        dates = {"maximum": (today + month).isoformat(), "minimum": (today - month).isoformat()}
+        extra = {"dates": dates} if name in ("now_playing", "upcoming") else {}
+        return _page(self._ids(name), params, per_page=20, row=self._row, **extra)
 
     def _search(self, params: Mapping[str, str]) -> Answer:
         query = params.get("query", "").casefold()
@@ -328,13 +181,8 @@ class Catalogue:
     def _changes(self, params: Mapping[str, str]) -> Answer:
         today = date.today()
         try:
-            start, end = (
-                date.fromisoformat(params.get(name) or default.isoformat())
-                for name, default in (
-                    ("start_date", today - timedelta(days=1)),
-                    ("end_date", today),
-                )
-            )
+            start = _day(params.get("start_date"), today - timedelta(days=1))
+            end = _day(params.get("end_date"), today)
         except ValueError:
             return error(23)
         if not 0 <= (end - start).days <= 14:
@@ -365,7 +213,13 @@ def _unknown(
         return missing
     if missing is not None:
         return frozenset(missing).__contains__
-    return (lambda _: True) if all_of_them else (lambda movie_id: chance(movie_id) < share)
+    return (
+        (lambda _: True) if all_of_them else (lambda movie_id: chance("missing", movie_id) < share)
+    )
+
+
+def _day(asked: str | None, default: date) -> date:
+    return date.fromisoformat(asked) if asked else default
 
 
 def _ok(value: object) -> Answer:
@@ -382,8 +236,9 @@ def _page(
     *,
     per_page: int,
     row: Callable[[int], dict[str, Any]],
+    **extra: object,
 ) -> Answer:
-    """One page; pages up to 500 can be read whatever the total says, and are empty after the end."""
+    """One page; all up to 500 can be read, whatever the total says; the last ones are empty."""
     asked = params.get("page", "1")
     page = int(asked) if asked.isascii() and asked.isdigit() else 0
     if not 1 <= page <= 500:
@@ -391,6 +246,7 @@ def _page(
     shown: Iterable[int] = ids[(page - 1) * per_page : page * per_page]
     return _ok(
         {
+            **extra,
             "page": page,
             "results": [row(movie_id) for movie_id in shown],
             "total_pages": -(-len(ids) // per_page),

@@ -1,4 +1,4 @@
-"""A small, fast HTTP/1.1 server for tests: one thread, keep-alive, answers that break off on purpose.
+"""A small, fast HTTP/1.1 server for tests: one thread, keep-alive, answers that break off.
 
 It knows nothing of TMDB. A look-alike inherits from `LocalServer` and writes `handle`.
 """
@@ -6,7 +6,6 @@ It knows nothing of TMDB. A look-alike inherits from `LocalServer` and writes `h
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import struct
 import threading
@@ -167,7 +166,7 @@ def _bound(port: int) -> socket.socket:
 
 
 class LocalServer:
-    """Listens on 127.0.0.1 and a free port, in a thread of its own: `with LocalServer() as server`."""
+    """Listens on 127.0.0.1 and a free port, in a thread of its own, for the time of a `with`."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -241,9 +240,12 @@ class LocalServer:
     async def _refuse(self) -> None:
         if not self._listener:
             return
+        for sock in self._listener.sockets:
+            self._loop.remove_reader(sock)
+        for _ in range(3):  # connections accepted a moment ago become known first
+            await asyncio.sleep(0)
         self._listener.close()
         self._listener = None
-        await asyncio.sleep(0)  # connections accepted a moment ago are made known now
         for connection in list(self._open):
             connection.transport.abort()
         while self._open:
@@ -252,8 +254,3 @@ class LocalServer:
 
     def _in_loop(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=5)
-
-
-def silence_interrupt() -> contextlib.suppress:
-    """Ctrl-C ends a server's own process without a traceback."""
-    return contextlib.suppress(KeyboardInterrupt)

@@ -88,6 +88,8 @@ def _kind(status: int, code: int | None) -> tuple[type[ServiceError], str]:
             f"answered {status}: the key was refused; check TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY"
         )
     if status == requests.codes.not_found:
+        if code is None:  # a gateway's page, or a wrong address: it says nothing of the movie
+            return RequestRefused, "answered 404, but not as TMDB does; check TMDB_BASE_URL"
         return NotFound, "answered 404"
     if status == requests.codes.too_many_requests:
         return RateLimited, "answered 429"

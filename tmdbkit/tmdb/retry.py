@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from tmdbkit.exceptions import PassingFault, RateLimited, ServiceError, StopError
+from tmdbkit.exceptions import HostUnreachable, PassingFault, RateLimited, ServiceError, StopError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
 
 PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 FIRST_WAIT, LONGEST_WAIT = 0.5, 20.0
+READ_TIMEOUT = 30.0
+CONNECT_TIMEOUT = 10.0
+FIRST_CONNECT_TIMEOUT = 2.5  # three tries and their pauses stay under the 10 s of a first contact
+FIRST_CONTACT_TRIES = 3
+FIRST_CONTACT_SECONDS = 5.0
+OUTAGE_PATIENCE = 4 * 3600.0  # seconds; a night's run waits for the network this long
+LONGEST_OUTAGE_PAUSE = 60.0
 PATIENCE = 900.0  # seconds; a server that wants a longer pause is come back to by a person
 
 
@@ -85,6 +93,63 @@ def check_patience(error: RateLimited, waited: float) -> None:
             path=error.path,
             status=error.status,
         )
+
+
+class Contact:
+    """How long to wait for a host that no connection reaches.
+
+    While it has never answered, the address is probably wrong: stop within 10 s. Once it has, a
+    network is down or a laptop slept: wait, as a person would.
+
+    Attributes:
+        reached: Whether it has ever answered.
+    """
+
+    def __init__(self) -> None:
+        self.reached = False
+
+    @property
+    def connect_timeout(self) -> float:
+        """Return the seconds that a connection may take."""
+        return CONNECT_TIMEOUT if self.reached else FIRST_CONNECT_TIMEOUT
+
+    def pause(self, error: HostUnreachable, waited: float, tries: int) -> float:
+        """Return the seconds to wait before the next try.
+
+        Raises:
+            HostUnreachable: Enough was tried.
+        """
+        error.attempts = tries
+        if self.reached:
+            if waited > OUTAGE_PATIENCE:
+                raise error
+            return backoff(tries, LONGEST_OUTAGE_PAUSE)
+        if tries >= FIRST_CONTACT_TRIES or waited > FIRST_CONTACT_SECONDS:
+            raise error
+        return backoff(tries, longest=1.0)
+
+
+def fault(
+    error: requests.RequestException, path: str, service: str, url: str, variable: str
+) -> ServiceError:
+    """Say in our words what requests ran into; its own name the address with its key.
+
+    Args:
+        error: What requests raised.
+        path: What was asked for.
+        service: The name to call the other side.
+        url: Its address.
+        variable: The setting that holds the address.
+    """
+    if is_unreachable(error):
+        host = urlsplit(url).netloc.rpartition("@")[2]
+        cause = "certificate" if isinstance(error, requests.exceptions.SSLError) else "network"
+        return HostUnreachable(
+            f"{service} cannot be reached at {host}; check the {cause} and {variable}"
+        )
+    if isinstance(error, requests.Timeout):
+        return PassingFault(f"did not answer in {READ_TIMEOUT:.0f} s", path=path)
+    return PassingFault("the answer broke off", path=path)
 
 
 def is_unreachable(error: requests.RequestException) -> bool:

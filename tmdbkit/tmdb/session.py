@@ -7,8 +7,8 @@ import random
 import threading
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import requests
 
@@ -16,7 +16,6 @@ from tmdbkit.exceptions import (
     CredentialsRefused,
     HostUnreachable,
     OfflineError,
-    PassingFault,
     RateLimited,
     ServiceError,
     SettingsError,
@@ -25,19 +24,11 @@ from tmdbkit.settings import Settings
 from tmdbkit.tmdb.answers import Answer, judge, lifetime, read_json
 from tmdbkit.tmdb.cache import SIX_MONTHS, AnswerCache
 from tmdbkit.tmdb.pacer import Pacer
-from tmdbkit.tmdb.retry import backoff, check_patience, is_unreachable, retrying
+from tmdbkit.tmdb.retry import READ_TIMEOUT, Contact, backoff, check_patience, fault, retrying
 from tmdbkit.tmdb.wire import connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-READ_TIMEOUT = 30.0
-CONNECT_TIMEOUT = 10.0
-FIRST_CONNECT_TIMEOUT = 2.5  # three tries and their pauses stay under the 10 s of a first contact
-FIRST_CONTACT_TRIES = 3
-FIRST_CONTACT_SECONDS = 5.0
-OUTAGE_PATIENCE = 4 * 3600.0  # a night's run waits for the network this long
-LONGEST_OUTAGE_PAUSE = 60.0
 
 
 class TMDBSession:
@@ -78,10 +69,10 @@ class TMDBSession:
         self.requests = 0
         self.hits = 0
         self._clock, self._now = clock, now
-        self._retrying = lambda: retrying(retries, rest=self.pacer.rest, jitter=jitter)
+        self._retrying = partial(retrying, retries, rest=self.pacer.rest, jitter=jitter)
         self._lock = threading.Lock()
         self._refused: CredentialsRefused | None = None
-        self._reached = False
+        self._contact = Contact()
         self._wire = connection(pool)
         self._environment = self._wire.merge_environment_settings(
             self.base_url, {}, False, None, None
@@ -161,16 +152,12 @@ class TMDBSession:
         return Answer(kept.text, json.loads(kept.text), kept.received_at, cached=True)
 
     def _retry(self, path: str, request: requests.PreparedRequest) -> Answer:
-        attempts = 0
+        loop = self._retrying()
         try:
-            for attempt in self._retrying():
-                with attempt:
-                    attempts += 1
-                    return self._pace(path, request)
+            return loop(self._pace, path, request)
         except ServiceError as error:
-            error.attempts = max(attempts, error.attempts)
+            error.attempts = max(error.attempts, loop.statistics["attempt_number"])
             raise
-        raise AssertionError("unreachable: tenacity returns or raises")
 
     def _pace(self, path: str, request: requests.PreparedRequest) -> Answer:
         """Ask in a slot of the schedule; a pause is for every thread, and uses up no try."""
@@ -186,22 +173,10 @@ class TMDBSession:
                 self.pacer.rejected(slot, backoff(pauses) * 2 if wanted is None else wanted)
             except HostUnreachable as error:
                 pauses += 1
-                self._check_outage(error, self._clock() - began, pauses)
-                longest = LONGEST_OUTAGE_PAUSE if self._reached else 1.0
-                self.pacer.pause(backoff(pauses, longest))
+                self.pacer.pause(self._contact.pause(error, self._clock() - began, pauses))
             else:
                 self.pacer.accepted()
                 return answer
-
-    def _check_outage(self, error: HostUnreachable, seconds: float, tries: int) -> None:
-        """Stop early while nothing has ever been reached; wait like a person afterwards."""
-        if self._reached:
-            enough = seconds > OUTAGE_PATIENCE
-        else:
-            enough = tries >= FIRST_CONTACT_TRIES or seconds > FIRST_CONTACT_SECONDS
-        if enough:
-            error.attempts = tries
-            raise error
 
     def _send(self, path: str, request: requests.PreparedRequest) -> Answer:
         """Send one request with credentials, and judge the answer.
@@ -221,7 +196,7 @@ class TMDBSession:
         outcome = self._exchange(path, self._with_credentials(request))
         if isinstance(outcome, ServiceError):
             raise outcome
-        self._reached = True
+        self._contact.reached = True
         error = judge(outcome, path, self._now())
         if isinstance(error, CredentialsRefused):
             self._refused = error
@@ -233,11 +208,10 @@ class TMDBSession:
     def _exchange(
         self, path: str, request: requests.PreparedRequest
     ) -> requests.Response | ServiceError:
-        connect = CONNECT_TIMEOUT if self._reached else FIRST_CONNECT_TIMEOUT
         try:
             return self._wire.send(
                 request,
-                timeout=(connect, READ_TIMEOUT),
+                timeout=(self._contact.connect_timeout, READ_TIMEOUT),
                 allow_redirects=False,
                 **self._environment,
             )
@@ -245,15 +219,7 @@ class TMDBSession:
             return self._fault(path, error)
 
     def _fault(self, path: str, error: requests.RequestException) -> ServiceError:
-        if is_unreachable(error):
-            host = urlsplit(self.base_url).netloc.rpartition("@")[2]
-            kind = "certificate" if isinstance(error, requests.exceptions.SSLError) else "network"
-            return HostUnreachable(
-                f"{self.service} cannot be reached at {host}; check the {kind} and TMDB_BASE_URL"
-            )
-        if isinstance(error, requests.Timeout):
-            return PassingFault(f"did not answer in {READ_TIMEOUT:.0f} s", path=path)
-        return PassingFault("the answer broke off", path=path)
+        return fault(error, path, self.service, self.base_url, "TMDB_BASE_URL")
 
     def _with_credentials(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Return a copy that carries the key; the original is what the cache knows."""

@@ -1,10 +1,10 @@
 // What tmdbkit calls in your deployment. Copy this file into your app's `convex/` folder, next to
 // its `schema.ts`, and deploy; `tmdbkit functions convex` copies it for you.
 //
-// Every function is internal: only a caller with a deploy key can reach it, never a browser. What may
-// be written is what your own schema says: the validators below are taken from it, so they cannot
-// drift apart. Convex has no unique indexes; looking up and writing in one mutation is what keeps
-// movies from being stored twice. Needs convex 1.29 or newer.
+// Every function is internal: only a caller with a deploy key can reach it, never a browser. What
+// may be written is what your own schema says: the validators below are taken from it, so the two
+// cannot drift apart. Convex has no unique indexes; looking up and writing in one mutation is what
+// keeps a movie from being stored twice. Needs convex 1.29 or newer.
 
 import {
   internalMutationGeneric,
@@ -35,9 +35,9 @@ const person =
   v.object({ crew_id: v.number(), crew_name: v.string(), crew_type: v.string() });
 const genre = tables.genres?.validator ?? v.object({ genre_id: v.number(), name: v.string() });
 
-// Either `create`, for a movie that is not there yet, or `set` and `unset`, for one that is and whose
-// fields are still as in `expected` and `absent`. One object with optional parts rather than a union
-// of two: a refusal of the arguments then names the field at fault.
+// Either `create`, for a movie that is not there yet, or `set` and `unset`, for one that is and
+// whose fields are still as in `expected` and `absent`. One object with optional parts rather than
+// a union of two: a refusal of the arguments then names the field at fault.
 const movieChange = v.object({
   tmdb_id: v.number(),
   create: v.optional(movie),
@@ -47,7 +47,7 @@ const movieChange = v.object({
   unset: v.optional(v.array(v.string())),
 });
 
-// Nothing here depends on generated code, so the data model is any; the validators guard what goes in.
+// Without generated code the data model is not known; the validators guard what goes in.
 type Reader = GenericDatabaseReader<any>;
 type Writer = GenericDatabaseWriter<any>;
 type Fields = Record<string, Value | undefined>;
@@ -175,7 +175,7 @@ async function applyChange(db: Writer, change: Infer<typeof movieChange>): Promi
     return answer("created", await db.insert("movies", create));
   }
 
-  // What is there already counts as done: a call that is made again after a lost answer is harmless.
+  // What is there already counts as done, so a call made again after a lost answer is harmless.
   const wanted = create ?? { ...set, ...withoutValues(unset) };
   const missing = differing(stored, wanted);
   if (missing.length === 0) return answer("unchanged", stored._id);
@@ -186,17 +186,17 @@ async function applyChange(db: Writer, change: Infer<typeof movieChange>): Promi
   return answer("updated", stored._id);
 }
 
-/** These fields as a document that lacks them has them; a patch with `undefined` removes a field. */
+/** These fields as they are where they are absent; a patch with `undefined` removes a field. */
 function withoutValues(fields: string[]): Fields {
   return Object.fromEntries(fields.map((field) => [field, undefined]));
 }
 
-/** The names of the fields that the document has with another value; the order of keys is no value. */
+/** The names of the fields that the document has with another value, whatever the order of keys. */
 function differing(document: Fields, fields: Fields): string[] {
   return Object.keys(fields).filter((name) => compareValues(document[name], fields[name]) !== 0);
 }
 
-/** Adds rows that are told apart by `key`, whose first field is indexed, and keeps `name` current. */
+/** Adds the rows that are missing, told apart by `key`, and keeps the names of the rest current. */
 async function addNamed(
   db: Writer,
   table: string,

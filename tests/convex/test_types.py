@@ -1,0 +1,63 @@
+"""The functions compile in whatever app they are copied into; bundlers would not tell."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from .backend import HERE, PACKAGES, ensure_packages, tool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FUNCTIONS = HERE.parents[1] / "tmdbkit/convex/functions"
+
+# Movies alone, with a field of the app's own and without most of ours.
+SMALL_SCHEMA = """
+import { defineSchema, defineTable } from "convex/server";
+import { v } from "convex/values";
+
+export default defineSchema({
+  movies: defineTable({ tmdb_id: v.number(), slug: v.string(), stars: v.optional(v.number()) })
+    .index("by_tmdb_id", ["tmdb_id"])
+    .index("by_slug", ["slug"]),
+});
+"""
+
+
+def complaints(config: Path) -> str:
+    """What the TypeScript compiler has to say; nothing, if all is well."""
+    ensure_packages()
+    command = [tool("node"), str(PACKAGES / "typescript/bin/tsc"), "--project", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def complaints_of_an_app(folder: Path, schema: str) -> str:
+    """The same of an app with this schema, after the functions were copied into it."""
+    shutil.copy(FUNCTIONS / "tmdbkit.ts", folder)
+    (folder / "schema.ts").write_text(schema)
+    config = {"extends": str(HERE / "tsconfig.json"), "files": ["tmdbkit.ts"]}
+    (folder / "tsconfig.json").write_text(json.dumps(config))
+    return complaints(folder / "tsconfig.json")
+
+
+def test_the_functions_compile_with_our_schema() -> None:
+    assert complaints(HERE / "tsconfig.json") == ""
+
+
+def test_they_compile_in_an_app_that_was_there_before(tmp_path: Path) -> None:
+    app_schema = json.dumps(str(HERE / "app_schema"))
+    assert complaints_of_an_app(tmp_path, f"export {{ default }} from {app_schema};") == ""
+
+
+def test_they_compile_in_an_app_with_nothing_but_movies(tmp_path: Path) -> None:
+    assert complaints_of_an_app(tmp_path, SMALL_SCHEMA) == ""
+
+
+def test_an_app_whose_movies_have_no_tmdb_id_is_told_so(tmp_path: Path) -> None:
+    said = complaints_of_an_app(tmp_path, SMALL_SCHEMA.replace("tmdb_id", "movie_id"))
+    assert "tmdbkit.ts" in said
+    assert "Property 'tmdb_id' does not exist" in said

@@ -1,0 +1,1 @@
+"""Everything that speaks to Convex, or stands in for it."""

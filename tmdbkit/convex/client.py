@@ -1,0 +1,253 @@
+"""The HTTP wire to a Convex deployment: query and mutation; Convex's errors become ours."""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+
+from tmdbkit import __version__
+from tmdbkit.convex.contract import Contract
+from tmdbkit.convex.target import Page, TargetName
+from tmdbkit.convex.verdict import judge
+from tmdbkit.exceptions import (
+    CredentialsRefused,
+    HostUnreachable,
+    ServiceError,
+    SettingsError,
+    StopError,
+)
+from tmdbkit.settings import Secret, Settings
+from tmdbkit.tmdb.retry import READ_TIMEOUT, Contact, fault, retrying
+from tmdbkit.tmdb.wire import connection
+from tmdbkit.views import draw_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tmdbkit.convex.target import Document
+
+MODULE = "tmdbkit"
+KINDS = ("prod", "dev", "preview")
+
+
+class ConvexDeployment:
+    """A Convex deployment with tmdbkit's functions in it.
+
+    Args:
+        url: Its address; default CONVEX_URL of the settings.
+        key: Its deploy key; default CONVEX_DEPLOY_KEY of the settings.
+        settings: Default `Settings.from_env()`.
+        retries: How many tries follow the first for a fault that may pass.
+        sleep: Waits so many seconds.
+        clock: Seconds that only grow.
+        jitter: Draws from 0 to 1.
+
+    Raises:
+        SettingsError: No address or key, or a key of another deployment.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | Secret | None = None,
+        *,
+        settings: Settings | None = None,
+        retries: int = 8,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        settings = settings or Settings.from_env()
+        self.url = (url if url is not None else settings.convex_url).rstrip("/")
+        secret = Secret(key) if isinstance(key, str) else key
+        self._key = secret if secret is not None else settings.convex_key
+        self.title = _title(self.url, self._key)
+        self.offline = settings.offline
+        self.requests = 0
+        self._sleep, self._clock = sleep, clock
+        self._retrying = partial(retrying, retries, rest=sleep, jitter=jitter)
+        self._contact = Contact()
+        self._lock = threading.Lock()
+        self._wire = connection(16)
+
+    # What every target can do.
+
+    def preflight(self, *, writing: bool) -> None:
+        """Make sure that the key may do what is asked, and that the functions are there.
+
+        Raises:
+            StopError: It is pointless to begin.
+        """
+        allowed = self._ask("GET", "/api/check_admin_key", None)
+        if writing and isinstance(allowed, dict) and allowed.get("isReadOnly"):
+            raise CredentialsRefused(
+                "CONVEX_DEPLOY_KEY is a key for reading only; make one that may write in the "
+                "Convex dashboard under Settings, Deploy keys"
+            )
+
+    def contract(self) -> Contract:
+        """Return what its tables accept."""
+        return Contract.read(self.query("contract"))
+
+    def documents(self, tmdb_ids: Sequence[int]) -> list[Document]:
+        """Return all documents of movies with these ids, repeated ones too."""
+        found: list[Document] = self.query("moviesByTmdbIds", tmdb_ids=list(tmdb_ids))
+        return found
+
+    def slug_owners(self, slugs: Sequence[str]) -> list[tuple[str, int]]:
+        """Return `slug, tmdb_id` of the documents that have one of these slugs."""
+        owners = self.query("slugOwners", slugs=list(slugs))
+        return [(owner["slug"], int(owner["tmdb_id"])) for owner in owners]
+
+    def page(self, table: str, cursor: str | None, size: int) -> Page:
+        """Return a page of a table."""
+        answer = self.query("page", table=table, cursor=cursor, size=size)
+        return Page(answer["page"], answer["cursor"], bool(answer["done"]))
+
+    def apply_movies(self, changes: Sequence[Document]) -> list[Document]:
+        """Compare and set; return `tmdb_id, outcome, id, differs` for each change, in order."""
+        outcomes: list[Document] = self.mutation("applyMovies", changes=list(changes))
+        return outcomes
+
+    def add_people(self, people: Sequence[Document]) -> Document:
+        """Add or rename rows of `crew`; return the counts created, updated, unchanged."""
+        counts: Document = self.mutation("addPeople", people=list(people))
+        return counts
+
+    def add_genres(self, genres: Sequence[Document]) -> Document:
+        """Add or rename rows of `genres`; return the counts created, updated, unchanged."""
+        counts: Document = self.mutation("addGenres", genres=list(genres))
+        return counts
+
+    def delete_movies(self, tmdb_ids: Sequence[int]) -> list[Document]:
+        """Delete every document with one of these ids; return `tmdb_id, outcome` for each."""
+        outcomes: list[Document] = self.mutation("deleteMovies", tmdb_ids=list(tmdb_ids))
+        return outcomes
+
+    def flush(self) -> None:
+        """Nothing: a mutation that was answered is durable."""
+
+    # The wire.
+
+    def query(self, name: str, **args: Any) -> Any:
+        """Return what one of tmdbkit's queries returns."""
+        return self._call("query", name, args)
+
+    def mutation(self, name: str, **args: Any) -> Any:
+        """Return what one of tmdbkit's mutations returns."""
+        return self._call("mutation", name, args)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._wire.close()
+
+    def __enter__(self) -> ConvexDeployment:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _call(self, kind: str, name: str, args: Document) -> Any:
+        body = {"path": f"{MODULE}:{name}", "args": args, "format": "json"}
+        return self._ask("POST", f"/api/{kind}", body)
+
+    def _ask(self, method: str, path: str, body: Document | None) -> Any:
+        if self.offline:
+            raise StopError("offline (TMDBKIT_OFFLINE=1); push to --snapshot DIR instead")
+        loop = self._retrying()
+        try:
+            return loop(self._reach, method, path, body)
+        except ServiceError as error:
+            error.attempts = max(error.attempts, loop.statistics["attempt_number"])
+            raise
+
+    def _reach(self, method: str, path: str, body: Document | None) -> Any:
+        """Send, and wait for a host that was reached before; that uses up no try."""
+        began, tries = self._clock(), 0
+        while True:
+            try:
+                return self._send(method, path, body)
+            except HostUnreachable as error:
+                tries += 1
+                self._sleep(self._contact.pause(error, self._clock() - began, tries))
+
+    def _send(self, method: str, path: str, body: Document | None) -> Any:
+        """Send one request, and judge the answer; errors are made outside of `except`."""
+        with self._lock:
+            self.requests += 1
+        name = body["path"] if body else path
+        outcome = self._exchange(method, path, body, name)
+        if isinstance(outcome, ServiceError):
+            raise outcome
+        self._contact.reached = True
+        value, error = judge(outcome, name)
+        if error is not None:
+            raise error
+        return value
+
+    def _exchange(self, method: str, path: str, body: Document | None, name: str) -> Any:
+        headers = {
+            "Authorization": f"Convex {self._key.reveal()}",
+            "Convex-Client": f"tmdbkit-{__version__}",
+            "convex-request-id": secrets.token_hex(8),
+        }
+        try:
+            return self._wire.request(
+                method,
+                self.url + path,
+                json=body,
+                headers=headers,
+                timeout=(self._contact.connect_timeout, READ_TIMEOUT),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            return fault(error, name, "Convex", self.url, "CONVEX_URL")
+
+    def __repr__(self) -> str:
+        return f"ConvexDeployment({self.title})"
+
+    def _repr_html_(self) -> str:
+        named = [("name", self.title.name), ("kind", self.title.kind), ("url", self.title.location)]
+        return draw_facts("Convex deployment", named)
+
+
+_CLOUD = re.compile(r"([a-z0-9-]+)(?:\.[a-z0-9-]+)*\.convex\.cloud$")
+
+
+def _title(url: str, key: Secret) -> TargetName:
+    """Return the deployment's name and kind; refuse a key of another deployment.
+
+    Own domains and local addresses name no deployment, and pass.
+    """
+    if not url:
+        raise SettingsError(
+            "no deployment: set CONVEX_URL and CONVEX_DEPLOY_KEY in the environment or in .env, "
+            "or name the embedded target with --snapshot DIR"
+        )
+    if not key:
+        raise SettingsError(
+            "no deploy key: set CONVEX_DEPLOY_KEY in the environment or in .env; the Convex "
+            "dashboard makes one under Settings, Deploy keys"
+        )
+    host = urlsplit(url).hostname or ""
+    if host.endswith(".convex.site"):
+        raise SettingsError("CONVEX_URL ends in .convex.site; it must be the one in .convex.cloud")
+    prefix, bar, _ = key.reveal().partition("|")
+    kind, colon, name = prefix.partition(":") if bar else ("", "", "")
+    if not colon or kind not in KINDS:
+        return TargetName(host, "self-hosted", url)
+    name = name.rpartition(":")[2]
+    cloud = _CLOUD.match(host)
+    if cloud and cloud.group(1) != name and kind != "preview":
+        raise SettingsError(
+            f"CONVEX_DEPLOY_KEY is for {name}, CONVEX_URL is {cloud.group(1)}; use a matching pair"
+        )
+    return TargetName(name, kind, url)

@@ -1,0 +1,149 @@
+"""What a target's tables accept, in the form in which Convex exports its validators."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tmdbkit.exceptions import FunctionsMissing, TargetRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+FUNCTIONS = 1  # the version of tmdbkit.ts that this package speaks with
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The validators of a target's tables.
+
+    Attributes:
+        tables: A validator in Convex's JSON for each table; those that the app lacks are left out.
+    """
+
+    tables: Mapping[str, dict[str, Any]]
+
+    @classmethod
+    def read(cls, answer: Mapping[str, Any]) -> Contract:
+        """Take what the `contract` query hands out.
+
+        Raises:
+            FunctionsMissing: The functions there are of another version.
+        """
+        version = int(answer["version"])
+        if version != FUNCTIONS:
+            raise FunctionsMissing(
+                f"the functions there are of version {version}, this tmdbkit needs {FUNCTIONS}; "
+                "run tmdbkit functions on your app's convex folder, and deploy"
+            )
+        return cls({name: table for name, table in answer["tables"].items() if table})
+
+    def fields(self, table: str) -> dict[str, dict[str, Any]]:
+        """Return the fields of a table that takes objects; none where it takes anything."""
+        found: dict[str, dict[str, Any]] = self.tables.get(table, {}).get("value", {})
+        return found if isinstance(found, dict) else {}
+
+    def knows(self, table: str, field: str | None = None) -> bool:
+        """Tell whether the target has this table, or this field in it."""
+        if table not in self.tables:
+            return False
+        return field is None or not self._is_closed(table) or field in self.fields(table)
+
+    def lacking(self, table: str, ours: frozenset[str] | set[str]) -> list[str]:
+        """Return the fields that the table needs and that we do not have."""
+        return sorted(
+            name
+            for name, field in self.fields(table).items()
+            if not field["optional"] and name not in ours and not name.startswith("_")
+        )
+
+    def check(self, ours: set[str]) -> None:
+        """Make sure that documents with these fields can be created, before the first write.
+
+        Raises:
+            TargetRefused: The table needs a field that we do not have.
+        """
+        if lacking := self.lacking("movies", ours):
+            raise TargetRefused(
+                f"the table movies needs {', '.join(lacking)}, which tmdbkit does not have; "
+                "make them optional in the app's schema.ts, and deploy"
+            )
+
+    def faults(self, document: Mapping[str, Any]) -> list[str]:
+        """Return what the movies table would refuse in a document: path, value, what is wanted."""
+        return list(_faults(self.tables["movies"], document, ""))
+
+    def _is_closed(self, table: str) -> bool:
+        return self.tables[table].get("type") == "object"
+
+
+LARGEST_INTEGER = 2**53
+
+Validator = dict[str, Any]
+
+
+def _faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
+    """Yield what is wrong with a value; a kind that is not known here, such as any, takes all."""
+    check = _CHECKS.get(wanted["type"])
+    return check(wanted, value, path) if check else iter(())
+
+
+def _object_faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"{path} is {value!r}, wanted an object"
+        return
+    fields, prefix = wanted["value"], f"{path}." if path else ""
+    for name, field in fields.items():
+        if name in value:
+            yield from _faults(field["fieldType"], value[name], prefix + name)
+        elif not field["optional"]:
+            yield f"{prefix}{name} is missing"
+    for name in value:
+        if name not in fields and not name.startswith("_"):
+            yield f"{prefix}{name} is not a field there"
+
+
+def _array_faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
+    if not isinstance(value, list):
+        yield f"{path} is {value!r}, wanted an array"
+        return
+    for place, item in enumerate(value):
+        yield from _faults(wanted["value"], item, f"{path}[{place}]")
+
+
+def _union_faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
+    tried = [list(_faults(choice, value, path)) for choice in wanted["value"]]
+    if all(tried):
+        yield min(tried, key=len)[0]
+
+
+def _literal_faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
+    if value != wanted["value"]:
+        yield f"{path} is {value!r}, wanted {wanted['value']!r}"
+
+
+def _scalar_faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
+    if not _SCALARS[wanted["type"]](value):
+        yield f"{path} is {value!r}, wanted a {wanted['type']}"
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and abs(value) <= LARGEST_INTEGER
+
+
+_SCALARS: dict[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "number": _is_number,
+    "boolean": lambda value: isinstance(value, bool),
+    "null": lambda value: value is None,
+}
+_CHECKS: dict[str, Callable[[Validator, Any, str], Iterator[str]]] = {
+    "object": _object_faults,
+    "array": _array_faults,
+    "union": _union_faults,
+    "literal": _literal_faults,
+    **dict.fromkeys(_SCALARS, _scalar_faults),
+}

@@ -1,0 +1,248 @@
+"""The embedded target: a local snapshot, and the ZIP of it that `npx convex import` takes."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import zipfile
+from collections import defaultdict
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tmdbkit import schema
+from tmdbkit.convex.contract import FUNCTIONS, Contract
+from tmdbkit.convex.target import Page, TargetName
+from tmdbkit.exceptions import RequestRefused, SettingsError
+from tmdbkit.views import draw_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tmdbkit.convex.target import Document
+
+TABLES = ("movies", "crew", "genres")
+FIRST_TABLE_NUMBER = 10001  # where Convex begins to number an app's own tables
+ZIP_NAME = "snapshot.zip"
+
+
+class ConvexSnapshot:
+    """A deployment's tables in one ZIP: no account, no network, no Node.
+
+    It obeys the rules of the functions in `tmdbkit.ts`. What is written is kept in memory until
+    `flush`, which replaces the file whole or not at all.
+
+    Args:
+        path: A ZIP, or a folder that has, or gets, a `snapshot.zip`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        given = Path(path).expanduser()
+        self.path = given if given.suffix.lower() == ".zip" else given / ZIP_NAME
+        if given.suffix.lower() != ".zip" and given.exists() and not given.is_dir():
+            raise SettingsError(f"{given} is a file; --snapshot takes a folder or a .zip")
+        self._tables = _read(self.path)
+        self._by_id: dict[int, list[Document]] = _index(self._tables["movies"])
+        self._people = {
+            (row["crew_id"], row["crew_type"]): row for row in reversed(self._tables["crew"])
+        }
+        self._genres = {row["genre_id"]: row for row in reversed(self._tables["genres"])}
+
+    @property
+    def title(self) -> TargetName:
+        """Which target it is."""
+        return TargetName(self.path.stem, "snapshot", str(self.path))
+
+    def table(self, name: str) -> list[Document]:
+        """Return the documents of a table."""
+        return list(self._tables[name])
+
+    # What every target can do.
+
+    def preflight(self, *, writing: bool) -> None:
+        """Make sure that the file can be written where that is asked."""
+        if writing:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise SettingsError(
+                    f"{self.path.parent} cannot be made: {error.strerror}"
+                ) from error
+
+    def contract(self) -> Contract:
+        """Return what its tables accept: our own contract."""
+        tables = {name: schema.validator(name) for name in TABLES}
+        return Contract.read({"version": FUNCTIONS, "tables": tables})
+
+    def documents(self, tmdb_ids: Sequence[int]) -> list[Document]:
+        """Return all documents of movies with these ids, repeated ones too."""
+        return [dict(row) for tmdb_id in dict.fromkeys(tmdb_ids) for row in self._by_id[tmdb_id]]
+
+    def slug_owners(self, slugs: Sequence[str]) -> list[tuple[str, int]]:
+        """Return `slug, tmdb_id` of the documents that have one of these slugs."""
+        wanted = set(slugs)
+        movies = self._tables["movies"]
+        return [(row["slug"], int(row["tmdb_id"])) for row in movies if row["slug"] in wanted]
+
+    def page(self, table: str, cursor: str | None, size: int) -> Page:
+        """Return a page of a table."""
+        start = int(cursor or 0)
+        rows = self._tables[table][start : start + size]
+        end = start + len(rows)
+        return Page([dict(row) for row in rows], str(end), end >= len(self._tables[table]))
+
+    def apply_movies(self, changes: Sequence[Document]) -> list[Document]:
+        """Compare and set; return `tmdb_id, outcome, id, differs` for each change, in order."""
+        contract = self.contract()
+        for change in changes:
+            _refuse(contract, change.get("create"))
+        return [self._apply(change, contract) for change in changes]
+
+    def add_people(self, people: Sequence[Document]) -> Document:
+        """Add or rename rows of `crew`; return the counts created, updated, unchanged."""
+        keys = [(row["crew_id"], row["crew_type"]) for row in people]
+        return _add(self._tables["crew"], self._people, keys, people)
+
+    def add_genres(self, genres: Sequence[Document]) -> Document:
+        """Add or rename rows of `genres`; return the counts created, updated, unchanged."""
+        return _add(
+            self._tables["genres"], self._genres, [row["genre_id"] for row in genres], genres
+        )
+
+    def delete_movies(self, tmdb_ids: Sequence[int]) -> list[Document]:
+        """Delete every document with one of these ids; return `tmdb_id, outcome` for each."""
+        going = set(tmdb_ids)
+        found = {tmdb_id for tmdb_id in going if self._by_id[tmdb_id]}
+        self._tables["movies"] = [
+            row for row in self._tables["movies"] if row["tmdb_id"] not in going
+        ]
+        self._by_id = _index(self._tables["movies"])
+        return [
+            {"tmdb_id": tmdb_id, "outcome": "deleted" if tmdb_id in found else "absent"}
+            for tmdb_id in tmdb_ids
+        ]
+
+    def flush(self) -> None:
+        """Write the ZIP, whole or not at all."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        aside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
+                names = [
+                    {"name": name, "id": FIRST_TABLE_NUMBER + place}
+                    for place, name in enumerate(TABLES)
+                ]
+                _write(archive, "_tables", names)
+                for name in TABLES:
+                    _write(archive, name, self._tables[name])
+            aside.replace(self.path)
+        finally:
+            aside.unlink(missing_ok=True)
+
+    def _apply(self, change: Document, contract: Contract) -> Document:
+        tmdb_id = int(change["tmdb_id"])
+        there = self._by_id[tmdb_id]
+        create = change.get("create")
+        if len(there) > 1 or (not there and create is None):
+            return _outcome(tmdb_id, "conflict", ["tmdb_id"])
+        if not there:
+            document = dict(create or {})
+            self._tables["movies"].append(document)
+            self._by_id[tmdb_id] = [document]
+            return _outcome(tmdb_id, "created")
+        return self._compare_and_set(there[0], change, contract)
+
+    def _compare_and_set(self, there: Document, change: Document, contract: Contract) -> Document:
+        tmdb_id = int(change["tmdb_id"])
+        create = change.get("create")
+        absent, unset = change.get("absent", []), change.get("unset", [])
+        wanted = create or {**change.get("set", {}), **dict.fromkeys(unset, _ABSENT)}
+        missing = _differing(there, wanted)
+        if not missing:
+            return _outcome(tmdb_id, "unchanged")
+        expected = {**change.get("expected", {}), **dict.fromkeys(absent, _ABSENT)}
+        moved = missing if create else _differing(there, expected)
+        if moved:
+            return _outcome(tmdb_id, "conflict", moved)
+        changed = {**there, **wanted}
+        changed = {name: value for name, value in changed.items() if value is not _ABSENT}
+        _refuse(contract, changed)
+        there.clear()
+        there.update(changed)
+        return _outcome(tmdb_id, "updated")
+
+    def __repr__(self) -> str:
+        return f"ConvexSnapshot({self.path}: {self._counts()})"
+
+    def _repr_html_(self) -> str:
+        counts = [(name, f"{len(self._tables[name]):,}") for name in TABLES]
+        return draw_facts("Convex snapshot", [("file", str(self.path)), *counts])
+
+    def _counts(self) -> str:
+        return ", ".join(f"{len(self._tables[name]):,} {name}" for name in TABLES)
+
+
+_ABSENT: Any = object()
+
+
+def _differing(there: Document, wanted: Document) -> list[str]:
+    return [name for name, value in wanted.items() if there.get(name, _ABSENT) != value]
+
+
+def _refuse(contract: Contract, document: Document | None) -> None:
+    if document is not None and (faults := contract.faults(document)):
+        raise RequestRefused("refused it", path="snapshot:applyMovies", message="; ".join(faults))
+
+
+def _outcome(tmdb_id: int, outcome: str, differs: Iterable[str] = ()) -> Document:
+    return {"tmdb_id": tmdb_id, "outcome": outcome, "id": None, "differs": list(differs)}
+
+
+def _add(
+    table: list[Document], known: dict[Any, Document], keys: Sequence[Any], rows: Sequence[Document]
+) -> Document:
+    counts = {"created": 0, "updated": 0, "unchanged": 0}
+    for key, row in zip(keys, rows, strict=True):
+        there = known.get(key)
+        if there is None:
+            known[key] = dict(row)
+            table.append(known[key])
+            counts["created"] += 1
+        elif {**there, **row} != there:
+            there.update(row)
+            counts["updated"] += 1
+        else:
+            counts["unchanged"] += 1
+    return counts
+
+
+def _index(movies: Iterable[Document]) -> dict[int, list[Document]]:
+    found: dict[int, list[Document]] = defaultdict(list)
+    for row in movies:
+        found[int(row["tmdb_id"])].append(row)
+    return found
+
+
+def _read(path: Path) -> dict[str, list[Document]]:
+    tables: dict[str, list[Document]] = {name: [] for name in TABLES}
+    if not path.exists():
+        return tables
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = set(archive.namelist())
+            for name in TABLES:
+                if f"{name}/documents.jsonl" in members:
+                    with archive.open(f"{name}/documents.jsonl") as lines:
+                        tables[name] = [json.loads(line) for line in lines if line.strip()]
+    except (OSError, ValueError, zipfile.BadZipFile):
+        raise SettingsError(f"{path} cannot be read as a snapshot of Convex") from None
+    return tables
+
+
+def _write(archive: zipfile.ZipFile, table: str, rows: Iterable[Document]) -> None:
+    with (
+        archive.open(f"{table}/documents.jsonl", "w", force_zip64=True) as member,
+        TextIOWrapper(member, encoding="utf-8", newline="\n") as lines,
+    ):
+        for row in rows:
+            lines.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")

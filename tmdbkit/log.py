@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.exceptions import StageError
+from tmdbkit.exceptions import StageError, StopError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,10 @@ class Log:
             _sync(aside)
             aside.replace(self.path(part))
         except OSError as error:
-            raise StageError(f"{self.folder} cannot be written to: {error.strerror}") from error
+            raise StopError(
+                f"{self.folder} cannot be written to ({error.strerror}); "
+                "make room and run the same again, it goes on from here"
+            ) from error
         finally:
             aside.unlink(missing_ok=True)
         return part

@@ -17,7 +17,7 @@ from tmdbkit.settings import Settings
 from tmdbkit.views import MovieCard, draw_facts, flat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 LAYOUT = 1
 MISSING_FOR = timedelta(days=30)  # then a 404 is asked again
@@ -63,16 +63,22 @@ class Stage:
     Args:
         folder: Where it is; default as the settings say.
         settings: What shapes rows, and the default folder; default `Settings.from_env()`.
+        name: What its drawing calls it, instead of the folder.
 
     Raises:
         StageError: The folder is a file, or of a newer tmdbkit.
     """
 
     def __init__(
-        self, folder: str | Path | None = None, *, settings: Settings | None = None
+        self,
+        folder: str | Path | None = None,
+        *,
+        settings: Settings | None = None,
+        name: str | None = None,
     ) -> None:
         settings = settings or Settings.from_env()
         self.folder = Path(folder).expanduser() if folder is not None else settings.stage
+        self.name = name or str(self.folder)
         self.options = transform.Options.of(settings)
         self._payloads = Log(self.folder / "payloads", PAYLOADS)
         self._movies = Log(self.folder / "movies", transform.ROWS)
@@ -98,6 +104,12 @@ class Stage:
         """Return the ids that are staged."""
         with reading(self.folder):
             return set(self._newest().select("tmdb_id").collect()["tmdb_id"])
+
+    def fetched_before(self, instant: datetime) -> set[int]:
+        """Return the staged ids whose payload is older than that."""
+        with reading(self.folder):
+            old = self._newest().filter(pl.col("fetched_at") < instant)
+            return set(old.select("tmdb_id").collect()["tmdb_id"])
 
     def missing(self) -> pl.DataFrame:
         """Return `tmdb_id, asked_at` of the ids that TMDB does not have, by its latest answer."""
@@ -147,8 +159,7 @@ class Stage:
         """Return `tmdb_id, payload, fetched_at` of the staged movies, or of some of them."""
         newest = self._newest()
         if tmdb_ids is not None:
-            wanted = pl.LazyFrame({"tmdb_id": list(tmdb_ids)}, schema={"tmdb_id": pl.Int64})
-            newest = newest.join(wanted, on="tmdb_id", how="semi")
+            newest = newest.join(_wanted(tmdb_ids), on="tmdb_id", how="semi")
         with reading(self.folder):
             return (
                 self._payloads.scan()
@@ -159,11 +170,50 @@ class Stage:
                 .collect()
             )
 
+    def batches(
+        self, tmdb_ids: Iterable[int] | None = None, *, size: int
+    ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+        """Yield rows and payloads of up to `size` movies at a time, reading each part once.
+
+        Memory does not grow with the stage, and the order is that of the parts.
+        """
+        keys = ["tmdb_id", "fetched_at", "part"]
+        newest = self._newest()
+        if tmdb_ids is not None:
+            newest = newest.join(_wanted(tmdb_ids), on="tmdb_id", how="semi")
+        with reading(self.folder):
+            found = newest.sort("part", "tmdb_id").collect()
+            for some in found.iter_slices(size):
+                parts = some["part"].unique(maintain_order=True).to_list()
+                rows = self._movies.scan(parts).join(some.lazy(), on=keys, how="semi")
+                texts = self._payloads.scan(parts).join(some.lazy(), on=keys, how="semi")
+                yield (
+                    rows.select(ROW.names()).collect(),
+                    texts.select("tmdb_id", "payload", "fetched_at").collect(),
+                )
+
     def imports(self) -> pl.DataFrame:
         """Return the import log: one row for each document of each push, the newest last."""
         with reading(self.folder):
             rows = self._imports.scan().drop("part").unique().sort("pushed_at", "tmdb_id")
             return rows.collect()
+
+    def status(self) -> dict[str, int]:
+        """Return how many movies are staged, missing, failed, rated, decided upon and pushed."""
+        staged = self.ids()
+        wrote = pl.col("outcome").is_in(["created", "updated", "unchanged"])
+        pushed = self.imports().filter(wrote)["tmdb_id"].n_unique()
+        return {
+            "staged": len(staged),
+            "missing": self.missing().height,
+            "failed": self.failures().height,
+            "rated": 0,
+            "approved": 0,
+            "held": 0,
+            "rejected": 0,
+            "undecided": len(staged),
+            "pushed": pushed,
+        }
 
     def table(self) -> pl.DataFrame:
         """Return one flat row a movie, for reading: names instead of ids, year, points, votes."""
@@ -213,7 +263,7 @@ class Stage:
 
     def _facts(self) -> list[tuple[str, str]]:
         count = len(self)
-        found = [("staged", f"{count:,} movies"), ("folder", str(self.folder))]
+        found = [("staged", f"{count:,} movies"), ("folder", self.name)]
         if count == 0:
             found.append(
                 ("empty", f"looked in {self.folder.resolve()}; tmdbkit stage 603 fills it")
@@ -326,6 +376,10 @@ class Stage:
             .filter(pl.col("dropped_at").is_null() | (pl.col("dropped_at") < pl.col("fetched_at")))
             .select(keys)
         )
+
+
+def _wanted(tmdb_ids: Iterable[int]) -> pl.LazyFrame:
+    return pl.LazyFrame({"tmdb_id": list(tmdb_ids)}, schema={"tmdb_id": pl.Int64})
 
 
 def _check_layout(folder: Path) -> None:

@@ -146,6 +146,43 @@ def stage_ids(
     return _result(ids, skipped, tally, session.requests - before)
 
 
+def fetch_movies(
+    session: TMDBSession,
+    ids: list[int],
+    *,
+    threads: int,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[tuple[pl.DataFrame, list[tuple[int, str]]]]:
+    """Yield payloads as they come, and `tmdb_id, reason` of what failed; without a stage.
+
+    What failed for passing reasons is gone over once more at the end.
+    """
+    ask = _asker(TMDBClient(session), refresh=False)
+    again: list[int] = []
+    try:
+        for batch in fetch_batches(
+            ask, ids, threads=threads, interrupt=session.interrupt, clock=clock
+        ):
+            again += [item.tmdb_id for item in batch if isinstance(item.error, PassingFault)]
+            yield _without_stage(
+                [item for item in batch if not isinstance(item.error, PassingFault)]
+            )
+        for batch in fetch_batches(
+            ask, again, threads=threads, interrupt=session.interrupt, clock=clock
+        ):
+            yield _without_stage(batch)
+    finally:
+        session.resume()
+
+
+def _without_stage(batch: list[Fetched]) -> tuple[pl.DataFrame, list[tuple[int, str]]]:
+    rows = [
+        (item.tmdb_id, item.text, item.received_at, STAGED) for item in batch if item.error is None
+    ]
+    failed = [(item.tmdb_id, str(item.error)) for item in batch if item.error is not None]
+    return pl.DataFrame(rows, PAYLOADS, orient="row"), failed
+
+
 def fetch_batches(
     ask: Callable[[int], Fetched],
     ids: Iterable[int],

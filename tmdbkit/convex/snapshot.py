@@ -41,7 +41,7 @@ class ConvexSnapshot:
         self.path = given if given.suffix.lower() == ".zip" else given / ZIP_NAME
         if given.suffix.lower() != ".zip" and given.exists() and not given.is_dir():
             raise SettingsError(f"{given} is a file; --snapshot takes a folder or a .zip")
-        self._tables = _read(self.path)
+        self._tables, self._others = _read(self.path)
         self._by_id: dict[int, list[Document]] = _index(self._tables["movies"])
         self._people = {
             (row["crew_id"], row["crew_type"]): row for row in reversed(self._tables["crew"])
@@ -128,16 +128,22 @@ class ConvexSnapshot:
         aside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
         try:
             with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
-                names = [
-                    {"name": name, "id": FIRST_TABLE_NUMBER + place}
-                    for place, name in enumerate(TABLES)
-                ]
-                _write(archive, "_tables", names)
+                _write(archive, "_tables", self._numbered())
                 for name in TABLES:
                     _write(archive, name, self._tables[name])
+                for member, content in self._others.items():
+                    archive.writestr(member, content)
             aside.replace(self.path)
         finally:
             aside.unlink(missing_ok=True)
+
+    def _numbered(self) -> list[Document]:
+        """Return name and number of each table; those that have one keep it."""
+        known = {row["name"]: row["id"] for row in self._tables["_tables"]}
+        free = max([FIRST_TABLE_NUMBER - 1, *known.values()]) + 1
+        new = [name for name in TABLES if name not in known]
+        known.update({name: free + place for place, name in enumerate(new)})
+        return [{"name": name, "id": number} for name, number in known.items()]
 
     def _apply(self, change: Document, contract: Contract) -> Document:
         tmdb_id = int(change["tmdb_id"])
@@ -223,20 +229,21 @@ def _index(movies: Iterable[Document]) -> dict[int, list[Document]]:
     return found
 
 
-def _read(path: Path) -> dict[str, list[Document]]:
-    tables: dict[str, list[Document]] = {name: [] for name in TABLES}
+def _read(path: Path) -> tuple[dict[str, list[Document]], dict[str, bytes]]:
+    """Return our tables and the table of tables, and all other members of the ZIP as they are."""
+    tables: dict[str, list[Document]] = {name: [] for name in ("_tables", *TABLES)}
     if not path.exists():
-        return tables
+        return tables, {}
+    ours = {f"{name}/documents.jsonl": name for name in tables}
     try:
         with zipfile.ZipFile(path) as archive:
-            members = set(archive.namelist())
-            for name in TABLES:
-                if f"{name}/documents.jsonl" in members:
-                    with archive.open(f"{name}/documents.jsonl") as lines:
-                        tables[name] = [json.loads(line) for line in lines if line.strip()]
+            members = {name: archive.read(name) for name in archive.namelist()}
+            for member, name in ours.items():
+                lines = members.pop(member, b"").splitlines()
+                tables[name] = [json.loads(line) for line in lines if line.strip()]
     except (OSError, ValueError, zipfile.BadZipFile):
         raise SettingsError(f"{path} cannot be read as a snapshot of Convex") from None
-    return tables
+    return tables, members
 
 
 def _write(archive: zipfile.ZipFile, table: str, rows: Iterable[Document]) -> None:

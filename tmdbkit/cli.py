@@ -1,0 +1,147 @@
+"""The same verbs in a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import signal
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from tmdbkit import __version__, commands
+from tmdbkit.exceptions import StopError, TMDBKitError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+WRONG, STOPPED, INTERRUPTED = 2, 3, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status.
+
+    0 all went well · 1 finished, and something failed or was found · 2 wrong usage or settings,
+    seen before any request · 3 stopped because going on is pointless · 130 interrupted.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    args = parser().parse_args(argv)
+    try:
+        status: int = args.run(args)
+    except UsageError as error:
+        return _complain(error, WRONG)
+    except StopError as error:
+        return _complain(error, STOPPED)
+    except TMDBKitError as error:
+        return _complain(error, commands.FOUND)
+    except KeyboardInterrupt:
+        return _complain("interrupted; run the same again, it goes on from here", INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has seen enough; say nothing more
+        return commands.FINE
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's grammar."""
+    top = argparse.ArgumentParser(
+        prog="tmdbkit",
+        description="Movies from TMDB to Convex, with a notebook in between.",
+        epilog="exit status: 0 well, 1 something failed or was found, 2 wrong usage, 3 stopped",
+    )
+    top.add_argument("--version", action="version", version=f"tmdbkit {__version__}")
+    verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    demo = _verb(verbs, "demo", commands.demo, "walk the sample through it all, offline")
+    demo.add_argument("folder", nargs="?", metavar="DIR", help="put it there, with the gallery")
+
+    stage = _verb(verbs, "stage", commands.stage, "fetch movies into the stage")
+    _takes_ids(stage)
+    _takes_stage(stage)
+    stage.add_argument("--refresh", action="store_true", help="fetch staged movies again too")
+
+    push = _verb(verbs, "push", commands.push, "send staged movies to Convex")
+    _takes_ids(push)
+    _takes_stage(push)
+    _takes_target(push)
+    _takes_people(push)
+
+    direct = _verb(
+        verbs, "import", commands.import_, "fetch movies and send them, with no stage in between"
+    )
+    _takes_ids(direct)
+    _takes_target(direct)
+    _takes_people(direct)
+
+    refresh = _verb(verbs, "refresh", commands.refresh, "fetch staged movies again")
+    _takes_ids(refresh)
+    _takes_stage(refresh)
+    refresh.add_argument("--older-than", metavar="AGE", type=_age, help="30d, 12h: only older ones")
+
+    delete = _verb(verbs, "delete", commands.delete, "delete movies from Convex")
+    _takes_ids(delete)
+    _takes_target(delete)
+
+    status = _verb(verbs, "status", commands.status, "say what the stage holds and what was pushed")
+    _takes_stage(status)
+
+    functions = _verb(
+        verbs, "functions", commands.functions, "copy the Convex functions into your app"
+    )
+    functions.add_argument("folder", metavar="DEST", help="your app's convex folder")
+
+    compact = _verb(verbs, "compact", commands.compact, "merge the stage's small files")
+    _takes_stage(compact)
+
+    cache = _verb(verbs, "cache", commands.cache, "show or empty the cache of answers")
+    cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show")
+    return top
+
+
+def _verb(
+    verbs: Any, name: str, run: Callable[[argparse.Namespace], int], summary: str
+) -> argparse.ArgumentParser:
+    verb: argparse.ArgumentParser = verbs.add_parser(name, help=summary, description=summary)
+    verb.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    verb.set_defaults(run=run)
+    return verb
+
+
+def _takes_ids(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("ids", nargs="*", metavar="ID", help="TMDB ids, such as 603")
+    verb.add_argument("--from-file", metavar="FILE", help="ids in a file, apart by space or line")
+    verb.add_argument("--list", metavar="NAME", help="popular, top_rated, now_playing or upcoming")
+    verb.add_argument("--pages", type=int, default=1, metavar="N", help="of the list, 20 a page")
+
+
+def _takes_stage(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--stage", metavar="DIR", help="the stage's folder; default data/stage")
+
+
+def _takes_target(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--snapshot", metavar="DIR|ZIP", help="the embedded target, not a deployment")
+    verb.add_argument("--yes", action="store_true", help="do not ask before production changes")
+
+
+def _takes_people(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--people", choices=("named", "all", "none"), help="whose names go into the table crew"
+    )
+
+
+def _age(text: str) -> timedelta:
+    match = re.fullmatch(r"(\d+)([dh])", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is no age; write 30d or 12h")
+    number = int(match.group(1))
+    return timedelta(days=number) if match.group(2) == "d" else timedelta(hours=number)
+
+
+def _complain(error: object, status: int) -> int:
+    sys.stdout.flush()
+    sys.stderr.write(f"tmdbkit: {error}\n")
+    return status
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,229 @@
+"""What each command does with its arguments: the verbs, and what they print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from tmdbkit import __version__
+from tmdbkit.exceptions import SettingsError, UsageError
+from tmdbkit.inputs import (
+    given_ids,
+    needed_ids,
+    open_session,
+    open_stage,
+    open_target,
+    read_settings,
+)
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from tmdbkit.demo import Demo
+
+FINE, FOUND = 0, 1
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Walk the sample through it all, and copy the gallery where a folder is named."""
+    from tmdbkit.demo import copy_gallery, run_demo
+
+    folder = Path(args.folder or "tmdbkit-demo").expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; name a folder")
+    done = run_demo(folder)
+    copied = copy_gallery(folder) if args.folder else []
+    if not printed_json(args, {**done.staged.counts(), **done.pushed.counts()}):
+        _tell_demo(done)
+        _tell_what_next(done, args.folder, len(copied))
+    return FINE
+
+
+def _tell_demo(done: Demo) -> None:
+    staged, pushed = done.staged, done.pushed
+    say(f"1. session    {done.session}")
+    say(
+        f"2. stage      {staged.staged} movies staged, {staged.skipped} were there, "
+        f"{staged.http_requests} requests to the network"
+    )
+    say(f"3. transform  {done.stage.movies().width} fields a movie; one of them:")
+    for line in repr(done.stage[603]).splitlines():
+        say(f"                {line}")
+    say(
+        f"4. push       {pushed.created} created, {pushed.updated} updated, "
+        f"{pushed.unchanged} unchanged in a snapshot of Convex"
+    )
+
+
+def _tell_what_next(done: Demo, folder: str | None, copied: int) -> None:
+    say("")
+    say(f"the stage     {done.stage.folder}   (Parquet)")
+    say(f"the snapshot  {done.snapshot.path}   (npx convex import takes it)")
+    say("")
+    if folder:
+        say(f"{copied} notebooks copied; open the gallery:" if copied else "open the gallery:")
+        say(f"  jupyter lab {folder}")
+    else:
+        say("next:")
+        say(f"  tmdbkit status --stage {done.stage.folder}")
+        say("  tmdbkit demo DIR              the same in DIR, with the notebooks")
+        say("  tmdbkit stage --list popular  with your own TMDB key in .env")
+
+
+def stage(args: argparse.Namespace) -> int:
+    """Fetch movies into the stage."""
+    from tmdbkit.workflows import stage_movies
+
+    staged = open_stage(args)
+    with open_session() as session:
+        result = stage_movies(session, staged, needed_ids(args), refresh=args.refresh)
+    return show(args, result, failed=result.failed)
+
+
+def refresh(args: argparse.Namespace) -> int:
+    """Fetch staged movies again."""
+    from tmdbkit.workflows import refresh_movies
+
+    staged = open_stage(args)
+    with open_session() as session:
+        ids = given_ids(args)
+        result = refresh_movies(session, staged, ids, older_than=args.older_than)
+    return show(args, result, failed=result.failed)
+
+
+def push(args: argparse.Namespace) -> int:
+    """Send staged movies to Convex."""
+    from tmdbkit.workflows import push as push_movies
+
+    staged = open_stage(args)
+    if len(staged) == 0:
+        raise UsageError(
+            f"the stage is empty; looked in {staged.folder.resolve()}. Fill it with tmdbkit stage"
+        )
+    ids = given_ids(args)
+    result = push_movies(staged, open_target(args, "push to"), ids, people=args.people)
+    return show(args, result, failed=result.failed + result.conflicts + result.withheld)
+
+
+def import_(args: argparse.Namespace) -> int:
+    """Fetch movies and send them, with no stage in between."""
+    from tmdbkit.workflows import import_direct
+
+    ids = needed_ids(args)
+    target = open_target(args, "import into")
+    with open_session() as session:
+        result = import_direct(session, target, ids, people=args.people)
+    return show(args, result, failed=result.failed + result.conflicts + result.withheld)
+
+
+def delete(args: argparse.Namespace) -> int:
+    """Delete movies from Convex, after asking."""
+    from tmdbkit.workflows import delete_movies
+
+    ids = needed_ids(args)
+    target = open_target(args, f"delete {len(ids)} movies from", ask=True)
+    return show(args, delete_movies(target, ids), failed=0)
+
+
+def status(args: argparse.Namespace) -> int:
+    """Say what the stage holds and what was pushed."""
+    staged = open_stage(args)
+    counts = staged.status()
+    if not printed_json(args, counts):
+        say(repr(staged))
+        for name, count in counts.items():
+            if name != "staged":
+                say(f"{name}: {count:,}")
+    return FINE
+
+
+def functions(args: argparse.Namespace) -> int:
+    """Copy the Convex functions into an app, and say what to do next."""
+    from tmdbkit.convex.install import install_functions
+
+    done = install_functions(Path(args.folder).expanduser())
+    files = {"written": done.written, "current": done.current, "changed": done.changed}
+    told = {name: [str(path) for path in paths] for name, paths in files.items()}
+    if not printed_json(args, {**told, "schema_lacks": list(done.schema_lacks)}):
+        _tell_functions(told, done.schema_lacks)
+    return FOUND if done.changed else FINE
+
+
+def _tell_functions(files: dict[str, list[str]], lacks: tuple[str, ...]) -> None:
+    for path in files["written"]:
+        say(f"written  {path}")
+    for path in files["current"]:
+        say(f"current  {path}")
+    for path in files["changed"]:
+        say(f"kept     {path}: someone changed it; move it away to get tmdbkit {__version__}'s")
+    if lacks:
+        say("\nYour schema stays as it is. Add to it:")
+        for line in lacks:
+            say(f"  {line}")
+    say(_AFTER_FUNCTIONS)
+
+
+_AFTER_FUNCTIONS = """
+Before the next step: `npx convex deploy` ships the whole folder, not this file alone. Deploy from
+the commit that is live, with these files added, and nothing half-done goes out with them.
+
+If your app puts https://image.tmdb.org/t/p/... in front of images by itself, set
+TMDBKIT_IMAGES=path.
+
+Next:
+  npx convex deploy                 (or npx convex dev, to try it first)
+  CONVEX_URL and CONVEX_DEPLOY_KEY  into .env; the dashboard has both under Settings
+  tmdbkit push"""
+
+
+def compact(args: argparse.Namespace) -> int:
+    """Merge the stage's small files."""
+    replaced = open_stage(args).compact()
+    if not printed_json(args, {"replaced": replaced}):
+        say(f"{replaced} files merged; the old ones stay for a day, for whoever is reading them")
+    return FINE
+
+
+def cache(args: argparse.Namespace) -> int:
+    """Show or empty the cache of answers."""
+    from tmdbkit.tmdb.cache import AnswerCache
+
+    folder = read_settings().cache
+    answers = AnswerCache.open(folder, "tmdb")
+    if answers is None:
+        raise SettingsError(f"{folder} cannot be written to; set TMDBKIT_CACHE to another folder")
+    removed = answers.clear() if args.action == "clear" else 0
+    count, size = len(answers), answers.size()
+    answers.close()
+    if not printed_json(args, {"answers": count, "bytes": size, "removed": removed}):
+        say(f"{count:,} answers, {size / 2**20:.1f} MiB in {answers.path}")
+    return FINE
+
+
+class Result(Protocol):
+    """What every verb returns: counts by name, and a text."""
+
+    def counts(self) -> Mapping[str, str | int]:
+        """Return the counts by name."""
+
+
+def show(args: argparse.Namespace, result: Result, *, failed: int) -> int:
+    """Print a result, and return the status that it means."""
+    if not printed_json(args, result.counts()):
+        say(repr(result))
+    return FOUND if failed else FINE
+
+
+def printed_json(args: argparse.Namespace, facts: Mapping[str, object]) -> bool:
+    """Print the facts as one JSON object, where that was asked for."""
+    if args.json:
+        say(json.dumps(facts))
+    return bool(args.json)
+
+
+def say(text: str) -> None:
+    """Print a line."""
+    sys.stdout.write(f"{text}\n")

@@ -1,0 +1,105 @@
+"""The sample that comes with tmdbkit, and the corridor walked with it from end to end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tmdbkit.convex.snapshot import ConvexSnapshot
+from tmdbkit.exceptions import UsageError
+from tmdbkit.settings import Settings
+from tmdbkit.stage import PAYLOADS, STAGED, Stage
+from tmdbkit.tmdb.client import movie_request
+from tmdbkit.tmdb.session import TMDBSession
+from tmdbkit.workflows import push, stage_movies
+
+if TYPE_CHECKING:
+    from tmdbkit.convex.importer import PushResult
+    from tmdbkit.progress import Progress
+    from tmdbkit.staging import StageResult
+
+RECORDED_AT = datetime(2026, 1, 15, tzinfo=UTC)  # the sample's payloads are of that winter
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo did, and where."""
+
+    folder: Path
+    session: str
+    staged: StageResult
+    stage: Stage
+    pushed: PushResult
+    snapshot: ConvexSnapshot
+
+
+def sample(folder: str | Path | None = None) -> Stage:
+    """Open a writable copy of the sample as a stage, offline.
+
+    Args:
+        folder: Where the copy goes; default a new temporary folder.
+
+    Raises:
+        UsageError: The folder has something in it.
+    """
+    if folder is None:
+        home = Path(tempfile.mkdtemp(prefix="tmdbkit-sample-"))
+    else:
+        home = Path(folder).expanduser()
+        if home.exists() and (not home.is_dir() or any(home.iterdir())):
+            raise UsageError(f"{home} is not empty; name a new folder for the sample")
+    stage = Stage(home, settings=Settings(), name="a copy of the sample")
+    rows = [(tmdb_id, text, RECORDED_AT, STAGED) for tmdb_id, text in sample_payloads().items()]
+    stage.add(pl.DataFrame(rows, PAYLOADS, orient="row"))
+    shutil.copytree(shipped("sample") / "posters", home / "posters")
+    return stage
+
+
+def sample_payloads() -> dict[int, str]:
+    """Return the sample's payloads as text, by id."""
+    lines = (shipped("sample") / "movies.jsonl").read_text(encoding="utf-8").splitlines()
+    return {int(json.loads(line)["id"]): line for line in lines}
+
+
+def shipped(name: str) -> Path:
+    """Return the folder of the `sample` or the `notebooks`: in a wheel inside of the package."""
+    package = Path(__file__).parent
+    in_wheel = package / f"_{name}"
+    in_checkout = package.parent / {"sample": "data/sample", "notebooks": "notebooks"}[name]
+    return in_wheel if in_wheel.is_dir() else in_checkout
+
+
+def run_demo(folder: Path, *, progress: Progress | None = None) -> Demo:
+    """Walk the sample through the offline session, the stage, the transform and a snapshot."""
+    settings = replace(Settings(), cache=folder / "cache", offline=True)
+    stage = Stage(folder / "stage", settings=settings)
+    with TMDBSession(settings) as session:
+        texts = sample_payloads()
+        for tmdb_id, text in texts.items():
+            path, params = movie_request(tmdb_id, settings.language)
+            session.remember(path, params, text)
+        staged = stage_movies(session, stage, texts, progress=progress)
+        seen = repr(session)
+    if not (stage.folder / "posters").exists():
+        shutil.copytree(shipped("sample") / "posters", stage.folder / "posters")
+    snapshot = ConvexSnapshot(folder / "snapshot")
+    pushed = push(stage, snapshot, progress=progress)
+    return Demo(folder, seen, staged, stage, pushed, snapshot)
+
+
+def copy_gallery(folder: Path) -> list[Path]:
+    """Copy the notebooks into a folder; those that are there already stay as they are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    copied = []
+    for source in sorted(shipped("notebooks").glob("*.ipynb")):
+        if not (folder / source.name).exists():
+            shutil.copyfile(source, folder / source.name)
+            copied.append(folder / source.name)
+    return copied

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.servers.convex import ConvexProxy
+
 from .backend import ConvexBackend
+from .bench import Bench, DeploymentBench, Shelf, SnapshotBench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +40,30 @@ def app_backend(_app_backend: ConvexBackend) -> ConvexBackend:
     """A deployment with the older schema, without `crew` and `genres`, and nothing in it."""
     _app_backend.reset()
     return _app_backend
+
+
+@pytest.fixture(params=["snapshot", "deployment"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    """A target with nothing in it: each of the two there are."""
+    if request.param == "snapshot":
+        return SnapshotBench(tmp_path)
+    return DeploymentBench(request.getfixturevalue("backend"))
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> SnapshotBench:
+    """The embedded target, with nothing in it."""
+    return SnapshotBench(tmp_path)
+
+
+@pytest.fixture
+def proxy(backend: ConvexBackend) -> Iterator[ConvexProxy]:
+    """A deployment with nothing in it, to which calls may go astray."""
+    with ConvexProxy(backend.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def stage() -> Shelf:
+    """A stage with nothing in it."""
+    return Shelf()

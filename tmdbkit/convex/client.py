@@ -7,6 +7,7 @@ import re
 import secrets
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,12 +21,14 @@ from tmdbkit.convex.verdict import judge
 from tmdbkit.exceptions import (
     CredentialsRefused,
     HostUnreachable,
+    RateLimited,
     ServiceError,
     SettingsError,
     StopError,
 )
 from tmdbkit.settings import Secret, Settings
-from tmdbkit.tmdb.retry import READ_TIMEOUT, Contact, fault, retrying
+from tmdbkit.tmdb.pacer import Pacer
+from tmdbkit.tmdb.retry import READ_TIMEOUT, Contact, backoff, check_patience, fault, retrying
 from tmdbkit.tmdb.wire import connection
 from tmdbkit.views import draw_facts
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 MODULE = "tmdbkit"
 KINDS = ("prod", "dev", "preview")
+PACE = 64.0  # requests a second, more than a push ever makes; a 429 teaches a slower one
 
 
 class ConvexDeployment:
@@ -46,7 +50,7 @@ class ConvexDeployment:
         key: Its deploy key; default CONVEX_DEPLOY_KEY of the settings.
         settings: Default `Settings.from_env()`.
         retries: How many tries follow the first for a fault that may pass.
-        sleep: Waits so many seconds.
+        sleep: Waits so many seconds; the default ends at once on `interrupt`.
         clock: Seconds that only grow.
         jitter: Draws from 0 to 1.
 
@@ -61,19 +65,22 @@ class ConvexDeployment:
         *,
         settings: Settings | None = None,
         retries: int = 8,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         settings = settings or Settings.from_env()
-        self.url = (url if url is not None else settings.convex_url).rstrip("/")
+        if url is not None:
+            settings = replace(settings, convex_url=url.rstrip("/"))
         secret = Secret(key) if isinstance(key, str) else key
+        self.url = settings.convex_url
         self._key = secret if secret is not None else settings.convex_key
         self.title = _title(self.url, self._key)
         self.offline = settings.offline
         self.requests = 0
-        self._sleep, self._clock = sleep, clock
-        self._retrying = partial(retrying, retries, rest=sleep, jitter=jitter)
+        self._clock = clock
+        self._pacer = Pacer(PACE, clock=clock, sleep=sleep)
+        self._retrying = partial(retrying, retries, rest=self._pacer.rest, jitter=jitter)
         self._contact = Contact()
         self._lock = threading.Lock()
         self._wire = connection(16)
@@ -86,7 +93,12 @@ class ConvexDeployment:
         Raises:
             StopError: It is pointless to begin.
         """
-        allowed = self._ask("GET", "/api/check_admin_key", None)
+        try:
+            allowed = self._ask("GET", "/api/check_admin_key", None)
+        except StopError as error:
+            if error.status != 404:  # not every backend has it; the first query tells then
+                raise
+            return
         if writing and isinstance(allowed, dict) and allowed.get("isReadOnly"):
             raise CredentialsRefused(
                 "CONVEX_DEPLOY_KEY is a key for reading only; make one that may write in the "
@@ -135,6 +147,14 @@ class ConvexDeployment:
     def flush(self) -> None:
         """Nothing: a mutation that was answered is durable."""
 
+    def interrupt(self) -> None:
+        """End the waits of all threads; `resume` allows them again."""
+        self._pacer.interrupt()
+
+    def resume(self) -> None:
+        """Allow waiting again."""
+        self._pacer.resume()
+
     # The wire.
 
     def query(self, name: str, **args: Any) -> Any:
@@ -164,20 +184,28 @@ class ConvexDeployment:
             raise StopError("offline (TMDBKIT_OFFLINE=1); push to --snapshot DIR instead")
         loop = self._retrying()
         try:
-            return loop(self._reach, method, path, body)
+            return loop(self._pace, method, path, body)
         except ServiceError as error:
             error.attempts = max(error.attempts, loop.statistics["attempt_number"])
             raise
 
-    def _reach(self, method: str, path: str, body: Document | None) -> Any:
-        """Send, and wait for a host that was reached before; that uses up no try."""
-        began, tries = self._clock(), 0
+    def _pace(self, method: str, path: str, body: Document | None) -> Any:
+        """Ask in a slot of the schedule; a pause is for every thread, and uses up no try."""
+        began, pauses = self._clock(), 0
         while True:
+            slot = self._pacer.wait()
             try:
-                return self._send(method, path, body)
+                value = self._send(method, path, body)
+            except RateLimited as error:
+                check_patience(error, self._clock() - began)
+                pauses += 1
+                self._pacer.rejected(slot, backoff(pauses))
             except HostUnreachable as error:
-                tries += 1
-                self._sleep(self._contact.pause(error, self._clock() - began, tries))
+                pauses += 1
+                self._pacer.pause(self._contact.pause(error, self._clock() - began, pauses))
+            else:
+                self._pacer.accepted()
+                return value
 
     def _send(self, method: str, path: str, body: Document | None) -> Any:
         """Send one request, and judge the answer; errors are made outside of `except`."""
@@ -208,7 +236,7 @@ class ConvexDeployment:
                 timeout=(self._contact.connect_timeout, READ_TIMEOUT),
                 allow_redirects=False,
             )
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:
             return fault(error, name, "Convex", self.url, "CONVEX_URL")
 
     def __repr__(self) -> str:
@@ -236,6 +264,10 @@ def _title(url: str, key: Secret) -> TargetName:
         raise SettingsError(
             "no deploy key: set CONVEX_DEPLOY_KEY in the environment or in .env; the Convex "
             "dashboard makes one under Settings, Deploy keys"
+        )
+    if not (key.reveal().isascii() and key.reveal().isprintable()):
+        raise SettingsError(
+            "CONVEX_DEPLOY_KEY has a character that no key has; copy it again from the dashboard"
         )
     host = urlsplit(url).hostname or ""
     if host.endswith(".convex.site"):

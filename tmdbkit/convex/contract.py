@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit.exceptions import FunctionsMissing, TargetRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 FUNCTIONS = 1  # the version of tmdbkit.ts that this package speaks with
 
@@ -50,7 +51,11 @@ class Contract:
             return False
         return field is None or not self._is_closed(table) or field in self.fields(table)
 
-    def lacking(self, table: str, ours: frozenset[str] | set[str]) -> list[str]:
+    def takes(self, table: str, ours: Iterable[str]) -> bool:
+        """Tell whether the target has this table, with all of these fields."""
+        return table in self.tables and all(self.knows(table, field) for field in ours)
+
+    def lacking(self, table: str, ours: Collection[str]) -> list[str]:
         """Return the fields that the table needs and that we do not have."""
         return sorted(
             name
@@ -58,27 +63,38 @@ class Contract:
             if not field["optional"] and name not in ours and not name.startswith("_")
         )
 
-    def check(self, ours: set[str]) -> None:
+    def check(self, table: str, ours: Collection[str]) -> None:
         """Make sure that documents with these fields can be created, before the first write.
 
         Raises:
             TargetRefused: The table needs a field that we do not have.
         """
-        if lacking := self.lacking("movies", ours):
+        if lacking := self.lacking(table, ours):
             raise TargetRefused(
-                f"the table movies needs {', '.join(lacking)}, which tmdbkit does not have; "
+                f"the table {table} needs {', '.join(lacking)}, which tmdbkit does not have; "
                 "make them optional in the app's schema.ts, and deploy"
             )
 
-    def faults(self, document: Mapping[str, Any]) -> list[str]:
-        """Return what the movies table would refuse in a document: path, value, what is wanted."""
-        return list(_faults(self.tables["movies"], document, ""))
+    def faults(
+        self, document: Mapping[str, Any], table: str = "movies", *, partial: bool = False
+    ) -> list[str]:
+        """Return what a table would refuse in a document: path, value, what is wanted.
+
+        Args:
+            document: A whole document without Convex's own fields, or some fields of one.
+            table: Which table.
+            partial: Whether fields that are not given stay as they are there.
+        """
+        wanted = self.tables[table]
+        return list(_faults(_partial(wanted) if partial else wanted, document, ""))
 
     def _is_closed(self, table: str) -> bool:
         return self.tables[table].get("type") == "object"
 
 
 LARGEST_INTEGER = 2**53
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
 
 Validator = dict[str, Any]
 
@@ -89,9 +105,17 @@ def _faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
     return check(wanted, value, path) if check else iter(())
 
 
+def _partial(wanted: Validator) -> Validator:
+    """Return a validator of some of the fields, as `partial()` does in Convex."""
+    if wanted["type"] != "object":
+        return wanted
+    value = {name: {**field, "optional": True} for name, field in wanted["value"].items()}
+    return {**wanted, "value": value}
+
+
 def _object_faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
     if not isinstance(value, dict):
-        yield f"{path} is {value!r}, wanted an object"
+        yield f"{path} is {_SHORT.repr(value)}, wanted an object"
         return
     fields, prefix = wanted["value"], f"{path}." if path else ""
     for name, field in fields.items():
@@ -100,32 +124,39 @@ def _object_faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
         elif not field["optional"]:
             yield f"{prefix}{name} is missing"
     for name in value:
-        if name not in fields and not name.startswith("_"):
+        if name not in fields:
             yield f"{prefix}{name} is not a field there"
 
 
 def _array_faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
     if not isinstance(value, list):
-        yield f"{path} is {value!r}, wanted an array"
+        yield f"{path} is {_SHORT.repr(value)}, wanted an array"
         return
     for place, item in enumerate(value):
         yield from _faults(wanted["value"], item, f"{path}[{place}]")
 
 
 def _union_faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
+    """Yield what is wrong inside the choice that comes nearest, or else name all of the choices."""
     tried = [list(_faults(choice, value, path)) for choice in wanted["value"]]
-    if all(tried):
-        yield min(tried, key=len)[0]
+    if not all(tried):
+        return
+    inside = [faults for faults in tried if not faults[0].startswith(f"{path} is ")]
+    if inside:
+        yield from min(inside, key=len)
+        return
+    choices = " or ".join(faults[0].rpartition(", wanted ")[2] for faults in tried)
+    yield f"{path} is {_SHORT.repr(value)}, wanted {choices}"
 
 
 def _literal_faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
     if value != wanted["value"]:
-        yield f"{path} is {value!r}, wanted {wanted['value']!r}"
+        yield f"{path} is {_SHORT.repr(value)}, wanted {wanted['value']!r}"
 
 
 def _scalar_faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
     if not _SCALARS[wanted["type"]](value):
-        yield f"{path} is {value!r}, wanted a {wanted['type']}"
+        yield f"{path} is {_SHORT.repr(value)}, wanted a {wanted['type']}"
 
 
 def _is_number(value: Any) -> bool:

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit import transform
+from tmdbkit.convex.delivery import Delivery, movie_batches, row_batches
 from tmdbkit.convex.plan import Change, content_hash, image_form, plan_changes, slug_candidates
-from tmdbkit.exceptions import BatchTooLarge, PassingFault, RequestRefused, ServiceError
-from tmdbkit.schema import CREW, INSTANT, MOVIE
+from tmdbkit.exceptions import PassingFault
+from tmdbkit.schema import CREW, GENRE, INSTANT, KEYS, MOVIE, ROW
 from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
+    from types import TracebackType
 
     from tmdbkit.convex.contract import Contract
     from tmdbkit.convex.target import Document, Target
     from tmdbkit.tmdb.images import ImageForm
 
 CHUNK = 500  # movies that are planned, sent and logged before the next are looked at
-READ = 100  # documents a query, some 4 KB each
-BATCH_MOVIES, BATCH_PEOPLE = 50, 500  # under 2,000 of the 4,096 index ranges of a mutation
-BATCH_BYTES = 2**20
-IN_FLIGHT = 4
 PEOPLE = ("named", "all", "none")
+SENT = (*ROW.names(), "created_at", "updated_at")  # of a document that is created
+COLUMNS = {"crew": CREW.names(), "genres": GENRE.names()}
+TOLD_APART_BY = {"crew": ["crew_id", "crew_type"], "genres": ["genre_id"]}
 
 OUTCOMES = pl.Schema(
     {
@@ -116,14 +117,18 @@ _COUNTED = (
 class Importer:
     """One push: what it sends, to where, and what came of it.
 
-    People are sent once a run, before the movies that name them, parted by id so that no two
-    batches in flight touch the same person.
+    People and genres are sent once a run, before the movies that name them, parted by id so that
+    no two batches in flight touch the same one.
 
     Args:
         target: Where it goes.
         people: `named`, `all` or `none`; default `all` where movies there have a crew.
         images: The form of images in an empty target.
         now: The time of day.
+        log: Is given the outcomes of all rows that were pushed, and of those that a stop cut short.
+
+    Raises:
+        StopError: It is pointless to begin.
     """
 
     def __init__(
@@ -133,151 +138,177 @@ class Importer:
         people: str | None,
         images: ImageForm,
         now: Callable[[], datetime],
+        log: Callable[[pl.DataFrame], None] | None = None,
     ) -> None:
         self.target = target
         self.contract: Contract = target.contract()
-        self.contract.check(set(MOVIE.names()))
         self._people = people or ("all" if self.contract.knows("movies", "crew") else "named")
+        self._naming = [name for name in COLUMNS if self.contract.takes(name, COLUMNS[name])]
+        if self._people == "none" and "crew" in self._naming:
+            self._naming.remove("crew")
+        self.contract.check("movies", SENT)
+        for table in self._naming:
+            self.contract.check(table, COLUMNS[table])
         self._images = image_form(target.page("movies", None, 50).documents, images)
-        self._now = now
-        self._sent: set[int] = set()
-        self._batches = 0
-        self._pool = ThreadPoolExecutor(IN_FLIGHT, "tmdbkit-push")
+        self._now, self._log = now, log
+        self._named: set[int] = set()
+        self._unfit: dict[str, Counter[str]] = {table: Counter() for table in self._naming}
+        self._delivery = Delivery(target)
 
     def left_out(self) -> tuple[str, ...]:
-        """Return the fields and tables of ours that the target does not know."""
+        """Return the fields, tables and rows of ours that the target does not take."""
         fields = [name for name in MOVIE.names() if not self.contract.knows("movies", name)]
-        tables = [name for name in ("crew", "genres") if not self.contract.knows(name)]
-        return (*(f"movies.{name}" for name in fields), *tables)
+        tables = [name for name in COLUMNS if not self.contract.takes(name, COLUMNS[name])]
+        unfit = [
+            f"{faults.total():,} of {name} ({faults.most_common(1)[0][0]})"
+            for name, faults in self._unfit.items()
+            if faults
+        ]
+        return (*(f"movies.{name}" for name in fields), *tables, *unfit)
 
     @property
     def batches(self) -> int:
         """How many mutations were sent so far."""
-        return self._batches
+        return self._delivery.batches
 
     def push(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
-        """Plan and send some rows, and return their `OUTCOMES`.
+        """Plan and send some rows; log and return their `OUTCOMES`.
+
+        What came back before a stop, or before Ctrl-C, is logged too.
 
         Args:
             rows: Of the stage, in `schema.ROW`.
             payloads: `tmdb_id, payload, fetched_at` of the same movies, for the names of people.
         """
         documents = rows.to_dicts()
-        changes = self._plan(documents)
-        going = {change.tmdb_id for change in changes if change.kind in ("create", "update")}
-        self._send_names(rows, payloads, going)
-        sent = self._send_changes([change for change in changes if change.tmdb_id in going])
-        return self._outcomes(changes, sent)
+        answers: dict[int, Document] = {}
+        try:
+            changes = self._plan(documents)
+        except PassingFault as error:  # none of them could be looked up; the next ones may
+            changes = [Change(row["tmdb_id"], row["title"], "create") for row in documents]
+            answers.update((change.tmdb_id, _failed(str(error))) for change in changes)
+        try:
+            if not answers:
+                self._send(rows, payloads, changes, answers)
+        finally:
+            outcomes = self._outcomes(changes, answers)
+            if self._log is not None:
+                self._log(outcomes)
+        return outcomes
 
     def close(self) -> None:
         """End the threads, after the requests in flight, and make the target durable."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self.target.flush()
+        try:
+            self._delivery.close()
+        finally:
+            self.target.flush()
 
     def __enter__(self) -> Importer:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.target.interrupt()
         self.close()
 
     def _plan(self, documents: list[Document]) -> list[Change]:
-        ids = [document["tmdb_id"] for document in documents]
-        there = [
-            found
-            for some in self._pool.map(self.target.documents, _sliced(ids, READ))
-            for found in some
-        ]
+        there = self._delivery.ask(self.target.documents, [row["tmdb_id"] for row in documents])
         have = {int(document["tmdb_id"]) for document in there}
-        wanted = [
-            slug
-            for document in documents
-            if document["tmdb_id"] not in have
-            for slug in slug_candidates(document)
-        ]
-        owners = self._pool.map(self.target.slug_owners, _sliced(wanted, READ))
+        new = [document for document in documents if document["tmdb_id"] not in have]
+        slugs = [slug for document in new for slug in slug_candidates(document)]
         return plan_changes(
             documents,
             there,
             self.contract,
             images=self._images,
-            taken=dict(owner for some in owners for owner in some),
+            taken=dict(self._delivery.ask(self.target.slug_owners, slugs)),
             now=_iso(self._now()),
         )
 
-    def _send_names(self, rows: pl.DataFrame, payloads: pl.DataFrame, going: set[int]) -> None:
-        """Send the people and genres of the movies that are going."""
+    def _send(
+        self,
+        rows: pl.DataFrame,
+        payloads: pl.DataFrame,
+        changes: list[Change],
+        answers: dict[int, Document],
+    ) -> None:
+        """Send what is to be sent, and note the answers as they come."""
+
+        def apply(batch: list[Document]) -> None:
+            for answer in self.target.apply_movies(batch):
+                answers[int(answer["tmdb_id"])] = answer
+
+        going = {change.tmdb_id for change in changes if change.kind in ("create", "update")}
         wanted = pl.col("tmdb_id").is_in(list(going))
-        some = payloads.filter(wanted)
-        if self.contract.knows("crew") and self._people != "none":
-            people = self._credited(rows.filter(wanted), some)
-            _all(self._pool.map(self._send_people, _people_batches(people)))
-        if self.contract.knows("genres") and going:
-            genres = transform.genres(some).to_dicts()
-            _all(self._pool.map(self._send_genres, _sliced(genres, BATCH_PEOPLE)))
+        waiting = self._send_names(rows.filter(wanted), payloads.filter(wanted))
+        answers.update((tmdb_id, _failed(reason)) for tmdb_id, reason in waiting.items())
+        arguments = [c.arguments() for c in changes if c.tmdb_id in going - waiting.keys()]
+        for change, error in self._delivery.send(apply, arguments, movie_batches):
+            answers[change["tmdb_id"]] = _failed(str(error))
 
-    def _credited(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> list[Document]:
-        """Return the rows of `crew` that were not sent yet, by id."""
-        people = transform.people(payloads)
-        if self._people == "named":
-            people = people.join(self._named(rows), on=["tmdb_id", "crew_id"], how="semi")
-        people = people.select(CREW.names()).unique(["crew_id", "crew_type"]).sort("crew_id")
-        fresh = []
-        for person in people.to_dicts():
-            key = hash((person["crew_id"], person["crew_type"]))
-            if key not in self._sent:
-                self._sent.add(key)
-                fresh.append(person)
-        return fresh
+    def _send_names(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> dict[int, str]:
+        """Send the people and genres of movies, and return which movies cannot go, and why."""
+        waiting: dict[int, str] = {}
+        if "crew" in self._naming:
+            waiting |= self._send_rows(
+                "crew", self.target.add_people, self._credits(rows, payloads)
+            )
+        if "genres" in self._naming:
+            named = rows.select("tmdb_id", genre_id="genres").explode(
+                "genre_id", empty_as_null=False, keep_nulls=False
+            )
+            genres = named.join(transform.genres(payloads), on="genre_id")
+            waiting |= self._send_rows("genres", self.target.add_genres, genres)
+        return waiting
 
-    def _named(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Return `tmdb_id, crew_id` of everybody whom a field that is sent holds."""
+    def _credits(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
+        """Return `tmdb_id` and the columns of `crew` of everybody who is to be sent."""
+        credited = transform.people(payloads)
+        if self._people == "all":
+            return credited
+        nobody = pl.lit([], dtype=pl.List(pl.Int64))
         fields = [n for n in ("cast", "directors", "crew") if self.contract.knows("movies", n)]
-        return rows.select("tmdb_id", crew_id=pl.concat_list(fields)).explode(
+        held = rows.select("tmdb_id", crew_id=pl.concat_list(nobody, *fields)).explode(
             "crew_id", empty_as_null=False, keep_nulls=False
         )
+        return credited.join(held, on=["tmdb_id", "crew_id"], how="semi")
 
-    def _send_people(self, people: list[Document]) -> None:
-        self._halving(self.target.add_people, people, lambda _row, _error: [])
+    def _send_rows(
+        self, table: str, send: Callable[[Sequence[Document]], object], named: pl.DataFrame
+    ) -> dict[int, str]:
+        """Send the rows that were not sent yet, and return the movies of those that failed."""
+        key, columns = KEYS[table], COLUMNS[table]
+        rows = (
+            named.select(columns)
+            .unique(TOLD_APART_BY[table], keep="last", maintain_order=True)
+            .sort(key, maintain_order=True)
+        )
+        fresh = [row for row in rows.to_dicts() if self._is_fresh(table, row)]
+        failures = self._delivery.send(send, fresh, partial(row_batches, key=key))
+        if not failures:
+            return {}
+        reasons = {row[key]: f"its {table} could not be sent: {error}" for row, error in failures}
+        self._named -= {_identity(table, row) for row, _ in failures}
+        waiting = named.filter(pl.col(key).is_in(list(reasons))).select("tmdb_id", key)
+        return {tmdb_id: reasons[failed] for tmdb_id, failed in waiting.rows()}
 
-    def _send_genres(self, genres: list[Document]) -> None:
-        self._halving(self.target.add_genres, genres, lambda _row, _error: [])
+    def _is_fresh(self, table: str, row: Document) -> bool:
+        """Tell whether a row is to be sent: it was not yet, and the table takes it."""
+        identity = _identity(table, row)
+        if identity in self._named:
+            return False
+        self._named.add(identity)
+        faults = self.contract.faults(row, table)
+        self._unfit[table].update(faults[:1])
+        return not faults
 
-    def _send_changes(self, changes: list[Change]) -> dict[int, Document]:
-        sent = self._pool.map(self._send_batch, _movie_batches(changes))
-        return {int(outcome["tmdb_id"]): outcome for some in sent for outcome in some}
-
-    def _send_batch(self, batch: list[Document]) -> list[Document]:
-        def failed(change: Document, error: ServiceError) -> list[Document]:
-            return [{"tmdb_id": change["tmdb_id"], "outcome": "failed", "reason": str(error)}]
-
-        return self._halving(self.target.apply_movies, batch, failed)
-
-    def _halving(
-        self,
-        send: Callable[[Sequence[Document]], Any],
-        batch: list[Document],
-        failed: Callable[[Document, ServiceError], list[Document]],
-    ) -> list[Document]:
-        """Send a batch; where it is refused, halve it until what is refused stands alone."""
-        self._batches += 1
-        try:
-            answer = send(batch)
-        except PassingFault as error:
-            return [outcome for item in batch for outcome in failed(item, error)]
-        except (BatchTooLarge, RequestRefused) as error:
-            if len(batch) == 1:
-                return failed(batch[0], error)
-        else:
-            return answer if isinstance(answer, list) else []
-        middle = len(batch) // 2
-        first = self._halving(send, batch[:middle], failed)
-        return first + self._halving(send, batch[middle:], failed)
-
-    def _outcomes(self, changes: list[Change], sent: dict[int, Document]) -> pl.DataFrame:
+    def _outcomes(self, changes: list[Change], answers: dict[int, Document]) -> pl.DataFrame:
         at = self._now()
         rows = []
         for change in changes:
-            outcome, reason = _outcome(change, sent.get(change.tmdb_id))
+            outcome, reason = _outcome(change, answers.get(change.tmdb_id))
             wrote = outcome in ("created", "updated")
             rows.append(
                 (
@@ -312,7 +343,7 @@ def result(importer: Importer, outcomes: Iterable[pl.DataFrame]) -> PushResult:
     )
 
 
-def _outcome(change: Change, sent: Document | None) -> tuple[str, str]:
+def _outcome(change: Change, answer: Document | None) -> tuple[str, str]:
     """Return what became of a planned change, and why.
 
     The plan saw no such value, and carries the time of this push: where the target says that all
@@ -320,53 +351,23 @@ def _outcome(change: Change, sent: Document | None) -> tuple[str, str]:
     """
     if change.kind in ("unchanged", "withheld"):
         return change.kind, change.reason
-    if sent is None:
-        return "failed", "not sent: the push stopped before"
-    said = str(sent["outcome"])
+    if answer is None:
+        return "failed", "the push stopped before there was an answer"
+    said = str(answer["outcome"])
     if said == "unchanged":
         return ("created" if change.kind == "create" else "updated"), ""
     if said == "conflict":
-        return said, f"changed by someone else since: {', '.join(sent['differs'])}"
-    return said, str(sent.get("reason", ""))
+        return said, f"changed by someone else since: {', '.join(answer['differs'])}"
+    return said, str(answer.get("reason", ""))
 
 
-def _movie_batches(changes: Iterable[Change]) -> Iterator[list[Document]]:
-    """Cut changes into batches by count and by bytes."""
-    batch: list[Document] = []
-    filled = 0
-    for change in changes:
-        arguments = change.arguments()
-        size = len(_json(arguments).encode())
-        if batch and (len(batch) >= BATCH_MOVIES or filled + size > BATCH_BYTES):
-            yield batch
-            batch, filled = [], 0
-        batch.append(arguments)
-        filled += size
-    if batch:
-        yield batch
+def _failed(reason: str) -> Document:
+    return {"outcome": "failed", "reason": reason}
 
 
-def _people_batches(people: list[Document]) -> Iterator[list[Document]]:
-    """Cut people, who are sorted by id, into batches that no person straddles."""
-    batch: list[Document] = []
-    for person in people:
-        if len(batch) >= BATCH_PEOPLE and batch[-1]["crew_id"] != person["crew_id"]:
-            yield batch
-            batch = []
-        batch.append(person)
-    if batch:
-        yield batch
-
-
-def _sliced(items: Sequence[Any], size: int) -> Iterator[Any]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
-def _all(results: Iterable[object]) -> None:
-    """Wait for all of them, and raise what one of them raised."""
-    for _ in results:
-        pass
+def _identity(table: str, row: Document) -> int:
+    """Return a number by which a row that was sent is known again; a run meets a million."""
+    return hash((table, *(row[name] for name in TOLD_APART_BY[table])))
 
 
 def _json(value: object) -> str:

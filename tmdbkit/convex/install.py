@@ -14,7 +14,7 @@ from tmdbkit.log import write_text
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SEAL = re.compile(r"\n// tmdbkit:sha256:([0-9a-f]{16})\n$")
+_SEAL = re.compile(r"\n// tmdbkit:sha256:([0-9a-f]{16})\n\Z")
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ def _update(
     tmdb_id, title = known["tmdb_id"], known["title"]
     if not merged:
         return Change(tmdb_id, title, "unchanged", kept=tuple(kept))
-    if faults := contract.faults({**there, **merged}):
+    if faults := contract.faults(merged, partial=True):
         return Change(tmdb_id, title, "withheld", reason="; ".join(faults[:3]))
     stamps = {"updated_at": now, "tmdb_data_imported_at": known.get("tmdb_data_imported_at")}
     stamped = {name: value for name, value in stamps.items() if contract.knows("movies", name)}
@@ -201,7 +201,7 @@ def merge(name: str, ours: Any, theirs: Any) -> Any:
     if name in RATINGS and isinstance(theirs, dict):
         return {**theirs, **{key: value for key, value in ours.items() if value is not None}}
     if name == "belong_to_collection" and theirs and theirs.get("id") == ours["id"]:
-        return {**theirs, **{key: value for key, value in ours.items() if value is not None}}
+        return {**theirs, **{key: value for key, value in ours.items() if value}}
     return ours
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import zipfile
+import zlib
 from collections import defaultdict
 from io import TextIOWrapper
 from pathlib import Path
@@ -13,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from tmdbkit import schema
 from tmdbkit.convex.contract import FUNCTIONS, Contract
 from tmdbkit.convex.target import Page, TargetName
-from tmdbkit.exceptions import RequestRefused, SettingsError
+from tmdbkit.exceptions import RequestRefused, SettingsError, StopError
+from tmdbkit.schema import OPTIONAL
 from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
@@ -41,12 +44,13 @@ class ConvexSnapshot:
         self.path = given if given.suffix.lower() == ".zip" else given / ZIP_NAME
         if given.suffix.lower() != ".zip" and given.exists() and not given.is_dir():
             raise SettingsError(f"{given} is a file; --snapshot takes a folder or a .zip")
-        self._tables, self._others = _read(self.path)
-        self._by_id: dict[int, list[Document]] = _index(self._tables["movies"])
-        self._people = {
-            (row["crew_id"], row["crew_type"]): row for row in reversed(self._tables["crew"])
-        }
-        self._genres = {row["genre_id"]: row for row in reversed(self._tables["genres"])}
+        try:
+            self._tables, self._others = _read(self.path)
+            self._by_id: dict[int, list[Document]] = _index(self._tables["movies"])
+            self._people = {_person(row): row for row in reversed(self._tables["crew"])}
+            self._genres = {row["genre_id"]: row for row in reversed(self._tables["genres"])}
+        except _UNREADABLE:
+            raise SettingsError(f"{self.path} cannot be read as a snapshot of Convex") from None
 
     @property
     def title(self) -> TargetName:
@@ -68,6 +72,8 @@ class ConvexSnapshot:
                 raise SettingsError(
                     f"{self.path.parent} cannot be made: {error.strerror}"
                 ) from error
+            if not os.access(self.path.parent, os.W_OK):
+                raise SettingsError(f"{self.path.parent} cannot be written to")
 
     def contract(self) -> Contract:
         """Return what its tables accept: our own contract."""
@@ -82,7 +88,7 @@ class ConvexSnapshot:
         """Return `slug, tmdb_id` of the documents that have one of these slugs."""
         wanted = set(slugs)
         movies = self._tables["movies"]
-        return [(row["slug"], int(row["tmdb_id"])) for row in movies if row["slug"] in wanted]
+        return [(row["slug"], int(row["tmdb_id"])) for row in movies if row.get("slug") in wanted]
 
     def page(self, table: str, cursor: str | None, size: int) -> Page:
         """Return a page of a table."""
@@ -94,14 +100,13 @@ class ConvexSnapshot:
     def apply_movies(self, changes: Sequence[Document]) -> list[Document]:
         """Compare and set; return `tmdb_id, outcome, id, differs` for each change, in order."""
         contract = self.contract()
-        for change in changes:
-            _refuse(contract, change.get("create"))
-        return [self._apply(change, contract) for change in changes]
+        for change in changes:  # before any is made: a mutation is whole or not at all
+            _refuse(contract, change)
+        return [self._apply(change) for change in changes]
 
     def add_people(self, people: Sequence[Document]) -> Document:
         """Add or rename rows of `crew`; return the counts created, updated, unchanged."""
-        keys = [(row["crew_id"], row["crew_type"]) for row in people]
-        return _add(self._tables["crew"], self._people, keys, people)
+        return _add(self._tables["crew"], self._people, [_person(row) for row in people], people)
 
     def add_genres(self, genres: Sequence[Document]) -> Document:
         """Add or rename rows of `genres`; return the counts created, updated, unchanged."""
@@ -123,19 +128,31 @@ class ConvexSnapshot:
         ]
 
     def flush(self) -> None:
-        """Write the ZIP, whole or not at all."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        """Write the ZIP, whole or not at all.
+
+        Raises:
+            StopError: It cannot be written; what was there before still is.
+        """
         aside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
                 _write(archive, "_tables", self._numbered())
                 for name in TABLES:
-                    _write(archive, name, self._tables[name])
+                    _write(archive, name, map(_with_floats, self._tables[name]))
                 for member, content in self._others.items():
                     archive.writestr(member, content)
             aside.replace(self.path)
+        except OSError as error:
+            raise StopError(f"{self.path} cannot be written: {error.strerror}") from error
         finally:
             aside.unlink(missing_ok=True)
+
+    def interrupt(self) -> None:
+        """Nothing: no thread waits for a file."""
+
+    def resume(self) -> None:
+        """Nothing: no thread waits for a file."""
 
     def _numbered(self) -> list[Document]:
         """Return name and number of each table; those that have one keep it."""
@@ -145,7 +162,7 @@ class ConvexSnapshot:
         known.update({name: free + place for place, name in enumerate(new)})
         return [{"name": name, "id": number} for name, number in known.items()]
 
-    def _apply(self, change: Document, contract: Contract) -> Document:
+    def _apply(self, change: Document) -> Document:
         tmdb_id = int(change["tmdb_id"])
         there = self._by_id[tmdb_id]
         create = change.get("create")
@@ -156,9 +173,9 @@ class ConvexSnapshot:
             self._tables["movies"].append(document)
             self._by_id[tmdb_id] = [document]
             return _outcome(tmdb_id, "created")
-        return self._compare_and_set(there[0], change, contract)
+        return self._compare_and_set(there[0], change)
 
-    def _compare_and_set(self, there: Document, change: Document, contract: Contract) -> Document:
+    def _compare_and_set(self, there: Document, change: Document) -> Document:
         tmdb_id = int(change["tmdb_id"])
         create = change.get("create")
         absent, unset = change.get("absent", []), change.get("unset", [])
@@ -172,7 +189,6 @@ class ConvexSnapshot:
             return _outcome(tmdb_id, "conflict", moved)
         changed = {**there, **wanted}
         changed = {name: value for name, value in changed.items() if value is not _ABSENT}
-        _refuse(contract, changed)
         there.clear()
         there.update(changed)
         return _outcome(tmdb_id, "updated")
@@ -195,9 +211,18 @@ def _differing(there: Document, wanted: Document) -> list[str]:
     return [name for name, value in wanted.items() if there.get(name, _ABSENT) != value]
 
 
-def _refuse(contract: Contract, document: Document | None) -> None:
-    if document is not None and (faults := contract.faults(document)):
+def _refuse(contract: Contract, change: Document) -> None:
+    create = change.get("create")
+    faults = contract.faults(change.get("set", {}), partial=True)
+    faults += contract.faults(create) if create is not None else []
+    faults += [f"{name} is missing" for name in change.get("unset", ()) if name not in OPTIONAL]
+    if faults:
         raise RequestRefused("refused it", path="snapshot:applyMovies", message="; ".join(faults))
+
+
+def _person(row: Document) -> tuple[int, str]:
+    """Return what tells people apart: one row for every person and job."""
+    return row["crew_id"], row["crew_type"]
 
 
 def _outcome(tmdb_id: int, outcome: str, differs: Iterable[str] = ()) -> Document:
@@ -229,21 +254,39 @@ def _index(movies: Iterable[Document]) -> dict[int, list[Document]]:
     return found
 
 
+# What the parts of zipfile and of json raise for a file that is damaged, locked or of other things.
+_UNREADABLE = (
+    *(OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error),
+    *(ValueError, TypeError, KeyError, AttributeError),
+)
+
+
 def _read(path: Path) -> tuple[dict[str, list[Document]], dict[str, bytes]]:
     """Return our tables and the table of tables, and all other members of the ZIP as they are."""
     tables: dict[str, list[Document]] = {name: [] for name in ("_tables", *TABLES)}
     if not path.exists():
         return tables, {}
     ours = {f"{name}/documents.jsonl": name for name in tables}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {name: archive.read(name) for name in archive.namelist()}
-            for member, name in ours.items():
-                lines = members.pop(member, b"").splitlines()
-                tables[name] = [json.loads(line) for line in lines if line.strip()]
-    except (OSError, ValueError, zipfile.BadZipFile):
-        raise SettingsError(f"{path} cannot be read as a snapshot of Convex") from None
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    if members and not ours.keys() & members.keys():
+        raise ValueError
+    for member, name in ours.items():
+        lines = members.pop(member, b"").splitlines()
+        tables[name] = [json.loads(line) for line in lines if line.strip()]
     return tables, members
+
+
+def _with_floats(value: Any) -> Any:
+    """Return a document with its numbers as Convex writes them: 603.0, a float whatever is kept.
+
+    The `generated_schema.jsonl` of an export would otherwise make some of them Int64.
+    """
+    if isinstance(value, dict):
+        return {name: _with_floats(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_with_floats(part) for part in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _write(archive: zipfile.ZipFile, table: str, rows: Iterable[Document]) -> None:

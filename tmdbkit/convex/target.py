@@ -84,4 +84,14 @@ class Target(Protocol):
         """Delete every document with one of these ids; return `tmdb_id, outcome` for each."""
 
     def flush(self) -> None:
-        """Make what was written durable, where that is not so already."""
+        """Make what was written durable, where that is not so already.
+
+        Raises:
+            StopError: It cannot be written.
+        """
+
+    def interrupt(self) -> None:
+        """End the waits of all threads, so that requests in flight are the last ones."""
+
+    def resume(self) -> None:
+        """Allow waiting again."""

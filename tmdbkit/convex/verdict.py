@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Convex tells its errors apart by their words; each pattern with what it means for us, and the
 # first that matches counts. A 429 never comes here: TooManyWrites is a rate there, a size here.
+# Only the first line is read: those after it quote the document, and a synopsis may say anything.
 _WORDS: tuple[tuple[re.Pattern[str], type[ServiceError], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), kind, reason)
     for pattern, kind, reason in (
@@ -37,6 +38,11 @@ _WORDS: tuple[tuple[re.Pattern[str], type[ServiceError], str], ...] = tuple(
             "tmdbkit functions convex, then deploy",
         ),
         (
+            r"\bindex \S+ not found",
+            TargetRefused,
+            "an index is missing there; tmdbkit functions says what to add to your app's schema.ts",
+        ),
+        (
             r"too many .*in a single function execution|are too large|timed out|out of memory"
             r"|length limit exceeded|too many (reads|writes|documents|bytes)",
             BatchTooLarge,
@@ -44,6 +50,10 @@ _WORDS: tuple[tuple[re.Pattern[str], type[ServiceError], str], ...] = tuple(
         ),
     )
 )
+_BY_STATUS: dict[int, tuple[type[ServiceError], str]] = {
+    413: (BatchTooLarge, "is more than a proxy before it lets through"),
+    429: (RateLimited, "answered 429"),
+}
 _PASSING = (
     "OptimisticConcurrencyControlFailure",
     "CommitterFullError",
@@ -52,6 +62,7 @@ _PASSING = (
     "SystemTimeoutError",
 )
 _PASSING_STATUSES = (408, 500, 502, 503, 504)
+_ANOTHER = "not as Convex does; check CONVEX_URL"
 _PREAMBLE = re.compile(r"^\[Request ID: [^\]]*\]\s*Server Error\s*")
 
 
@@ -67,11 +78,13 @@ def judge(response: requests.Response, name: str) -> tuple[Any, ServiceError | N
         return None, _system_error(response.status_code, body, name)
     if body is None:
         return None, PassingFault("answered 200 without JSON", path=name, status=200)
-    if "status" not in body:
-        return body, None
-    if body["status"] == "success":
+    if body.get("status") == "success":
         return body.get("value"), None
-    return None, _function_error(body, name)
+    if body.get("status") == "error":
+        return None, _function_error(body, name)
+    if name.startswith("/"):  # an address, not a function: it answers as it likes
+        return body, None
+    return None, StopError(f"answered 200, {_ANOTHER}", path=name, status=200)
 
 
 def _body(response: requests.Response) -> dict[str, Any] | None:
@@ -87,15 +100,18 @@ def _function_error(body: dict[str, Any], name: str) -> ServiceError:
     said = _PREAMBLE.sub("", str(body.get("errorMessage", ""))).strip()
     message = said.splitlines()[0][:500] if said else "Server Error"
     for pattern, kind, reason in _WORDS:
-        if pattern.search(said):
+        if pattern.search(message):
             return kind(reason, path=name, status=200, message=message)
     return RequestRefused("refused it", path=name, status=200, message=_essence(said) or message)
+
+
+_NOT_TOLD = ("at ", "Object:", "Validator:")
 
 
 def _essence(said: str) -> str:
     """Return the lines that name the field and the value of a document that was refused."""
     lines = [line.strip() for line in said.splitlines()]
-    told = [line for line in lines if line and not line.startswith(("at ", "Validator:"))]
+    told = [line for line in lines if line and not line.startswith(_NOT_TOLD)]
     return " ".join(told)[:500]
 
 
@@ -110,8 +126,10 @@ def _system_error(status: int, body: dict[str, Any] | None, name: str) -> Servic
 def _system_kind(
     status: int, code: str, message: str, *, known: bool
 ) -> tuple[type[ServiceError], str]:
-    if status == 429:
-        return RateLimited, "answered 429"
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if code in _PASSING:
+        return PassingFault, f"answered {status}"
     for pattern, kind, reason in _WORDS:
         if pattern.search(message):
             return kind, reason
@@ -119,8 +137,8 @@ def _system_kind(
         return CredentialsRefused, (
             f"answered {status}: the key was refused or may not do this; check CONVEX_DEPLOY_KEY"
         )
-    if status in _PASSING_STATUSES or code in _PASSING:
+    if status in _PASSING_STATUSES:
         return PassingFault, f"answered {status}"
-    if not known or status // 100 == 3:
-        return StopError, f"answered {status}, not as Convex does; check CONVEX_URL"
+    if not known or status // 100 == 3 or status == 404:
+        return StopError, f"answered {status}, {_ANOTHER}"
     return RequestRefused, f"answered {status}"

@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import requests
 import urllib3
 from requests_cache.backends.sqlite import SQLiteCache
 
+from tmdbkit.exceptions import UsageError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+BUSY_TIMEOUT = 5000  # milliseconds that another process may hold the file
 SIX_MONTHS = timedelta(days=180)  # TMDB's terms: no content is kept for longer
 
 
 @dataclass(frozen=True)
 class CachedAnswer:
-    """A body as it was received, and when."""
+    """A body as it was received, parsed, and when."""
 
     text: str
+    value: Any
     received_at: datetime
+
+
+class _Connection(sqlite3.Connection):
+    """Gives up on a file that is locked or read-only; requests-cache tries an OperationalError on.
+
+    It would wait for ever, and every thread behind it.
+    """
+
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        """Run a statement, after `busy_timeout` at most."""
+        try:
+            return super().execute(sql, *parameters)
+        except sqlite3.OperationalError as error:
+            if sql.startswith("BEGIN"):
+                raise sqlite3.DatabaseError(*error.args) from error
+            raise
 
 
 class AnswerCache:
@@ -35,7 +56,10 @@ class AnswerCache:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.path = folder / f"{name}.sqlite"
-        self._store = SQLiteCache(self.path, serializer="json", wal=True, busy_timeout=5000)
+        self._store = SQLiteCache(
+            self.path, serializer="json", wal=True, busy_timeout=BUSY_TIMEOUT, factory=_Connection
+        )
+        self._store.delete(expired=True, vacuum=False)
 
     @classmethod
     def open(cls, folder: Path, name: str) -> AnswerCache | None:
@@ -46,15 +70,18 @@ class AnswerCache:
                 return cls(folder, name)
         return None
 
-    def read(self, request: requests.PreparedRequest, max_age: timedelta) -> CachedAnswer | None:
+    def read(
+        self, request: requests.PreparedRequest, max_age: timedelta, now: datetime
+    ) -> CachedAnswer | None:
         """Return the answer to this request, where one is kept that is young enough."""
-        with suppress(sqlite3.Error):
+        with suppress(Exception):  # a row that cannot be read, whatever the reason, is a miss
             kept = self._store.get_response(self._store.create_key(request))
             if kept is None:
                 return None
             received_at = kept.created_at.replace(tzinfo=UTC)
-            if datetime.now(UTC) - received_at <= min(max_age, SIX_MONTHS):
-                return CachedAnswer(kept.content.decode(), received_at)
+            if now - received_at <= min(max_age, SIX_MONTHS):
+                text = kept.content.decode()
+                return CachedAnswer(text, json.loads(text), received_at)
         return None
 
     def store(self, request: requests.PreparedRequest, text: str) -> None:
@@ -71,10 +98,20 @@ class AnswerCache:
             self._store.save_response(response, self._store.create_key(request), expires)
 
     def clear(self) -> int:
-        """Empty it, and return how many answers there were."""
-        count = len(self._store.responses)
-        self._store.clear()  # type: ignore[no-untyped-call]
-        self._store.responses.vacuum()  # type: ignore[no-untyped-call]
+        """Empty it, and return how many answers there were.
+
+        Raises:
+            UsageError: Another process holds the file.
+        """
+        count = len(self)
+        try:
+            with self._store.responses.connection(commit=True) as connection:
+                connection.execute("DELETE FROM responses")
+            with self._store.responses.connection() as connection:
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise UsageError(f"{self.path} cannot be emptied: {error}") from error
         return count
 
     def __len__(self) -> int:

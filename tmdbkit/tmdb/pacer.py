@@ -85,12 +85,13 @@ class Pacer:
     def rejected(self, slot: float, pause: float) -> None:
         """Note a 429 to the request of that slot: everybody pauses, and the pace goes down.
 
-        Answers to requests that left before the pace was lowered say nothing of the new pace.
+        Answers to requests that left before the pace was lowered say nothing of the new pace, and
+        a 429 that follows a pause and no other answer says that the pause was too short.
         """
         with self._lock:
             now = self._clock()
-            if slot > self._lowered_at:
-                taken = sum(1 for at in self._accepted if at > now - 1.0)
+            taken = sum(1 for at in self._accepted if at > now - 1.0)
+            if taken and slot > self._lowered_at:
                 self.rate = max(min(taken, self.rate) * HEADROOM, self.rate / 2)
                 self._hold = min(self._hold * 2, 16 * RECOVERY_SECONDS)
                 self._lowered_at = now

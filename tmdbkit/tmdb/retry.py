@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from tmdbkit.exceptions import HostUnreachable, PassingFault, RateLimited, ServiceError, StopError
 
@@ -21,7 +21,7 @@ PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 FIRST_WAIT, LONGEST_WAIT = 0.5, 20.0
 READ_TIMEOUT = 30.0
 CONNECT_TIMEOUT = 10.0
-FIRST_CONNECT_TIMEOUT = 2.5  # three tries and their pauses stay under the 10 s of a first contact
+FIRST_CONNECT_TIMEOUT = 2.0  # for each of a host's addresses; all tries stay under 10 s
 FIRST_CONTACT_TRIES = 3
 FIRST_CONTACT_SECONDS = 5.0
 OUTAGE_PATIENCE = 4 * 3600.0  # seconds; a night's run waits for the network this long
@@ -33,6 +33,8 @@ def retrying(
     retries: int, *, rest: Callable[[float], None], jitter: Callable[[], float]
 ) -> Retrying:
     """Return tenacity's loop over passing faults: exponential with jitter, or as the server says.
+
+    A server that wants a longer wait than `PATIENCE` is not asked again.
 
     Args:
         retries: How many tries follow the first.
@@ -46,9 +48,12 @@ def retrying(
             return error.retry_after
         return backoff(state.attempt_number) * (1 + jitter()) / 2
 
+    def stop(state: RetryCallState) -> bool:
+        return state.attempt_number > retries or state.upcoming_sleep > PATIENCE
+
     return Retrying(
         retry=retry_if_exception_type(PassingFault),
-        stop=stop_after_attempt(retries + 1),
+        stop=stop,
         wait=wait,
         sleep=rest,
         reraise=True,
@@ -70,7 +75,7 @@ def retry_after(response: requests.Response, now: datetime) -> float | None:
     except ValueError:
         try:
             seconds = (parsedate_to_datetime(text) - now).total_seconds()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
     return None if math.isnan(seconds) else max(0.0, seconds)
 
@@ -130,12 +135,12 @@ class Contact:
 
 
 def fault(
-    error: requests.RequestException, path: str, service: str, url: str, variable: str
+    error: requests.RequestException | ValueError, path: str, service: str, url: str, variable: str
 ) -> ServiceError:
     """Say in our words what requests ran into; its own name the address with its key.
 
     Args:
-        error: What requests raised.
+        error: What requests raised; a ValueError where it could not read a redirect.
         path: What was asked for.
         service: The name to call the other side.
         url: Its address.
@@ -152,7 +157,7 @@ def fault(
     return PassingFault("the answer broke off", path=path)
 
 
-def is_unreachable(error: requests.RequestException) -> bool:
+def is_unreachable(error: requests.RequestException | ValueError) -> bool:
     """Tell whether no connection came about, as against one that broke."""
     if isinstance(
         error,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 import time
+from copy import copy
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from tmdbkit.exceptions import (
     ServiceError,
     SettingsError,
 )
-from tmdbkit.settings import Settings
+from tmdbkit.settings import Secret, Settings
 from tmdbkit.tmdb.answers import Answer, judge, lifetime, read_json
 from tmdbkit.tmdb.cache import SIX_MONTHS, AnswerCache
 from tmdbkit.tmdb.pacer import Pacer
@@ -104,6 +104,7 @@ class TMDBSession:
         request = self._prepare(path, params)
         if not refresh and (kept := self._read_cache(path, request)):
             return kept
+        self._guard(path)
         answer = self._retry(path, request)
         if store and self.cache is not None:
             self.cache.store(request, answer.text)
@@ -137,19 +138,23 @@ class TMDBSession:
     # The layers, from outside in.
 
     def _prepare(self, path: str, params: Mapping[str, Any] | None) -> requests.PreparedRequest:
-        given = {name: value for name, value in (params or {}).items() if value is not None}
+        given = {
+            name: str(value).lower() if isinstance(value, bool) else value
+            for name, value in (params or {}).items()
+        }
         request = requests.Request("GET", self.base_url + path, params=given)
         return self._wire.prepare_request(request)
 
     def _read_cache(self, path: str, request: requests.PreparedRequest) -> Answer | None:
         if self.cache is None:
             return None
-        kept = self.cache.read(request, SIX_MONTHS if self.offline else lifetime(path))
+        oldest = SIX_MONTHS if self.offline else lifetime(path)
+        kept = self.cache.read(request, oldest, self._now())
         if kept is None:
             return None
         with self._lock:
             self.hits += 1
-        return Answer(kept.text, json.loads(kept.text), kept.received_at, cached=True)
+        return Answer(kept.text, kept.value, kept.received_at, cached=True)
 
     def _retry(self, path: str, request: requests.PreparedRequest) -> Answer:
         loop = self._retrying()
@@ -175,7 +180,6 @@ class TMDBSession:
                 pauses += 1
                 self.pacer.pause(self._contact.pause(error, self._clock() - began, pauses))
             else:
-                self.pacer.accepted()
                 return answer
 
     def _send(self, path: str, request: requests.PreparedRequest) -> Answer:
@@ -184,26 +188,33 @@ class TMDBSession:
         Errors are made outside of `except`, so that none carries, as its context, one of requests'
         own, which names the address with its key.
         """
-        if self.offline:
-            raise OfflineError(
-                f"offline, and the cache has no answer for {path}; "
-                "run it once without TMDBKIT_OFFLINE=1 to fill the cache"
-            )
+        self._guard(path)
         if self._refused is not None:
-            raise self._refused
+            raise copy(self._refused)  # one that is raised twice drags the first traceback along
+        signed = self._with_credentials(request)
         with self._lock:
             self.requests += 1
-        outcome = self._exchange(path, self._with_credentials(request))
+        outcome = self._exchange(path, signed)
         if isinstance(outcome, ServiceError):
             raise outcome
         self._contact.reached = True
         error = judge(outcome, path, self._now())
+        if not isinstance(error, RateLimited):
+            self.pacer.accepted()
         if isinstance(error, CredentialsRefused):
             self._refused = error
         if error is not None:
             raise error
         text, value = read_json(outcome, path)
         return Answer(text, value, self._now(), cached=False)
+
+    def _guard(self, path: str) -> None:
+        """Let nothing through offline: neither to wait for a slot, nor into the network."""
+        if self.offline:
+            raise OfflineError(
+                f"offline, and the cache has no answer for {path}; "
+                "run it once without TMDBKIT_OFFLINE=1 to fill the cache"
+            )
 
     def _exchange(
         self, path: str, request: requests.PreparedRequest
@@ -215,17 +226,14 @@ class TMDBSession:
                 allow_redirects=False,
                 **self._environment,
             )
-        except requests.RequestException as error:
-            return self._fault(path, error)
-
-    def _fault(self, path: str, error: requests.RequestException) -> ServiceError:
-        return fault(error, path, self.service, self.base_url, "TMDB_BASE_URL")
+        except (requests.RequestException, ValueError) as error:
+            return fault(error, path, self.service, self.base_url, "TMDB_BASE_URL")
 
     def _with_credentials(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Return a copy that carries the key; the original is what the cache knows."""
         signed = request.copy()
         if self.settings.tmdb_token:
-            signed.headers["Authorization"] = f"Bearer {self.settings.tmdb_token.reveal()}"
+            signed.headers["Authorization"] = _bearer(self.settings.tmdb_token)
         elif self.settings.tmdb_api_key:
             signed.prepare_url(signed.url, {"api_key": self.settings.tmdb_api_key.reveal()})
         else:
@@ -239,3 +247,13 @@ class TMDBSession:
         kept = f"{len(self.cache):,} cached answers" if self.cache is not None else "no cache"
         mode = "offline" if self.offline else "live"
         return f"TMDBSession({mode}, {kept}, {self.hits:,} hits, {self.requests:,} requests)"
+
+
+def _bearer(token: Secret) -> str:
+    """Return the header's value; the standard library would show a token that fits in none."""
+    if not (token.reveal().isascii() and token.reveal().isprintable()):
+        raise SettingsError(
+            "TMDB_READ_ACCESS_TOKEN holds a line break or another character that no token has; "
+            "copy it again from themoviedb.org under Settings, API"
+        )
+    return f"Bearer {token.reveal()}"

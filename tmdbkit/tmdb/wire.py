@@ -13,7 +13,7 @@ from tmdbkit import __version__
 
 
 class _KeysOutOfLogs(logging.Filter):
-    """urllib3 logs each address with its query at DEBUG; keys are taken out of it."""
+    """urllib3 logs addresses with their queries, some as warnings; keys are taken out of them."""
 
     _KEY = re.compile(r"((?:api_?key|access_token|token)=)[^&\s\"']+", re.IGNORECASE)
 
@@ -26,6 +26,7 @@ class _KeysOutOfLogs(logging.Filter):
 
 
 _KEYS_OUT_OF_LOGS = _KeysOutOfLogs()
+_LOGGERS = ("connection", "connectionpool", "poolmanager", "response", "util.retry")
 
 
 def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -35,7 +36,8 @@ def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 def connection(pool: int) -> requests.Session:
     """Return a session that keeps up to `pool` connections open to a host."""
-    logging.getLogger("urllib3.connectionpool").addFilter(_KEYS_OUT_OF_LOGS)
+    for name in _LOGGERS:
+        logging.getLogger(f"urllib3.{name}").addFilter(_KEYS_OUT_OF_LOGS)
     wire = requests.Session()
     wire.auth = _no_netrc
     wire.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))

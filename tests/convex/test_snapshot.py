@@ -1,0 +1,374 @@
+"""The embedded target: what its ZIP holds, what it keeps, and what it refuses to open."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tmdbkit import ConvexSnapshot, delete_movies, demo
+from tmdbkit.exceptions import SettingsError, StopError
+from tmdbkit.schema import validator
+
+from .bench import counts, movie, outcome, payload, push, staged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .backend import Document
+
+STORED = bytes(range(256)) * 8
+OTHERS = {
+    "README.md": b"# Welcome to your Convex snapshot export!\n",
+    "_storage/documents.jsonl": b'{"_id":"kg2abc","_creationTime":1700000000000.123}\n',
+    "_storage/kg2abc.png": STORED,
+    "users/documents.jsonl": b'{"_id":"k57","name":"Ann","big":"9007199254740993"}\n',
+    "users/generated_schema.jsonl": b'"uniform"\n',
+    "movies/generated_schema.jsonl": b'"uniform"\n',
+}
+TABLES_THERE = [{"name": "users", "id": 10001}, {"name": "movies", "id": 10007}]
+THEIRS = movie(
+    _id="jd7abc", _creationTime=1700000000000.125, mood=["dark"], popularity=1.0, stars=5
+)
+
+
+def export(path: Path, *movies: Document, tables: Any = TABLES_THERE, **others: bytes) -> Path:
+    """A ZIP as `npx convex export` makes it."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("_tables/documents.jsonl", lines(tables))
+        archive.writestr("movies/documents.jsonl", lines(movies))
+        for name, content in (OTHERS | others).items():
+            archive.writestr(name, content)
+    return path
+
+
+def lines(rows: Any) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def read(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def rows_of(members: dict[str, bytes], table: str) -> list[Document]:
+    return [json.loads(line) for line in members[f"{table}/documents.jsonl"].splitlines()]
+
+
+# What its ZIP holds
+
+
+def test_a_new_snapshot_holds_our_tables_and_the_table_of_tables(tmp_path: Path) -> None:
+    target = ConvexSnapshot(tmp_path)
+    push(staged(tmp_path / "stage", payload()), target)
+    members = read(tmp_path / "snapshot.zip")
+    assert set(members) == {
+        f"{table}/documents.jsonl" for table in ("_tables", "movies", "crew", "genres")
+    }
+    assert rows_of(members, "_tables") == [
+        {"name": "movies", "id": 10001},
+        {"name": "crew", "id": 10002},
+        {"name": "genres", "id": 10003},
+    ]
+    assert len(rows_of(members, "crew")) == 3
+
+
+def test_an_empty_snapshot_is_one_too(tmp_path: Path) -> None:
+    ConvexSnapshot(tmp_path).flush()
+    assert read(tmp_path / "snapshot.zip")["movies/documents.jsonl"] == b""
+    assert ConvexSnapshot(tmp_path).table("movies") == []
+
+
+def test_each_line_is_one_document_in_utf8(tmp_path: Path) -> None:
+    target = ConvexSnapshot(tmp_path)
+    title = 'S的秘密\u2028\u0085 "\\\n\r\t\U0001f3ac'
+    push(staged(tmp_path / "stage", payload(title=title), payload(604)), target)
+    text = read(tmp_path / "snapshot.zip")["movies/documents.jsonl"]
+    assert text.count(b"\n") == 2
+    assert b"\r" not in text
+    assert "S的秘密".encode() in text
+    assert not text.startswith("\ufeff".encode())
+    assert ConvexSnapshot(tmp_path).documents([603])[0]["title"] == title
+
+
+def test_numbers_are_written_as_convex_writes_them(tmp_path: Path) -> None:
+    target = ConvexSnapshot(tmp_path)
+    push(staged(tmp_path / "stage", payload()), target)
+    text = read(tmp_path / "snapshot.zip")["movies/documents.jsonl"].decode()
+    assert '"tmdb_id": 603.0' in text
+    assert '"cast": [6384.0]' in text
+    assert '"imdb": null' in text
+
+
+def test_the_whole_sample_is_written_and_read_again(tmp_path: Path) -> None:
+    target = ConvexSnapshot(tmp_path)
+    result = push(demo.sample(tmp_path / "stage"), target)
+    assert counts(result) == {"created": len(demo.sample_payloads())}
+    again = ConvexSnapshot(tmp_path)
+    assert again.table("movies") == target.table("movies")
+    assert again.table("crew") == target.table("crew")
+    members = read(tmp_path / "snapshot.zip")
+    for table in ("movies", "crew", "genres"):
+        text = members[f"{table}/documents.jsonl"].decode()
+        assert "NaN" not in text
+        assert "" not in text.splitlines()
+        assert not any(name.startswith("$") for row in rows_of(members, table) for name in row)
+
+
+def test_nan_is_never_written(tmp_path: Path) -> None:
+    target = ConvexSnapshot(tmp_path)
+    target.flush()
+    target.add_people([{"crew_id": float("nan"), "crew_name": "?", "crew_type": "?"}])
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        target.flush()
+    assert ConvexSnapshot(tmp_path).table("crew") == []
+
+
+# An export that is opened
+
+
+def test_what_is_not_ours_stays_byte_for_byte(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", THEIRS)
+    push(staged(tmp_path / "stage", payload(), payload(604)), ConvexSnapshot(path))
+    after = read(path)
+    assert {name: after[name] for name in OTHERS} == OTHERS
+
+
+def test_ids_creation_times_and_fields_of_the_apps_own_stay(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", THEIRS)
+    result = push(staged(tmp_path / "stage", payload()), ConvexSnapshot(path))
+    assert counts(result) == {"updated": 1}
+    (stored,) = rows_of(read(path), "movies")
+    kept = ("_id", "_creationTime", "mood", "stars", "created_at")
+    assert {name: stored[name] for name in kept} == {name: THEIRS[name] for name in kept}
+    assert stored["popularity"] == 83.25
+
+
+def test_tables_keep_their_numbers_and_new_ones_get_the_next(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", THEIRS)
+    ConvexSnapshot(path).flush()
+    assert rows_of(read(path), "_tables") == [
+        *TABLES_THERE,
+        {"name": "crew", "id": 10008},
+        {"name": "genres", "id": 10009},
+    ]
+    assert b'"id": 10008}' in read(path)["_tables/documents.jsonl"]
+
+
+def test_a_document_without_slug_is_no_hindrance(tmp_path: Path) -> None:
+    bare = {"tmdb_id": 1, "title": "?"}
+    target = ConvexSnapshot(export(tmp_path / "prod.zip", bare))
+    assert counts(push(staged(tmp_path / "stage", payload()), target)) == {"created": 1}
+
+
+def test_of_rows_that_were_stored_twice_the_first_is_renamed(tmp_path: Path) -> None:
+    person = {"crew_id": 6384, "crew_type": "Actor"}
+    twice = lines([{**person, "crew_name": "K"}, {**person, "crew_name": "K. R."}]).encode()
+    target = ConvexSnapshot(export(tmp_path / "x.zip", **{"crew/documents.jsonl": twice}))
+    push(staged(tmp_path / "stage", payload()), target)
+    names = [row["crew_name"] for row in target.table("crew") if row["crew_id"] == 6384]
+    assert names == ["Keanu Reeves", "K. R."]
+
+
+def test_blank_lines_that_a_hand_left_are_passed_over(tmp_path: Path) -> None:
+    genres = b'\n{"genre_id": 28, "name": "Action"}\r\n\n'
+    path = export(tmp_path / "x.zip", **{"genres/documents.jsonl": genres})
+    assert ConvexSnapshot(path).table("genres") == [{"genre_id": 28, "name": "Action"}]
+
+
+# Whole or not at all
+
+
+def test_nothing_is_on_the_disk_before_the_flush(tmp_path: Path) -> None:
+    target = ConvexSnapshot(tmp_path)
+    target.apply_movies([{"tmdb_id": 603, "create": movie()}])
+    assert list(tmp_path.iterdir()) == []
+    target.flush()
+    assert [path.name for path in tmp_path.iterdir()] == ["snapshot.zip"]
+
+
+def test_a_flush_that_fails_leaves_what_was_there_and_no_rests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = export(tmp_path / "prod.zip", THEIRS)
+    before = path.read_bytes()
+    target = ConvexSnapshot(path)
+    target.apply_movies([{"tmdb_id": 604, "create": movie(604)}])
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
+    with pytest.raises(StopError, match=r"prod\.zip cannot be written: No space left on device"):
+        target.flush()
+    assert path.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["prod.zip"]
+
+
+def test_ctrl_c_in_the_middle_of_a_flush_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = export(tmp_path / "prod.zip", THEIRS)
+    before = path.read_bytes()
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ConvexSnapshot(path).flush()
+    assert path.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["prod.zip"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_found_out_before_the_push(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    stage = staged(tmp_path / "stage", payload())
+    with pytest.raises(SettingsError, match="cannot be written to"):
+        push(stage, ConvexSnapshot(tmp_path / "x.zip"))
+    assert stage.imports().is_empty()
+
+
+def test_a_deletion_is_written_too(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", THEIRS, movie(604))
+    assert delete_movies(ConvexSnapshot(path), [603]).counts() == {"deleted": 1, "absent": 0}
+    assert [row["tmdb_id"] for row in ConvexSnapshot(path).table("movies")] == [604]
+
+
+# Where it is
+
+
+@pytest.mark.parametrize(
+    ("given", "file"),
+    [
+        ("there", "there/snapshot.zip"),
+        ("not/there/yet", "not/there/yet/snapshot.zip"),
+        ("prod.zip", "prod.zip"),
+        ("not/there/PROD.ZIP", "not/there/PROD.ZIP"),
+    ],
+)
+def test_a_folder_or_a_zip_says_where_it_is(tmp_path: Path, given: str, file: str) -> None:
+    (tmp_path / "there").mkdir()
+    target = ConvexSnapshot(tmp_path / given)
+    push(staged(tmp_path / "stage", payload()), target)
+    assert (tmp_path / file).is_file()
+
+
+def test_it_names_itself(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", THEIRS)
+    target = ConvexSnapshot(path)
+    assert str(target.title) == f"snapshot prod at {path}"
+    assert repr(target) == f"ConvexSnapshot({path}: 1 movies, 0 crew, 0 genres)"
+    assert "prod.zip" in target._repr_html_()
+
+
+def test_it_accepts_what_our_schema_accepts(tmp_path: Path) -> None:
+    assert ConvexSnapshot(tmp_path).contract().tables == {
+        table: validator(table) for table in ("movies", "crew", "genres")
+    }
+
+
+# What cannot be opened is said in one line
+
+
+def damaged(path: Path) -> None:
+    """A ZIP whose compressed data someone wrote over."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("movies/documents.jsonl", lines([movie()]))
+    content = bytearray(path.read_bytes())
+    content[60:90] = b"\xff" * 30
+    path.write_bytes(content)
+
+
+def locked(path: Path) -> None:
+    """A ZIP that says that it wants a password."""
+    export(path)
+    content = bytearray(path.read_bytes())
+    at = content.index(b"PK\x01\x02") + 8
+    content[at] |= 1
+    path.write_bytes(content)
+
+
+def with_movies(text: str) -> Any:
+    def write(path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("movies/documents.jsonl", text)
+
+    return write
+
+
+def of_something_else(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("holiday/beach.jpg", STORED)
+
+
+UNREADABLE = {
+    "text": lambda path: path.write_text("not a ZIP"),
+    "nothing": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(export(path).read_bytes()[:200]),
+    "damaged": damaged,
+    "locked": locked,
+    "a folder": lambda path: path.mkdir(),
+    "of something else": of_something_else,
+    "not JSON": with_movies("{oops\n"),
+    "not objects": with_movies("[1]\n"),
+    "without ids": with_movies('{"title": "?"}\n'),
+    "with another kind of id": with_movies('{"tmdb_id": null}\n'),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_is_said_in_one_line_and_left_alone(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "prod.zip"
+    UNREADABLE[name](path)
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(SettingsError) as caught:
+        ConvexSnapshot(path)
+    assert str(caught.value) == f"{path} cannot be read as a snapshot of Convex"
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+def test_a_file_that_is_no_zip_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("")
+    with pytest.raises(SettingsError, match=r"notes\.txt is a file; --snapshot takes a folder"):
+        ConvexSnapshot(tmp_path / "notes.txt")
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_the_push(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    target = ConvexSnapshot(tmp_path / "file/deep/x.zip")
+    with pytest.raises(SettingsError, match="deep cannot be made: Not a directory"):
+        push(staged(tmp_path / "stage", payload()), target)
+
+
+# Pages
+
+
+def test_pages_hold_every_document_once(tmp_path: Path) -> None:
+    target = ConvexSnapshot(tmp_path)
+    target.add_genres([{"genre_id": n, "name": str(n)} for n in range(5)])
+    first = target.page("genres", None, 3)
+    second = target.page("genres", first.cursor, 3)
+    found = [row["genre_id"] for row in (*first.documents, *second.documents)]
+    assert (found, first.done, second.done) == ([0, 1, 2, 3, 4], False, True)
+
+
+def test_what_is_read_is_a_copy(tmp_path: Path) -> None:
+    target = ConvexSnapshot(export(tmp_path / "prod.zip", THEIRS))
+    target.documents([603])[0].clear()
+    target.page("movies", None, 1).documents[0].clear()
+    assert target.table("movies")[0]["title"] == "The Matrix"
+
+
+def test_a_rehearsal_on_an_export_tells_what_the_push_would_come_to(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", THEIRS, movie(604), movie(605), movie(605))
+    stage = staged(tmp_path / "stage", *(payload(n) for n in (603, 604, 605, 606)))
+    result = push(stage, ConvexSnapshot(path))
+    assert counts(result) == {"updated": 1, "unchanged": 1, "withheld": 1, "created": 1}
+    assert outcome(result, 605)[0] == "withheld"

@@ -1,0 +1,171 @@
+"""Carries batches to a target: cut to fit, several at once, halved where they are refused."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any
+
+from tmdbkit.exceptions import BatchTooLarge, PassingFault, RequestRefused, ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from tmdbkit.convex.target import Document, Target
+
+    Batch = list[Document]
+    Send = Callable[[Batch], object]
+    Ask = Callable[[Sequence[Any]], list[Any]]
+    Failure = tuple[Document, ServiceError]
+
+READ = 100  # documents a query, some 4 KB each
+BATCH_MOVIES, BATCH_ROWS = 50, 500  # under 2,000 of the 4,096 index ranges of a mutation
+BATCH_BYTES = 2**20
+IN_FLIGHT = 4
+LOOK_UP = 0.5  # seconds after which a wait looks up
+
+
+class Delivery:
+    """Asks and sends, several batches at once.
+
+    Args:
+        target: Whose waits end when the delivery does.
+
+    Attributes:
+        batches: How many batches were sent, halves included.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.batches = 0
+        self._target = target
+        self._stopped = False
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(IN_FLIGHT, "tmdbkit-push")
+
+    def ask(self, ask: Ask, items: Sequence[Any]) -> list[Any]:
+        """Return what comes of asking for the items, some at a time."""
+        slices = [items[start : start + READ] for start in range(0, len(items), READ)]
+        asked = [self._pool.submit(_ask_in_halves, ask, some) for some in slices]
+        self._see_through(asked)
+        return [found for future in asked for found in future.result()]
+
+    def send(
+        self, send: Send, items: Batch, cut: Callable[[Batch], Iterable[Batch]]
+    ) -> list[Failure]:
+        """Send the items in batches, and return what failed; passing faults get a second go.
+
+        Raises:
+            StopError: Going on is pointless; so far as they were sent, batches were answered.
+        """
+        failures = self._send_at_once(send, cut(items))
+        again = [item for item, error in failures if isinstance(error, PassingFault)]
+        lasting = [failure for failure in failures if not isinstance(failure[1], PassingFault)]
+        return lasting + self._send_at_once(send, cut(again))
+
+    def close(self) -> None:
+        """End the threads, after the requests in flight."""
+        try:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        finally:
+            self._target.resume()
+
+    def _send_at_once(self, send: Send, batches: Iterable[Batch]) -> list[Failure]:
+        failures: list[Failure] = []
+        self._see_through(
+            [self._pool.submit(self._carry, send, batch, failures) for batch in batches]
+        )
+        return failures
+
+    def _see_through(self, futures: Sequence[Future[Any]]) -> None:
+        """Wait for all of them; a stop or Ctrl-C waits only for those in flight.
+
+        Each wait has a time limit: polars has signals restart those that have none, and Ctrl-C
+        would go unheard.
+        """
+        pending = set(futures)
+        try:
+            while pending:
+                done, pending = wait(pending, LOOK_UP, FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+        except BaseException as error:
+            if not isinstance(error, PassingFault):  # after one of these, the run goes on
+                self._stopped = True
+                self._target.interrupt()
+            for future in futures:
+                future.cancel()
+            while wait(futures, LOOK_UP).not_done:
+                pass
+            raise
+
+    def _carry(self, send: Send, batch: Batch, failures: list[Failure]) -> None:
+        """Send a batch, unless one before it has ended the run."""
+        if self._stopped:
+            return
+        try:
+            self._halve(send, batch, failures)
+        except BaseException:
+            self._stopped = True
+            raise
+
+    def _halve(self, send: Send, batch: Batch, failures: list[Failure]) -> None:
+        """Send a batch; where it is refused, halve it until what is refused stands alone."""
+        with self._lock:
+            self.batches += 1
+        error = _error_of(send, batch)
+        if error is None:
+            return
+        if len(batch) == 1 or isinstance(error, PassingFault):
+            failures.extend((item, error) for item in batch)
+            return
+        middle = len(batch) // 2
+        self._halve(send, batch[:middle], failures)
+        self._halve(send, batch[middle:], failures)
+
+
+def movie_batches(changes: Iterable[Document]) -> Iterator[Batch]:
+    """Cut changes into batches by count and by bytes."""
+    batch: Batch = []
+    filled = 0
+    for change in changes:
+        size = len(json.dumps(change, ensure_ascii=False).encode())
+        if batch and (len(batch) >= BATCH_MOVIES or filled + size > BATCH_BYTES):
+            yield batch
+            batch, filled = [], 0
+        batch.append(change)
+        filled += size
+    if batch:
+        yield batch
+
+
+def row_batches(rows: Iterable[Document], *, key: str) -> Iterator[Batch]:
+    """Cut rows, which are sorted by their id, into batches that no id straddles."""
+    batch: Batch = []
+    for row in rows:
+        if len(batch) >= BATCH_ROWS and batch[-1][key] != row[key]:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _error_of(send: Send, batch: Batch) -> ServiceError | None:
+    """Return what sending a batch ran into, unless that ends the run."""
+    try:
+        send(batch)
+    except (PassingFault, BatchTooLarge, RequestRefused) as error:
+        return error
+    return None
+
+
+def _ask_in_halves(ask: Ask, items: Sequence[Any]) -> list[Any]:
+    """Ask for some items, or where they are more than one answer holds, for half of them twice."""
+    try:
+        return ask(items)
+    except BatchTooLarge:
+        if len(items) == 1:
+            raise
+    middle = len(items) // 2
+    return _ask_in_halves(ask, items[:middle]) + _ask_in_halves(ask, items[middle:])

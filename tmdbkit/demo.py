@@ -76,16 +76,25 @@ def shipped(name: str) -> Path:
     return in_wheel if in_wheel.is_dir() else in_checkout
 
 
+def sample_session(folder: str | Path | None = None) -> TMDBSession:
+    """Open an offline session whose cache has the answers for every movie of the sample.
+
+    Args:
+        folder: Where the cache goes; default a new temporary folder.
+    """
+    home = Path(folder) if folder else Path(tempfile.mkdtemp(prefix="tmdbkit-cache-"))
+    session = TMDBSession(replace(Settings(), cache=home, offline=True))
+    for tmdb_id, text in sample_payloads().items():
+        path, params = movie_request(tmdb_id, session.settings.language)
+        session.remember(path, params, text)
+    return session
+
+
 def run_demo(folder: Path, *, progress: Progress | None = None) -> Demo:
     """Walk the sample through the offline session, the stage, the transform and a snapshot."""
-    settings = replace(Settings(), cache=folder / "cache", offline=True)
-    stage = Stage(folder / "stage", settings=settings)
-    with TMDBSession(settings) as session:
-        texts = sample_payloads()
-        for tmdb_id, text in texts.items():
-            path, params = movie_request(tmdb_id, settings.language)
-            session.remember(path, params, text)
-        staged = stage_movies(session, stage, texts, progress=progress)
+    with sample_session(folder / "cache") as session:
+        stage = Stage(folder / "stage", settings=session.settings)
+        staged = stage_movies(session, stage, sample_payloads(), progress=progress)
         seen = repr(session)
     if not (stage.folder / "posters").exists():
         shutil.copytree(shipped("sample") / "posters", stage.folder / "posters")

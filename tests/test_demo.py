@@ -1,0 +1,66 @@
+"""The sample and the demo: offline, from any install, and true to what they promise."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+import tmdbkit
+from tmdbkit.demo import copy_gallery, run_demo, sample_payloads, shipped
+from tmdbkit.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_sample_is_a_stage_that_can_be_written_to(tmp_path: Path) -> None:
+    stage = tmdbkit.sample(tmp_path / "sample")
+    assert len(stage) == len(sample_payloads())
+    assert stage.drop([603]) == 1
+    assert 603 in tmdbkit.sample()
+
+
+def test_the_sample_goes_over_nothing_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not empty"):
+        tmdbkit.sample(tmp_path)
+
+
+def test_every_movie_of_the_sample_has_a_picture(tmp_path: Path) -> None:
+    stage = tmdbkit.sample(tmp_path / "sample")
+    assert all(stage.poster(tmdb_id) for tmdb_id in sample_payloads())
+
+
+def test_the_sample_has_all_decades_many_languages_and_a_dozen_traps() -> None:
+    payloads = [json.loads(text) for text in sample_payloads().values()]
+    real = [payload for payload in payloads if payload["id"] < 900_000_000]
+    assert len(payloads) - len(real) == 12
+    assert {payload["release_date"][:3] for payload in real} >= {str(d) for d in range(191, 203)}
+    assert len({payload["original_language"] for payload in real}) >= 15
+
+
+def test_the_demo_ends_in_a_snapshot_of_every_movie(tmp_path: Path) -> None:
+    done = run_demo(tmp_path)
+    assert done.staged.http_requests == 0
+    assert done.pushed.created == len(sample_payloads())
+    with zipfile.ZipFile(done.snapshot.path) as archive:
+        lines = archive.read("movies/documents.jsonl").splitlines()
+    assert {json.loads(line)["tmdb_id"] for line in lines} == set(sample_payloads())
+
+
+def test_the_demo_can_be_run_again_and_finds_all_as_it_should_be(tmp_path: Path) -> None:
+    run_demo(tmp_path)
+    again = run_demo(tmp_path)
+    assert (again.staged.staged, again.pushed.created) == (0, 0)
+    assert again.pushed.unchanged == len(sample_payloads())
+
+
+def test_the_gallery_is_copied_and_never_over_a_notebook_of_the_same_name(tmp_path: Path) -> None:
+    notebooks = {path.name for path in shipped("notebooks").glob("*.ipynb")}
+    assert {path.name for path in copy_gallery(tmp_path)} == notebooks
+    (tmp_path / "01_stage_and_push.ipynb").write_text("mine")
+    assert copy_gallery(tmp_path) == []
+    assert (tmp_path / "01_stage_and_push.ipynb").read_text() == "mine"

@@ -1,0 +1,114 @@
+"""Settings: environment first, then .env.local, then .env; keys shown nowhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tmdbkit.exceptions import SettingsError
+from tmdbkit.settings import Secret, Settings, find_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_environment_wins_over_env_local_and_that_over_env(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("TMDBKIT_RATE=1\nTMDBKIT_REGION=DE\nTMDBKIT_CAST=3\n")
+    (tmp_path / ".env.local").write_text("TMDBKIT_RATE=2\nTMDBKIT_REGION=FR\n")
+    settings = Settings.from_env({"TMDBKIT_RATE": "3"}, folder=tmp_path)
+    assert (settings.rate, settings.region, settings.cast) == (3.0, "FR", 3)
+
+
+def test_env_files_are_read_as_convex_writes_them(tmp_path: Path) -> None:
+    (tmp_path / ".env.local").write_text(
+        "# Deployment used by `npx convex dev`\n"
+        "CONVEX_DEPLOYMENT=dev:happy-animal-123 # team: t, project: p\n\n"
+        'CONVEX_URL="https://happy-animal-123.convex.cloud/"\n'
+        "CONVEX_DEPLOY_KEY='dev:happy-animal-123|abc$def'\n"
+    )
+    settings = Settings.from_env({}, folder=tmp_path)
+    assert settings.convex_url == "https://happy-animal-123.convex.cloud"
+    assert settings.convex_key.reveal() == "dev:happy-animal-123|abc$def"
+
+
+@pytest.mark.parametrize("mark", [".env", ".git", "data/stage"])
+def test_the_project_is_the_first_folder_upward_that_has_a_mark(tmp_path: Path, mark: str) -> None:
+    (tmp_path / mark).mkdir(parents=True)
+    inner = tmp_path / "notebooks" / "deep"
+    inner.mkdir(parents=True)
+    assert find_folder(inner) == tmp_path
+
+
+def test_the_default_stage_is_in_the_project_and_not_in_the_working_folder(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    inner = tmp_path / "notebooks"
+    inner.mkdir()
+    assert Settings.from_env({}, folder=inner).stage == tmp_path / "data" / "stage"
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    assert Settings.from_env({"TMDBKIT_RATE": " "}, folder=tmp_path).rate == 38.0
+
+
+def test_self_hosted_variables_are_read_as_convex_reads_them(tmp_path: Path) -> None:
+    given = {
+        "CONVEX_SELF_HOSTED_URL": "http://127.0.0.1:3210",
+        "CONVEX_SELF_HOSTED_ADMIN_KEY": "name|key",
+    }
+    settings = Settings.from_env(given, folder=tmp_path)
+    assert settings.convex_url == "http://127.0.0.1:3210"
+    assert settings.convex_key == Secret("name|key")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TMDBKIT_RATE", "fast"),
+        ("TMDBKIT_RATE", "0"),
+        ("TMDBKIT_RATE", "nan"),
+        ("TMDBKIT_CAST", "ten"),
+        ("TMDBKIT_CAST", "-1"),
+        ("TMDBKIT_OFFLINE", "maybe"),
+        ("TMDBKIT_IMAGES", "data"),
+        ("TMDBKIT_POSTER_SIZE", "w501"),
+        ("TMDB_BASE_URL", "api.themoviedb.org/3"),
+        ("TMDB_BASE_URL", "https://"),
+        ("CONVEX_URL", "htps://happy.convex.cloud"),
+        ("CONVEX_URL", "https://ha ppy.convex.cloud"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_one_line_that_names_the_variable(
+    variable: str, value: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=variable) as caught:
+        Settings.from_env({variable: value}, folder=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_key_pasted_into_the_wrong_variable_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({"CONVEX_URL": "prod:happy|s3cret"}, folder=tmp_path)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("draw", [repr, str, "{}".format, "{0!r}".format, lambda s: f"{vars(s)}"])
+def test_keys_are_drawn_nowhere(draw: object, tmp_path: Path) -> None:
+    keys = {
+        "TMDB_READ_ACCESS_TOKEN": "tok3n",
+        "TMDB_API_KEY": "k3y",
+        "CONVEX_DEPLOY_KEY": "d3ploy",
+    }
+    drawn = draw(Settings.from_env(keys, folder=tmp_path))  # type: ignore[operator]
+    assert not any(key in drawn for key in keys.values())
+
+
+def test_a_secret_is_true_only_where_there_is_one() -> None:
+    assert Secret("x")
+    assert not Secret("  ")
+
+
+def test_an_env_file_that_is_no_text_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xff\xfe\x00TMDB")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        Settings.from_env({}, folder=tmp_path)

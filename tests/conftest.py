@@ -10,7 +10,6 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -31,12 +30,15 @@ def no_network() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_surroundings(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each test runs in a folder of its own, without keys and with a cache of its own."""
+    home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
         if name.startswith(("TMDB", "CONVEX", "OMDB", "MDBLIST")):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("TMDBKIT_CACHE", str(tmp_path / "cache"))
-    work = tmp_path / "work"
+    monkeypatch.setenv("TMDBKIT_CACHE", str(home / "cache"))
+    work = home / "work"
     work.mkdir()
     monkeypatch.chdir(work)

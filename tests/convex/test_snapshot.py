@@ -263,7 +263,7 @@ def test_a_folder_or_a_zip_says_where_it_is(tmp_path: Path, given: str, file: st
 def test_it_names_itself(tmp_path: Path) -> None:
     path = export(tmp_path / "prod.zip", THEIRS)
     target = ConvexSnapshot(path)
-    assert str(target.title) == f"snapshot prod at {path}"
+    assert str(target.title) == f"snapshot at {path}"
     assert repr(target) == f"ConvexSnapshot({path}: 1 movies, 0 crew, 0 genres)"
     assert "prod.zip" in target._repr_html_()
 

@@ -55,7 +55,7 @@ class ConvexSnapshot:
     @property
     def title(self) -> TargetName:
         """Which target it is."""
-        return TargetName(self.path.stem, "snapshot", str(self.path))
+        return TargetName("", "snapshot", str(self.path))
 
     def table(self, name: str) -> list[Document]:
         """Return the documents of a table."""

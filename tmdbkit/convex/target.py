@@ -18,7 +18,7 @@ class TargetName:
     """Which target it is, said before anything is written.
 
     Attributes:
-        name: The deployment's name, or the snapshot's file.
+        name: The deployment's name; a snapshot has none.
         kind: `prod`, `dev`, `preview`, `self-hosted` or `snapshot`.
         location: Its address or folder.
     """
@@ -28,7 +28,7 @@ class TargetName:
     location: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name} at {self.location}"
+        return " ".join(part for part in (self.kind, self.name, "at", self.location) if part)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ ROOT = PACKAGE.parent
 LAYERS = (
     ("exceptions", "progress"),
     ("settings", "schema", "languages", "slugs"),
+    ("payloads",),
     (
         "tmdb",
         "transform",

@@ -55,6 +55,7 @@ IMPORTS = pl.Schema(
     }
 )
 TAG = "tmdbkit.transform"
+KEYS = ("tmdb_id", "fetched_at", "part")
 
 
 class Stage:
@@ -79,11 +80,13 @@ class Stage:
         settings = settings or Settings.from_env()
         self.folder = Path(folder).expanduser() if folder is not None else settings.stage
         self.name = name or str(self.folder)
+        self.offline = settings.offline
         self.options = transform.Options.of(settings)
-        self._payloads = Log(self.folder / "payloads", PAYLOADS)
+        self._payloads = Log(self.folder / "payloads", PAYLOADS, _kept)
         self._movies = Log(self.folder / "movies", transform.ROWS)
         self._failures = Log(self.folder / "failures", FAILURES)
         self._imports = Log(self.folder / "imports", IMPORTS)
+        self._logs = (self._payloads, self._failures, self._imports)
         self._current: set[str] = set()
         _check_layout(self.folder)
 
@@ -96,20 +99,18 @@ class Stage:
 
     def scan(self) -> pl.LazyFrame:
         """Return the same rows lazily and in no order."""
-        rows = self._movies.scan(self._derived())
-        keys = ["tmdb_id", "fetched_at", "part"]
-        return rows.join(self._newest(), on=keys, how="semi").select(ROW.names())
+        return self._rows().select(ROW.names())
 
     def ids(self) -> set[int]:
         """Return the ids that are staged."""
         with reading(self.folder):
-            return set(self._newest().select("tmdb_id").collect()["tmdb_id"])
+            return set(self._newest(self._derived()).collect()["tmdb_id"])
 
     def fetched_before(self, instant: datetime) -> set[int]:
         """Return the staged ids whose payload is older than that."""
         with reading(self.folder):
-            old = self._newest().filter(pl.col("fetched_at") < instant)
-            return set(old.select("tmdb_id").collect()["tmdb_id"])
+            old = self._newest(self._derived()).filter(pl.col("fetched_at") < instant)
+            return set(old.collect()["tmdb_id"])
 
     def missing(self) -> pl.DataFrame:
         """Return `tmdb_id, asked_at` of the ids that TMDB does not have, by its latest answer."""
@@ -132,10 +133,11 @@ class Stage:
     def failures(self) -> pl.DataFrame:
         """Return the ids that could not be staged and still are not: why, how often, when."""
         with reading(self.folder):
+            parts = self._derived()
             settled = pl.concat(
                 [
-                    self._movies.scan(self._derived()).select("tmdb_id", "fetched_at"),
-                    self._payloads.scan()
+                    self._movies.scan(parts).select("tmdb_id", "fetched_at"),
+                    self._payloads.scan(parts)
                     .filter(pl.col("http_status") != STAGED)
                     .select("tmdb_id", "fetched_at"),
                 ]
@@ -157,40 +159,24 @@ class Stage:
 
     def payloads(self, tmdb_ids: Iterable[int] | None = None) -> pl.DataFrame:
         """Return `tmdb_id, payload, fetched_at` of the staged movies, or of some of them."""
-        newest = self._newest()
-        if tmdb_ids is not None:
-            newest = newest.join(_wanted(tmdb_ids), on="tmdb_id", how="semi")
         with reading(self.folder):
-            return (
-                self._payloads.scan()
-                .filter(pl.col("http_status") == STAGED)
-                .join(newest, on=["tmdb_id", "fetched_at", "part"], how="semi")
-                .select("tmdb_id", "payload", "fetched_at")
-                .sort("tmdb_id")
-                .collect()
-            )
+            found = self._newest(self._derived(), tmdb_ids).collect()
+            return self._texts(found).sort("tmdb_id").collect()
 
     def batches(
         self, tmdb_ids: Iterable[int] | None = None, *, size: int
     ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-        """Yield rows and payloads of up to `size` movies at a time, reading each part once.
+        """Yield rows and payloads of up to `size` movies at a time, in the order of the parts.
 
-        Memory does not grow with the stage, and the order is that of the parts.
+        Memory does not grow with the stage.
         """
-        keys = ["tmdb_id", "fetched_at", "part"]
-        newest = self._newest()
-        if tmdb_ids is not None:
-            newest = newest.join(_wanted(tmdb_ids), on="tmdb_id", how="semi")
         with reading(self.folder):
-            found = newest.sort("part", "tmdb_id").collect()
-            for some in found.iter_slices(size):
-                parts = some["part"].unique(maintain_order=True).to_list()
-                rows = self._movies.scan(parts).join(some.lazy(), on=keys, how="semi")
-                texts = self._payloads.scan(parts).join(some.lazy(), on=keys, how="semi")
-                yield (
-                    rows.select(ROW.names()).collect(),
-                    texts.select("tmdb_id", "payload", "fetched_at").collect(),
-                )
+            found = self._newest(self._derived(), tmdb_ids).sort("part", "tmdb_id").collect()
+        for some in found.iter_slices(size):
+            with reading(self.folder):
+                rows = self._those(some, self._movies).select(ROW.names()).collect()
+                texts = self._texts(some).collect()
+            yield rows, texts
 
     def imports(self) -> pl.DataFrame:
         """Return the import log: one row for each document of each push, the newest last."""
@@ -217,15 +203,15 @@ class Stage:
 
     def table(self) -> pl.DataFrame:
         """Return one flat row a movie, for reading: names instead of ids, year, points, votes."""
-        return flat(self.movies(), self.payloads())
+        with reading(self.folder):
+            return flat(self._rows().sort("tmdb_id").collect())
 
     def find(self, text: str) -> pl.DataFrame:
         """Return the rows of `table` whose title or people have `text` in them, in any case."""
-        needle = text.casefold()
         rows = self.table()
         names = pl.concat_list(pl.concat_list("title", "original_title"), "directors", "cast")
-        found = names.list.join("\n").str.to_lowercase().str.contains(needle, literal=True)
-        return rows.filter(found)
+        looked_in = rows.select(names.list.join("\n")).to_series()
+        return rows.filter([text.casefold() in names.casefold() for names in looked_in])
 
     def __getitem__(self, tmdb_id: int) -> MovieCard:
         """Return one movie's card.
@@ -234,11 +220,12 @@ class Stage:
             KeyError: It is not staged.
         """
         with reading(self.folder):
-            rows = self.scan().filter(pl.col("tmdb_id") == tmdb_id).collect()
+            found = self._newest(self._derived(), [tmdb_id]).collect()
+            rows = self._those(found, self._movies).drop("part").collect()
         if rows.is_empty():
             raise KeyError(f"{tmdb_id} is not staged in {self.folder}")
-        row = flat(rows, self.payloads([tmdb_id])).row(0, named=True)
-        return MovieCard(row, self.poster(tmdb_id))
+        row = flat(rows).row(0, named=True)
+        return MovieCard(row, self.poster(tmdb_id), online=not self.offline)
 
     def poster(self, tmdb_id: int) -> Path | None:
         """Return the movie's picture where the stage brings its own, as the sample does."""
@@ -247,7 +234,10 @@ class Stage:
 
     def __len__(self) -> int:
         with reading(self.folder):
-            return int(self._newest().select(pl.len()).collect().item())
+            return int(self._newest(self._derived()).select(pl.len()).collect().item())
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(sorted(self.ids()))
 
     def __bool__(self) -> bool:
         return True
@@ -278,14 +268,22 @@ class Stage:
         Args:
             rows: Frames of `tmdb_id, payload, fetched_at, http_status`.
         """
+        return self.derive(self.append(rows), rows)
+
+    def append(self, rows: pl.DataFrame) -> str:
+        """Append answers of TMDB, and return the part's name: from now on they are safe."""
         self._begin()
-        part = self._payloads.append(rows)
+        return self._payloads.append(rows)
+
+    def derive(self, part: str, rows: pl.DataFrame) -> pl.DataFrame:
+        """Make the rows of a part that was appended, and return the malformed answers."""
         malformed = self._derive(part, rows)
-        times = rows.select("tmdb_id", pl.col("fetched_at").alias("failed_at"))
-        failed = malformed.join(times, on="tmdb_id").with_columns(
-            passing=pl.lit(value=False), attempts=pl.lit(1), http_status=pl.lit(STAGED)
-        )
-        self.add_failures(failed)
+        if not malformed.is_empty():
+            times = rows.select("tmdb_id", pl.col("fetched_at").alias("failed_at"))
+            failed = malformed.join(times, on="tmdb_id").with_columns(
+                passing=pl.lit(value=False), attempts=pl.lit(1), http_status=pl.lit(STAGED)
+            )
+            self.add_failures(failed)
         return malformed
 
     def add_failures(self, rows: pl.DataFrame) -> None:
@@ -301,7 +299,7 @@ class Stage:
             self._imports.append(rows)
 
     def drop(self, tmdb_ids: Iterable[int], *, now: datetime | None = None) -> int:
-        """Take movies out, and return how many; what was logged of them stays in the log."""
+        """Take movies out, and return how many; they can be staged again."""
         going = sorted(self.ids() & set(tmdb_ids))
         if going:
             at = now or datetime.now(UTC)
@@ -315,13 +313,16 @@ class Stage:
     def compact(self, *, now: datetime | None = None) -> int:
         """Merge small files, and return how many were replaced; nobody who reads is disturbed."""
         at = now or datetime.now(UTC)
-        replaced = sum(log.compact(at) for log in (self._payloads, self._failures, self._imports))
-        self._movies.keep_only(self._payloads.all_parts())
+        replaced = sum(log.compact(at) for log in self._logs)
+        self._derived()
+        # In this order: a part of rows that is written meanwhile has a part of payloads before.
+        self._movies.remove(self._movies.all_parts() - self._payloads.all_parts())
+        self._movies.sweep(at)
         return replaced
 
     def compact_if_piled_up(self) -> None:
         """Merge small files where there are many."""
-        if self._payloads.is_piled_up() or self._imports.is_piled_up():
+        if any(log.is_piled_up() for log in self._logs):
             self.compact()
 
     # Inside.
@@ -340,11 +341,13 @@ class Stage:
         """Return the parts of payloads, once each has rows of the transform of today."""
         parts = self._payloads.parts()
         tag = self.options.tag()
-        for part in parts:
-            if part not in self._current:
-                if self._movies.tag(part, TAG) != tag:
-                    self._derive(part, self._payloads.scan([part]).drop("part").collect())
-                self._current.add(part)
+        self._current &= self._movies.all_parts()
+        with reading(self.folder):
+            for part in parts:
+                if part not in self._current:
+                    if self._movies.tag(part, TAG) != tag:
+                        self._derive(part, self._payloads.scan([part]).drop("part").collect())
+                    self._current.add(part)
         return parts
 
     def _derive(self, part: str, payloads: pl.DataFrame) -> pl.DataFrame:
@@ -355,31 +358,59 @@ class Stage:
         self._current.add(part)
         return made.malformed
 
-    def _newest(self) -> pl.LazyFrame:
-        """Return `tmdb_id, fetched_at, part` of the row that counts, for every staged movie.
+    def _rows(self) -> pl.LazyFrame:
+        """Return `transform.ROWS` of the staged movies."""
+        parts = self._derived()
+        return self._movies.scan(parts).join(self._newest(parts), on=KEYS, how="semi")
+
+    def _those(self, found: pl.DataFrame, log: Log) -> pl.LazyFrame:
+        """Return what a log has of some of the newest; polars skips the row groups far off."""
+        ids = found["tmdb_id"]
+        near = pl.col("tmdb_id").is_between(ids.min(), ids.max())
+        parts = found["part"].unique().sort().to_list()
+        return log.scan(parts).filter(near).join(found.lazy(), on=KEYS, how="semi")
+
+    def _texts(self, found: pl.DataFrame) -> pl.LazyFrame:
+        """Return the payloads of some of the newest."""
+        texts = self._those(found, self._payloads).filter(pl.col("http_status") == STAGED)
+        return texts.select("tmdb_id", "payload", "fetched_at")
+
+    def _newest(self, parts: list[str], tmdb_ids: Iterable[int] | None = None) -> pl.LazyFrame:
+        """Return the `KEYS` of the row that counts, for every staged movie or for some.
 
         Only these narrow columns are sorted, never whole rows.
         """
-        keys = ("tmdb_id", "fetched_at", "part")
-        dropped = (
-            self._payloads.scan()
-            .filter(pl.col("http_status") == DROPPED)
-            .group_by("tmdb_id")
-            .agg(pl.col("fetched_at").max().alias("dropped_at"))
-        )
-        return (
-            self._movies.scan(self._derived())
-            .select(keys)
-            .sort("fetched_at", "part")
-            .unique("tmdb_id", keep="last")
-            .join(dropped, on="tmdb_id", how="left")
-            .filter(pl.col("dropped_at").is_null() | (pl.col("dropped_at") < pl.col("fetched_at")))
-            .select(keys)
-        )
+        rows = self._movies.scan(parts).select(KEYS)
+        if tmdb_ids is not None:
+            wanted = pl.LazyFrame({"tmdb_id": list(tmdb_ids)}, schema={"tmdb_id": pl.Int64})
+            rows = rows.join(wanted, on="tmdb_id", how="semi")
+        left = _without_dropped(rows, self._payloads.scan(parts))
+        return left.sort("fetched_at", "part").unique("tmdb_id", keep="last")
 
 
-def _wanted(tmdb_ids: Iterable[int]) -> pl.LazyFrame:
-    return pl.LazyFrame({"tmdb_id": list(tmdb_ids)}, schema={"tmdb_id": pl.Int64})
+def _without_dropped(rows: pl.LazyFrame, log: pl.LazyFrame) -> pl.LazyFrame:
+    """Leave out the rows of movies that were dropped in a later part of the log."""
+    dropped = log.filter(pl.col("http_status") == DROPPED).group_by("tmdb_id")
+    return (
+        rows.join(
+            dropped.agg(pl.col("part").max().alias("dropped_in")),
+            on="tmdb_id",
+            how="left",
+            maintain_order="left",
+        )
+        .filter(pl.col("dropped_in").is_null() | (pl.col("dropped_in") <= pl.col("part")))
+        .drop("dropped_in")
+    )
+
+
+def _kept(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return what a compaction keeps of payloads: of a movie and a time the last, none dropped."""
+    return (
+        _without_dropped(rows, rows)
+        .drop("part")
+        .unique(["tmdb_id", "fetched_at", "http_status"], keep="last", maintain_order=True)
+        .sort("tmdb_id")
+    )
 
 
 def _check_layout(folder: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
-from typing import TYPE_CHECKING
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
@@ -25,12 +27,13 @@ from tmdbkit.tmdb.client import TMDBClient
 from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from tmdbkit.progress import Progress
     from tmdbkit.stage import Stage
     from tmdbkit.tmdb.session import TMDBSession
 
+T = TypeVar("T")
 THREADS = 20
 PART_MOVIES, PART_SECONDS = 50, 0.5
 OUTSTANDING = 70  # asked for and not yet on the disk: what a kill can cost
@@ -50,6 +53,7 @@ class Fetched:
 class Tally:
     """What a run has come to so far."""
 
+    skipped: int = 0
     staged: int = 0
     missing: list[int] = field(default_factory=list)
     failed: dict[int, Fetched] = field(default_factory=dict)
@@ -62,7 +66,20 @@ class Tally:
 
     def done(self) -> int:
         """Return how many ids have an outcome."""
-        return self.staged + len(self.missing) + len(self.failed) + len(self.malformed)
+        fetched = self.staged + len(self.missing) + len(self.failed) + len(self.malformed)
+        return self.skipped + fetched
+
+    def count(self, item: Fetched, malformed: str | None) -> None:
+        """Count what came of an id, in place of what came of it before."""
+        self.failed.pop(item.tmdb_id, None)
+        if malformed is not None:
+            self.malformed[item.tmdb_id] = malformed
+        elif item.error is None:
+            self.staged += 1
+        elif isinstance(item.error, NotFound):
+            self.missing.append(item.tmdb_id)
+        else:
+            self.failed[item.tmdb_id] = item
 
 
 @dataclass(frozen=True)
@@ -119,31 +136,63 @@ def stage_ids(
 ) -> StageResult:
     """Stage the ids that are not staged, or with `refresh` all of them.
 
-    What failed for passing reasons is gone over once more at the end.
+    What failed for passing reasons is gone over once more at the end. A thread of its own writes,
+    and this one only reports: so Ctrl-C, which Python raises here, does not strike in a write.
 
     Raises:
         StopError: Going on is pointless; what came until then is staged.
     """
+    stage.compact_if_piled_up()
     todo, known_missing = (ids, set()) if refresh else _left_to_do(stage, ids, now)
     before = session.requests
-    tally = Tally(missing=sorted(known_missing))
+    tally = Tally(skipped=len(ids) - len(todo) - len(known_missing), missing=sorted(known_missing))
     ask = _asker(TMDBClient(session), refresh=refresh)
+    fetching = Fetching(ask, threads=threads, interrupt=session.interrupt, clock=clock)
     progress.begin("staging", len(ids))
-    skipped = len(ids) - len(todo) - len(known_missing)
     try:
-        for again in (False, True):
-            round_ids = _passing(tally) if again else todo
-            for batch in fetch_batches(
-                ask, round_ids, threads=threads, interrupt=session.interrupt, clock=clock
-            ):
-                _settle(batch, stage, tally)
-                progress.update(skipped + tally.done(), tally.note())
+        with ThreadPoolExecutor(1, "tmdbkit-stage") as pool:
+            reports: SimpleQueue[tuple[int, str] | None] = SimpleQueue()
+            work = pool.submit(_stage_all, fetching, todo, stage, tally, reports)
+            try:
+                _report(reports, progress)
+            except BaseException as error:
+                fetching.stop(error)
+                raise
+            work.result()
+            fetching.check()
     finally:
         session.resume()
-        _log_failures(stage, tally, now)
         progress.end()
     stage.compact_if_piled_up()
-    return _result(ids, skipped, tally, session.requests - before)
+    return _result(ids, tally, session.requests - before)
+
+
+def _stage_all(
+    fetching: Fetching,
+    todo: list[int],
+    stage: Stage,
+    tally: Tally,
+    reports: SimpleQueue[tuple[int, str] | None],
+) -> None:
+    """Fetch and write, in two rounds; tell `reports` how far it is, and None at the end."""
+    try:
+        for again in (False, True):
+            with closing(fetching.batches(_passing(tally) if again else todo)) as batches:
+                for batch in batches:
+                    _settle(batch, fetching, stage, tally)
+                    reports.put((tally.done(), tally.note()))
+    finally:
+        reports.put(None)
+        fetching.despite_ctrl_c(lambda: _log_failures(stage, tally))
+
+
+def _report(reports: SimpleQueue[tuple[int, str] | None], progress: Progress) -> None:
+    """Pass on what is reported until the end; a wait without end would be deaf to Ctrl-C."""
+    while True:
+        with suppress(Empty):
+            if (report := reports.get(timeout=PART_SECONDS)) is None:
+                return
+            progress.update(*report)
 
 
 def fetch_movies(
@@ -158,19 +207,18 @@ def fetch_movies(
     What failed for passing reasons is gone over once more at the end.
     """
     ask = _asker(TMDBClient(session), refresh=False)
+    fetching = Fetching(ask, threads=threads, interrupt=session.interrupt, clock=clock)
     again: list[int] = []
     try:
-        for batch in fetch_batches(
-            ask, ids, threads=threads, interrupt=session.interrupt, clock=clock
-        ):
+        for batch in fetching.batches(ids):
             again += [item.tmdb_id for item in batch if isinstance(item.error, PassingFault)]
             yield _without_stage(
                 [item for item in batch if not isinstance(item.error, PassingFault)]
             )
-        for batch in fetch_batches(
-            ask, again, threads=threads, interrupt=session.interrupt, clock=clock
-        ):
+            fetching.settled(len(batch))
+        for batch in fetching.batches(again):
             yield _without_stage(batch)
+            fetching.settled(len(batch))
     finally:
         session.resume()
 
@@ -183,49 +231,116 @@ def _without_stage(batch: list[Fetched]) -> tuple[pl.DataFrame, list[tuple[int, 
     return pl.DataFrame(rows, PAYLOADS, orient="row"), failed
 
 
-def fetch_batches(
-    ask: Callable[[int], Fetched],
-    ids: Iterable[int],
-    *,
-    threads: int,
-    interrupt: Callable[[], None],
-    clock: Callable[[], float],
-) -> Iterator[list[Fetched]]:
-    """Ask for ids on a pool, and hand over what came in batches of 50 movies or half a second.
+class Fetching:
+    """Asks for ids on threads, and hands over what came in batches of 50 movies or half a second.
 
-    At most `OUTSTANDING` ids are asked for and not handed over, so memory does not grow with the
-    number of ids. Ctrl-C and a StopError first hand over what came, then go on their way.
+    At most `OUTSTANDING` ids are asked for and not settled, so memory does not grow with the
+    number of ids. The threads take the ids themselves and wait for nobody while there is room.
+
+    Args:
+        ask: Fetches one movie.
+        threads: How many do so at once.
+        interrupt: Ends the waits of the threads.
+        clock: Seconds that only grow.
     """
-    queue, opened = iter(ids), clock()
-    batch: list[Fetched] = []
-    pending: set[Future[Fetched]] = set()
-    stop: BaseException | None = None
-    with ThreadPoolExecutor(threads, "tmdbkit-fetch") as pool:
-        while True:
-            room = OUTSTANDING - len(batch) - len(pending) if stop is None else 0
-            pending |= {pool.submit(ask, tmdb_id) for tmdb_id in islice(queue, room)}
-            if not pending and not batch:
-                break
-            try:
-                done, pending = wait(
-                    pending, max(0.0, opened + PART_SECONDS - clock()), FIRST_COMPLETED
-                )
-            except KeyboardInterrupt as error:
-                stop = error
-                interrupt()
-                pool.shutdown(wait=True, cancel_futures=True)
-                continue
-            came = [future.result() for future in done if not future.cancelled()]
-            stop = stop or _pointless(came)
-            if stop is not None:
-                pool.shutdown(wait=False, cancel_futures=True)
-            batch += [item for item in came if not _is_stop(item.error)]
-            if len(batch) >= PART_MOVIES or clock() - opened >= PART_SECONDS or not pending:
+
+    def __init__(
+        self,
+        ask: Callable[[int], Fetched],
+        *,
+        threads: int,
+        interrupt: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ask = ask
+        self._threads = threads
+        self._interrupt = interrupt
+        self._clock = clock
+        self._room = threading.Semaphore(OUTSTANDING)
+        self._came: SimpleQueue[Fetched | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._stopped: BaseException | None = None
+
+    def batches(self, ids: Iterable[int]) -> Generator[list[Fetched]]:
+        """Yield what comes; each batch is to be `settled`.
+
+        A stop first hands over what came, then goes on its way.
+        """
+        queue = iter(ids)
+        workers = [  # daemons: whoever forgets to close this can end the process all the same
+            threading.Thread(target=self._work, args=(queue,), name="tmdbkit-fetch", daemon=True)
+            for _ in range(self._threads)
+        ]
+        try:
+            for worker in workers:
+                worker.start()
+            yield from self._gather()
+        except BaseException as error:  # Ctrl-C here, or a reader who reads no further
+            self.stop(error)
+            raise
+        finally:
+            for worker in filter(threading.Thread.is_alive, workers):
+                worker.join()
+        self.check()
+
+    def check(self) -> None:
+        """Raise what stopped it, if anything did."""
+        if self._stopped is not None:
+            raise self._stopped
+
+    def settled(self, count: int) -> None:
+        """Make room: so many ids need not be kept in mind any more."""
+        self._room.release(count)
+
+    def stop(self, error: BaseException) -> None:
+        """Ask for nothing more, and end all waits; the first error is what `batches` raises."""
+        self._stopped = self._stopped or error
+        self._room.release(self._threads)
+        self._interrupt()
+
+    def despite_ctrl_c(self, write: Callable[[], T]) -> T:
+        """Stop at a Ctrl-C, but write first: polars raises it in whichever thread computes."""
+        try:
+            return write()
+        except KeyboardInterrupt as error:
+            self.stop(error)
+            return write()
+
+    def _work(self, queue: Iterator[int]) -> None:
+        """Ask for one id after the other until there is none, or a stop; then say so."""
+        try:
+            while (tmdb_id := self._next(queue)) is not None:
+                item = self._ask(tmdb_id)
+                if isinstance(item.error, StopError | SettingsError | Interrupted):
+                    self.stop(item.error)
+                else:
+                    self._came.put(item)
+        except BaseException as error:
+            self.stop(error)
+        finally:
+            self._came.put(None)
+
+    def _next(self, queue: Iterator[int]) -> int | None:
+        with self._lock:
+            tmdb_id = next(queue, None)
+        if tmdb_id is not None:
+            self._room.acquire()
+        return None if self._stopped else tmdb_id
+
+    def _gather(self) -> Iterator[list[Fetched]]:
+        batch: list[Fetched] = []
+        working, closes = self._threads, self._clock() + PART_SECONDS
+        while working:
+            with suppress(Empty):
+                item = self._came.get(timeout=max(0.0, closes - self._clock()))
+                if item is None:
+                    working -= 1
+                else:
+                    batch.append(item)
+            if len(batch) >= PART_MOVIES or self._clock() >= closes or not working:
                 if batch:
                     yield batch
-                batch, opened = [], clock()
-    if stop is not None:
-        raise stop
+                batch, closes = [], self._clock() + PART_SECONDS
 
 
 def _asker(client: TMDBClient, *, refresh: bool) -> Callable[[int], Fetched]:
@@ -239,15 +354,6 @@ def _asker(client: TMDBClient, *, refresh: bool) -> Callable[[int], Fetched]:
     return ask
 
 
-def _is_stop(error: TMDBKitError | None) -> bool:
-    return isinstance(error, StopError | SettingsError | Interrupted)
-
-
-def _pointless(came: list[Fetched]) -> TMDBKitError | None:
-    """Return the error that makes going on pointless, where one came."""
-    return next((item.error for item in came if _is_stop(item.error)), None)
-
-
 def _left_to_do(stage: Stage, ids: list[int], now: datetime) -> tuple[list[int], set[int]]:
     """Return the ids to ask for, and those that TMDB lately did not have."""
     staged = stage.ids()
@@ -257,17 +363,22 @@ def _left_to_do(stage: Stage, ids: list[int], now: datetime) -> tuple[list[int],
 
 
 def _passing(tally: Tally) -> list[int]:
-    """Return the ids that failed for passing reasons, and forget their failures."""
-    again = [
-        tmdb_id for tmdb_id, item in tally.failed.items() if isinstance(item.error, PassingFault)
-    ]
-    for tmdb_id in again:
-        del tally.failed[tmdb_id]
-    return again
+    """Return the ids that failed for passing reasons."""
+    return [n for n, item in tally.failed.items() if isinstance(item.error, PassingFault)]
 
 
-def _settle(batch: list[Fetched], stage: Stage, tally: Tally) -> None:
-    """Write a batch to the stage, and count it."""
+def _settle(batch: list[Fetched], fetching: Fetching, stage: Stage, tally: Tally) -> None:
+    """Write a batch to the stage, and count it; there is room for more once it is on the disk."""
+    part, rows = fetching.despite_ctrl_c(lambda: _append(batch, stage))
+    fetching.settled(len(batch))
+    malformed = fetching.despite_ctrl_c(lambda: stage.derive(part, rows).rows() if part else [])
+    reasons = dict(malformed)
+    for item in batch:
+        tally.count(item, reasons.get(item.tmdb_id))
+
+
+def _append(batch: list[Fetched], stage: Stage) -> tuple[str, pl.DataFrame]:
+    """Write what TMDB answered; return the part's name, if there was anything, and its rows."""
     rows = [
         (item.tmdb_id, item.text, item.received_at, STAGED)
         if item.error is None
@@ -275,35 +386,29 @@ def _settle(batch: list[Fetched], stage: Stage, tally: Tally) -> None:
         for item in batch
         if item.error is None or isinstance(item.error, NotFound)
     ]
-    if rows:
-        malformed = stage.add(pl.DataFrame(rows, PAYLOADS, orient="row"))
-        tally.malformed.update(malformed.rows())
-        good = sum(1 for row in rows if row[-1] == STAGED)
-        tally.staged += good - malformed.height
-        tally.missing += [row[0] for row in rows if row[-1] == MISSING]
-    for item in batch:
-        if item.error is not None and not isinstance(item.error, NotFound):
-            tally.failed[item.tmdb_id] = item
+    frame = pl.DataFrame(rows, PAYLOADS, orient="row")
+    return (stage.append(frame) if rows else ""), frame
 
 
-def _log_failures(stage: Stage, tally: Tally, now: datetime) -> None:
+def _log_failures(stage: Stage, tally: Tally) -> None:
     rows = []
     for tmdb_id, item in tally.failed.items():
         error = item.error
         attempts, status = (
             (error.attempts, error.status) if isinstance(error, ServiceError) else (1, None)
         )
-        rows.append((tmdb_id, str(error), isinstance(error, PassingFault), attempts, status, now))
+        passing = isinstance(error, PassingFault)
+        rows.append((tmdb_id, str(error), passing, attempts, status, item.received_at))
     stage.add_failures(pl.DataFrame(rows, FAILURES, orient="row"))
 
 
-def _result(ids: list[int], skipped: int, tally: Tally, http_requests: int) -> StageResult:
+def _result(ids: list[int], tally: Tally, http_requests: int) -> StageResult:
     reasons = {tmdb_id: str(item.error) for tmdb_id, item in tally.failed.items()}
     failed = sorted({**reasons, **tally.malformed}.items())
     return StageResult(
         requested=len(ids),
         staged=tally.staged,
-        skipped=skipped,
+        skipped=tally.skipped,
         missing=len(tally.missing),
         failed=len(failed),
         http_requests=http_requests,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.languages import LANGUAGES
+from tmdbkit.payloads import decode
 from tmdbkit.schema import CREW, GENRE, INSTANT, POINTS, ROW, SYSTEMS, VOTES
 from tmdbkit.slugs import movie_slug
 from tmdbkit.tmdb.images import PREFIX
@@ -16,85 +16,8 @@ from tmdbkit.tmdb.images import PREFIX
 if TYPE_CHECKING:
     from tmdbkit.settings import Settings
 
-VERSION = (
-    1  # raise it whenever the same payload would give another row: stages follow by themselves
-)
-CHUNK = 500
-
-_NAMED = pl.List(pl.Struct({"id": pl.Float64, "name": pl.String}))
-_PERSON = {"id": pl.Float64, "name": pl.String}
-# What is read of a payload. Every number is a float: polars reads a float where an int is declared
-# as null, and TMDB sends both. Keys that are not named here are passed over.
-PAYLOAD = pl.Struct(
-    {
-        "id": pl.Float64,
-        "imdb_id": pl.String,
-        "title": pl.String,
-        "original_title": pl.String,
-        "original_language": pl.String,
-        "overview": pl.String,
-        "tagline": pl.String,
-        "status": pl.String,
-        "release_date": pl.String,
-        "runtime": pl.Float64,
-        "budget": pl.Float64,
-        "revenue": pl.Float64,
-        "popularity": pl.Float64,
-        "vote_average": pl.Float64,
-        "vote_count": pl.Float64,
-        "poster_path": pl.String,
-        "backdrop_path": pl.String,
-        "genres": _NAMED,
-        "production_companies": pl.List(pl.Struct({"id": pl.Float64})),
-        "production_countries": pl.List(pl.Struct({"name": pl.String})),
-        "spoken_languages": pl.List(
-            pl.Struct({"english_name": pl.String, "iso_639_1": pl.String, "name": pl.String})
-        ),
-        "belongs_to_collection": pl.Struct(
-            {
-                "id": pl.Float64,
-                "name": pl.String,
-                "poster_path": pl.String,
-                "backdrop_path": pl.String,
-            }
-        ),
-        "credits": pl.Struct(
-            {
-                "cast": pl.List(pl.Struct({**_PERSON, "order": pl.Float64})),
-                "crew": pl.List(pl.Struct({**_PERSON, "job": pl.String})),
-            }
-        ),
-        "keywords": pl.Struct({"keywords": pl.List(pl.Struct({"id": pl.Float64}))}),
-        "release_dates": pl.Struct(
-            {
-                "results": pl.List(
-                    pl.Struct(
-                        {
-                            "iso_3166_1": pl.String,
-                            "release_dates": pl.List(
-                                pl.Struct({"certification": pl.String, "type": pl.Float64})
-                            ),
-                        }
-                    )
-                )
-            }
-        ),
-        "videos": pl.Struct(
-            {
-                "results": pl.List(
-                    pl.Struct(
-                        {
-                            "site": pl.String,
-                            "type": pl.String,
-                            "key": pl.String,
-                            "official": pl.Boolean,
-                        }
-                    )
-                )
-            }
-        ),
-    }
-)
+# Raise it whenever the same payload would give another row: stages follow by themselves.
+VERSION = 1
 
 # Theatrical first: a premiere (1) often has no certification, or another one.
 RELEASE_TYPES = (3, 2, 4, 5, 6, 1)
@@ -159,9 +82,9 @@ class Transformed:
     malformed: pl.DataFrame
 
 
-ROWS = pl.Schema({**ROW, "fetched_at": INSTANT})
+NAMES = pl.Struct(dict.fromkeys(("cast", "directors", "genres"), pl.List(pl.String)))
+ROWS = pl.Schema({**ROW, "names": NAMES, "fetched_at": INSTANT})  # names are for reading only
 CREDIT = pl.Schema({"tmdb_id": pl.Int64(), **CREW})
-MALFORMED = pl.Schema({"tmdb_id": pl.Int64, "reason": pl.String})
 
 
 def transform(payloads: pl.DataFrame, options: Options = Options()) -> Transformed:
@@ -171,8 +94,8 @@ def transform(payloads: pl.DataFrame, options: Options = Options()) -> Transform
     schema for any input, the empty one too.
     """
     chunks, malformed = decode(payloads)
-    rows = [_rows(chunk, options) for chunk in chunks]
-    return Transformed(pl.concat([ROWS.to_frame(), *rows]), malformed)
+    rows = pl.collect_all([_rows(chunk.lazy(), options) for chunk in chunks])
+    return Transformed(pl.concat(rows) if rows else ROWS.to_frame(), malformed)
 
 
 def people(payloads: pl.DataFrame) -> pl.DataFrame:
@@ -197,75 +120,8 @@ def genres(payloads: pl.DataFrame) -> pl.DataFrame:
         .select(genre.field("id").cast(pl.Int64).alias("genre_id"), genre.field("name"))
         for chunk in chunks
     ]
-    return pl.concat([GENRE.to_frame(), *named]).drop_nulls().unique("genre_id").sort("genre_id")
-
-
-def decode(payloads: pl.DataFrame) -> tuple[list[pl.DataFrame], pl.DataFrame]:
-    """Parse the payloads; return frames of `tmdb_id, fetched_at, movie`, and the malformed ones.
-
-    In chunks: polars raises for a whole column that holds one wrong value, and then only the chunk
-    is halved until the wrong one stands alone.
-    """
-    good: list[pl.DataFrame] = []
-    bad: list[tuple[int, str]] = []
-    for chunk in payloads.select("tmdb_id", "fetched_at", "payload").iter_slices(CHUNK):
-        _decode_chunk(chunk, good, bad)
-    return good, pl.DataFrame(bad, schema=MALFORMED, orient="row")
-
-
-_DECODED = (
-    pl.col("tmdb_id").cast(pl.Int64),
-    pl.col("fetched_at").cast(INSTANT),
-    pl.col("payload").cast(pl.String).str.json_decode(PAYLOAD).alias("movie"),
-)
-_IS_MOVIE = (pl.col("movie").struct.field("id").cast(pl.Int64) == pl.col("tmdb_id")) & (
-    pl.col("movie").struct.field("title").is_not_null()
-)
-
-
-def _decode_chunk(
-    chunk: pl.DataFrame, good: list[pl.DataFrame], bad: list[tuple[int, str]]
-) -> None:
-    """Add the chunk's movies to `good`, and what stands alone and cannot be read to `bad`."""
-    try:
-        decoded = chunk.select(_DECODED)
-        sound = bool(decoded.select(_IS_MOVIE.fill_null(value=False).all()).item())
-    except pl.exceptions.PolarsError:  # also where one text held two values: other heights
-        sound = False
-    if sound:
-        good.append(decoded)
-    elif chunk.height == 1:
-        tmdb_id, _, payload = chunk.row(0)
-        bad.append((tmdb_id, why_malformed(tmdb_id, payload)))
-    else:
-        middle = chunk.height // 2
-        _decode_chunk(chunk[:middle], good, bad)
-        _decode_chunk(chunk[middle:], good, bad)
-
-
-def why_malformed(tmdb_id: int, payload: str | None) -> str:
-    """Say in a person's words why a payload is no movie."""
-    try:
-        value = json.loads(payload or "")
-    except ValueError as error:
-        return f"not JSON: {error}"
-    if not isinstance(value, dict):
-        return f"not a movie: a JSON {type(value).__name__}"
-    if value.get("id") != tmdb_id:
-        return f"not this movie: its id is {value.get('id')!r}"
-    if not isinstance(value.get("title"), str):
-        return "not a movie: it has no title"
-    wrong = [name for name in PAYLOAD.to_schema() if name in value and not _fits(name, value[name])]
-    return f"not TMDB's shape: {', '.join(wrong)}" if wrong else "not TMDB's shape"
-
-
-def _fits(name: str, value: object) -> bool:
-    try:
-        text = pl.Series([json.dumps({name: value})])
-        text.str.json_decode(pl.Struct({name: PAYLOAD.to_schema()[name]}))
-    except pl.exceptions.PolarsError:
-        return False
-    return True
+    found = pl.concat([GENRE.to_frame(), *named]).drop_nulls()
+    return found.unique("genre_id", maintain_order=True).sort("genre_id")
 
 
 def _credited(decoded: pl.DataFrame, section: str, job: pl.Expr) -> pl.DataFrame:
@@ -285,7 +141,7 @@ def _credited(decoded: pl.DataFrame, section: str, job: pl.Expr) -> pl.DataFrame
     )
 
 
-def _rows(decoded: pl.DataFrame, options: Options) -> pl.DataFrame:
+def _rows(decoded: pl.LazyFrame, options: Options) -> pl.LazyFrame:
     movie = decoded.select("fetched_at", pl.col("movie").struct.unnest())
     return movie.select(
         _title().alias("title"),
@@ -307,7 +163,7 @@ def _rows(decoded: pl.DataFrame, options: Options) -> pl.DataFrame:
         _image("backdrop_path", options.images, options.backdrop_size).alias("main_backdrop"),
         _nothing("screenshots"),
         _trailer().alias("trailer_url"),
-        _ids(_by_billing(_section("credits", "cast"))).list.head(options.cast).alias("cast"),
+        _ids(_cast()).list.head(options.cast).alias("cast"),
         _ids(_section("credits", "crew")).alias("crew"),
         _ids(_directors()).alias("directors"),
         _ids(pl.col("genres")).alias("genres"),
@@ -320,6 +176,11 @@ def _rows(decoded: pl.DataFrame, options: Options) -> pl.DataFrame:
         _systems(VOTES, _whole("vote_count")).alias("vote_count_system"),
         _systems(POINTS, pl.col("vote_average")).alias("vote_pts_system"),
         pl.col("fetched_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").alias("tmdb_data_imported_at"),
+        pl.struct(
+            _called(_cast(), options.cast).alias("cast"),
+            _called(_directors()).alias("directors"),
+            _called(pl.col("genres")).alias("genres"),
+        ).alias("names"),
         "fetched_at",
     ).match_to_schema(ROWS)
 
@@ -365,6 +226,10 @@ def _by_billing(cast: pl.Expr) -> pl.Expr:
     return cast.list.eval(pl.element().sort_by(order, maintain_order=True))
 
 
+def _cast() -> pl.Expr:
+    return _by_billing(_section("credits", "cast"))
+
+
 def _directors() -> pl.Expr:
     is_director = pl.element().struct.field("job") == "Director"
     return _section("credits", "crew").list.eval(pl.element().filter(is_director))
@@ -376,6 +241,14 @@ def _ids(people_or_things: pl.Expr) -> pl.Expr:
         pl.element().struct.field("id").cast(pl.Int64).drop_nulls().unique(maintain_order=True)
     )
     return ids.fill_null([])
+
+
+def _called(people_or_things: pl.Expr, most: int | None = None) -> pl.Expr:
+    """Return the names that belong to `_ids`, of the first so many."""
+    ids = pl.element().struct.field("id")
+    each = pl.element().filter(ids.is_not_null() & ids.is_first_distinct())
+    first = each if most is None else each.head(most)
+    return people_or_things.list.eval(first.struct.field("name").drop_nulls()).fill_null([])
 
 
 def _names(things: pl.Expr, name: pl.Expr) -> pl.Expr:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tmdbkit import transform
 from tmdbkit.schema import SCALES, SYSTEMS
 
 if TYPE_CHECKING:
@@ -30,11 +29,14 @@ SYSTEM_NAMES = {
 BORDER = "1px solid #88888844"
 
 
-def flat(rows: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
-    """Return one flat row a movie: names instead of ids, the year, five points and votes."""
-    names = transform.people(payloads).unique("crew_id").select("crew_id", "crew_name")
-    genres = transform.genres(payloads)
+def flat(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return one flat row a movie: names instead of ids, the year, five points and votes.
+
+    Args:
+        rows: Frames of `transform.ROWS`.
+    """
     year = pl.col("release_date").str.slice(0, 4).cast(pl.Int32, strict=False)
+    names = pl.col("names").struct
     points = pl.col("vote_pts_system").struct
     votes = pl.col("vote_count_system").struct
     return rows.select(
@@ -42,9 +44,9 @@ def flat(rows: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
         "title",
         "original_title",
         year.alias("year"),
-        _named(rows, "directors", names),
-        _named(rows, "cast", names),
-        _named(rows, "genres", genres),
+        names.field("directors"),
+        names.field("cast"),
+        names.field("genres"),
         "runtime_minutes",
         "original_language",
         "country",
@@ -63,26 +65,12 @@ def flat(rows: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _named(rows: pl.DataFrame, column: str, names: pl.DataFrame) -> pl.Series:
-    """Return a column of ids as names, in the same order."""
-    key, name = names.columns
-    return (
-        rows.select("tmdb_id", pl.col(column).alias(key))
-        .with_row_index("row")
-        .explode(key, empty_as_null=True)
-        .join(names, on=key, how="left", maintain_order="left")
-        .group_by("row", maintain_order=True)
-        .agg(pl.col(name).drop_nulls())
-        .get_column(name)
-        .alias(column)
-    )
-
-
 def draw_facts(heading: str, facts: Sequence[tuple[str, str]]) -> str:
     """Return a heading and its facts, one a line."""
     lines = "".join(
         f'<div style="display:flex;gap:1em;padding:2px 0">'
-        f'<div style="width:9em;opacity:0.7">{escape(name)}</div><div>{escape(value)}</div></div>'
+        f'<div style="flex:none;width:9em;opacity:0.7">{escape(name)}</div>'
+        f"<div>{escape(value)}</div></div>"
         for name, value in facts
     )
     return (
@@ -98,10 +86,12 @@ class MovieCard:
     Attributes:
         row: Its row of the flat table.
         picture: A local file to show instead of the poster's address.
+        online: Whether the poster's address may be shown, which a browser then asks for.
     """
 
     row: dict[str, Any]
     picture: Path | None = None
+    online: bool = True
 
     def heading(self) -> str:
         """Return title and year."""
@@ -145,6 +135,19 @@ class MovieCard:
         if self.picture is not None:
             data = base64.b64encode(self.picture.read_bytes()).decode("ascii")
             return f'<img alt="" style="{style}" src="data:image/png;base64,{data}">'
-        if (address := self.row["main_poster"]) and address.startswith("https://"):
+        address = self.row["main_poster"] or ""
+        if self.online and address.startswith("https://"):
             return f'<img alt="" style="{style}" src="{escape(address)}">'
-        return ""
+        return cover(str(self.row["title"]), int(self.row["tmdb_id"]))
+
+
+def cover(title: str, tmdb_id: int) -> str:
+    """Return a poster for a movie that has none to show: its initials on a colour of its own."""
+    initials = "".join(word[0] for word in title.split()[:2]).upper()
+    hue = tmdb_id * 47 % 360
+    style = (
+        f"background:linear-gradient(hsl({hue},45%,45%),hsl({hue + 60},45%,25%));color:white;"
+        "flex:none;width:110px;height:165px;border-radius:4px;display:flex;align-items:center;"
+        "justify-content:center;font-size:32px;font-weight:bold"
+    )
+    return f'<div style="{style}">{escape(initials)}</div>'

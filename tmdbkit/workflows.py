@@ -11,7 +11,8 @@ import polars as pl
 
 from tmdbkit import progress as progresses
 from tmdbkit import transform
-from tmdbkit.convex.importer import CHUNK, OUTCOMES, READ, Importer, PushResult, result
+from tmdbkit.convex.delivery import READ
+from tmdbkit.convex.importer import CHUNK, OUTCOMES, PEOPLE, Importer, PushResult, result
 from tmdbkit.exceptions import UsageError
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
@@ -105,19 +106,23 @@ def push(
         now: The time of day.
 
     Raises:
+        UsageError: An id that is none, or no such choice of people.
         StopError: Going on is pointless; what was sent until then is in the import log.
     """
     wanted = None if ids is None else checked_ids(ids)
-    batches = stage.batches(wanted, size=CHUNK)
-    total = len(stage) if wanted is None else len(wanted)
+    staged = stage.ids()
+    absent = [] if wanted is None else [n for n in wanted if n not in staged]
+    total = (len(staged) if wanted is None else len(wanted)) - len(absent)
+    push_id = pl.lit(token_hex(8))
 
-    def log(outcomes: pl.DataFrame, push_id: str) -> None:
-        named = outcomes.with_columns(push=pl.lit(push_id), target=pl.lit(str(target.title)))
+    def log(outcomes: pl.DataFrame) -> None:
+        named = outcomes.with_columns(push=push_id, target=pl.lit(str(target.title)))
         stage.add_imports(named.select(IMPORTS.names()))
 
-    return _push(
-        batches, total, target, people, images or _image_form(), progress, log, now or _now
-    )
+    batches = stage.batches(wanted, size=CHUNK)
+    form = images or _image_form()
+    pushed = _push(batches, total, target, people, form, progress, log, now or _now)
+    return pushed.with_failures([(n, f"not staged; tmdbkit stage {n} fetches it") for n in absent])
 
 
 def import_direct(
@@ -151,17 +156,22 @@ def import_direct(
 
 
 def delete_movies(target: Target, ids: Iterable[int]) -> DeleteResult:
-    """Delete the documents of movies from a target."""
+    """Delete the documents of movies from a target.
+
+    What is there is looked up first: where the answer to a deletion is lost, the second try finds
+    nothing, and would report as absent what the first one deleted.
+    """
+    wanted = checked_ids(ids)
     target.preflight(writing=True)
     target.contract()
-    wanted = checked_ids(ids)
-    outcomes = [
-        outcome
-        for start in range(0, len(wanted), READ)
-        for outcome in target.delete_movies(wanted[start : start + READ])
-    ]
+    there: set[int] = set()
+    for start in range(0, len(wanted), READ):
+        found = {int(row["tmdb_id"]) for row in target.documents(wanted[start : start + READ])}
+        if found:
+            target.delete_movies(sorted(found))
+        there |= found
     target.flush()
-    rows = [(int(outcome["tmdb_id"]), str(outcome["outcome"])) for outcome in outcomes]
+    rows = [(tmdb_id, "deleted" if tmdb_id in there else "absent") for tmdb_id in wanted]
     frame = pl.DataFrame(rows, {"tmdb_id": pl.Int64, "outcome": pl.String}, orient="row")
     deleted = frame.filter(pl.col("outcome") == "deleted").height
     return DeleteResult(str(target.title), deleted, frame.height - deleted, frame)
@@ -179,7 +189,8 @@ def run_local_import(
     """Stage movies, then push them: each step can be run again, and goes on where it was."""
     wanted = checked_ids(ids)
     staged = stage_movies(session, stage, wanted, progress=progress)
-    pushed = push(stage, target, wanted, people=people, progress=progress)
+    there = stage.ids().intersection(wanted)  # what of the others became, `staged` tells
+    pushed = push(stage, target, sorted(there), people=people, progress=progress)
     return LocalImport(staged, pushed)
 
 
@@ -248,22 +259,21 @@ def _push(
     people: str | None,
     images: ImageForm,
     progress: Progress | None,
-    log: Callable[[pl.DataFrame, str], None] | None,
+    log: Callable[[pl.DataFrame], None] | None,
     now: Callable[[], datetime],
 ) -> PushResult:
+    if people not in (None, *PEOPLE):
+        raise UsageError(f"people is {people!r}; it must be one of {', '.join(PEOPLE)}")
     target.preflight(writing=True)
     shown = progress or progresses.default()
-    push_id, done = token_hex(8), 0
+    done = 0
     outcomes = [OUTCOMES.to_frame()]
     shown.begin("pushing", total)
     try:
-        with Importer(target, people=people, images=images, now=now) as importer:
+        with Importer(target, people=people, images=images, now=now, log=log) as importer:
             for rows, payloads in batches:
-                sent = importer.push(rows, payloads)
-                if log is not None:
-                    log(sent, push_id)
-                outcomes.append(sent)
-                done += sent.height
+                outcomes.append(importer.push(rows, payloads))
+                done += rows.height
                 shown.update(done)
     finally:
         shown.end()

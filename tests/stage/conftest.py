@@ -1,0 +1,99 @@
+"""Small payloads, frames of them, and a session against a look-alike of TMDB."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from tests.servers.tmdb import TOKEN
+from tmdbkit import Settings, Stage, TMDBSession
+from tmdbkit.settings import Secret
+from tmdbkit.stage import PAYLOADS, STAGED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.servers.tmdb import TMDBProcess, TMDBServer
+
+    Connect = Callable[..., TMDBSession]
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+SURROUNDINGS = ("TMDB", "CONVEX", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine's own settings reaches a test."""
+    for name in os.environ:
+        if name.upper().startswith(SURROUNDINGS):
+            monkeypatch.delenv(name)
+
+
+def payload(tmdb_id: int, title: str | None = None, **more: Any) -> str:
+    """A small payload, as TMDB would send it."""
+    return json.dumps({"id": tmdb_id, "title": title or f"Movie {tmdb_id}", **more})
+
+
+def people(*cast: str, director: str = "") -> dict[str, Any]:
+    """A payload's credits: ids count from 1."""
+    crew = [{"id": 99, "name": director, "job": "Director"}] if director else []
+    roles = [{"id": n, "name": name, "order": n} for n, name in enumerate(cast, 1)]
+    return {"cast": roles, "crew": crew}
+
+
+def answers(*rows: tuple[int, str, datetime] | tuple[int, str, datetime, int]) -> pl.DataFrame:
+    """A frame of answers; those without a status are good ones."""
+    whole = [row if len(row) == 4 else (*row, STAGED) for row in rows]
+    return pl.DataFrame(whole, PAYLOADS, orient="row")
+
+
+def movies(*tmdb_ids: int, at: datetime = T0) -> pl.DataFrame:
+    """A frame of good answers with the titles `Movie 1`, `Movie 2`."""
+    return answers(*((tmdb_id, payload(tmdb_id), at) for tmdb_id in tmdb_ids))
+
+
+def titles(stage: Stage) -> dict[int, str]:
+    """The staged titles by id."""
+    return dict(stage.movies().select("tmdb_id", "title").rows())
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """A stage with nothing in it, whatever the environment says."""
+    return Stage(tmp_path / "stage", settings=Settings())
+
+
+def reopened(stage: Stage, **changes: Any) -> Stage:
+    """The same folder, as the next process opens it."""
+    return Stage(stage.folder, settings=replace(Settings(), **changes))
+
+
+@pytest.fixture
+def connect(tmp_path: Path) -> Iterator[Connect]:
+    """Open sessions that wait for nothing: `connect(server)`."""
+    opened: list[TMDBSession] = []
+
+    def connect(
+        server: TMDBServer | TMDBProcess, *, token: str = TOKEN, **more: Any
+    ) -> TMDBSession:
+        settings = Settings(
+            tmdb_base_url=server.base_url,
+            tmdb_token=Secret(token),
+            cache=tmp_path / "cache",
+            rate=1e6,
+        )
+        no_waits: dict[str, Any] = {"sleep": lambda _: None, "jitter": lambda: 0.0}
+        session = TMDBSession(settings, **{**no_waits, **more})
+        opened.append(session)
+        return session
+
+    yield connect
+    for session in opened:
+        session.close()

@@ -1,0 +1,590 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tmdbkit import Settings, Stage, sample
+from tmdbkit import log as logs
+from tmdbkit.exceptions import StageError, UsageError
+from tmdbkit.schema import ROW
+from tmdbkit.stage import FAILURES, IMPORTS, MISSING, PAYLOADS
+
+from .conftest import T0, answers, movies, payload, people, reopened, titles
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+LATER = T0 + HOUR
+
+
+def failure(tmdb_id: int, at: datetime, reason: str = "answered 500") -> pl.DataFrame:
+    row = (tmdb_id, reason, True, 4, 500, at)
+    return pl.DataFrame([row], FAILURES, orient="row")
+
+
+def parts(stage: Stage, log: str = "payloads") -> list[Path]:
+    return sorted((stage.folder / log).glob("*.parquet"))
+
+
+# The newest row wins.
+
+
+@pytest.mark.parametrize("order", [(T0, LATER), (LATER, T0)])
+def test_the_newest_answer_wins_whichever_was_written_last(
+    stage: Stage, order: tuple[datetime, datetime]
+) -> None:
+    for at in order:
+        stage.add(answers((1, payload(1, "new" if at == LATER else "old"), at)))
+    assert titles(stage) == {1: "new"}
+    stage.compact(now=T0)
+    assert titles(stage) == {1: "new"}
+
+
+def test_of_two_answers_of_one_instant_the_one_written_last_wins(stage: Stage) -> None:
+    stage.add(answers((1, payload(1, "first"), T0)))
+    stage.add(answers((1, payload(1, "last"), T0)))
+    assert titles(stage) == {1: "last"}
+    stage.compact(now=T0)
+    assert titles(stage) == {1: "last"}
+    stage.add(answers((1, payload(1, "after"), T0)))
+    assert titles(stage) == {1: "after"}
+
+
+def test_a_movie_in_several_parts_is_one_movie(stage: Stage) -> None:
+    for hour in range(3):
+        stage.add(movies(1, 2, at=T0 + hour * HOUR))
+    assert len(stage) == 2
+    assert list(stage) == [1, 2]
+    assert stage.movies().height == stage.payloads().height == stage.table().height == 2
+    assert stage.payloads()["fetched_at"].unique().to_list() == [T0 + 2 * HOUR]
+
+
+def test_movies_are_in_order_of_their_ids_whatever_the_order_of_writing(stage: Stage) -> None:
+    stage.add(movies(3, 1))
+    stage.add(movies(2))
+    assert stage.movies()["tmdb_id"].to_list() == [1, 2, 3]
+
+
+def test_a_scan_has_the_same_rows_as_movies(stage: Stage) -> None:
+    stage.add(movies(2, 1))
+    assert stage.scan().sort("tmdb_id").collect().equals(stage.movies())
+
+
+def test_movies_fetched_before_an_instant_are_known_by_their_newest_answer(stage: Stage) -> None:
+    stage.add(movies(1, 2, at=T0))
+    stage.add(movies(1, at=LATER))
+    assert stage.fetched_before(LATER) == {2}
+
+
+# Dropping.
+
+
+def test_a_dropped_movie_is_nowhere_any_more(stage: Stage) -> None:
+    stage.add(movies(1, 2, 3))
+    assert stage.drop([2, 3, 4]) == 2
+    assert list(stage) == stage.movies()["tmdb_id"].to_list() == [1]
+    assert stage.payloads()["tmdb_id"].to_list() == [1]
+    assert 2 not in stage
+    with pytest.raises(KeyError):
+        stage[2]
+
+
+def test_dropping_what_is_not_there_writes_nothing(stage: Stage) -> None:
+    assert stage.drop([1]) == 0
+    assert not stage.folder.exists()
+
+
+@pytest.mark.parametrize("at", [T0 - DAY, T0, T0 + DAY], ids=["older", "same", "newer"])
+def test_a_dropped_movie_can_be_staged_again_from_the_cache_too(stage: Stage, at: datetime) -> None:
+    stage.add(movies(1, at=T0))
+    stage.drop([1], now=T0 + HOUR)
+    stage.add(answers((1, payload(1, "again"), at)))
+    assert titles(stage) == {1: "again"}
+
+
+def test_compaction_brings_no_dropped_movie_back_and_loses_none_that_is(stage: Stage) -> None:
+    stage.add(movies(1, 2, 3))
+    stage.drop([1, 2])
+    stage.add(movies(2))
+    for hour in range(2):
+        stage.compact(now=T0 + hour * HOUR)
+        assert list(reopened(stage)) == [2, 3]
+
+
+def test_compaction_brings_no_dropped_movie_of_a_full_part_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.add(movies(*range(1, 500)))
+    monkeypatch.setattr(logs, "FULL", parts(stage)[0].stat().st_size)
+    stage.drop([1])
+    stage.add(movies(1000))
+    assert stage.compact(now=T0) == 2
+    assert list(reopened(stage)) == [*range(2, 500), 1000]
+
+
+def test_what_was_dropped_leaves_the_disk_with_the_parts_that_a_compaction_replaced(
+    stage: Stage,
+) -> None:
+    stage.add(answers((1, payload(1, "a secret title"), T0)))
+    stage.drop([1])
+    stage.compact(now=T0)
+    stage.compact(now=T0 + DAY)
+    kept = pl.concat(pl.read_parquet(path) for path in parts(stage))
+    assert not kept["payload"].str.contains("secret").any()
+
+
+# Missing ids.
+
+
+def test_an_id_that_tmdb_does_not_have_is_missing_and_not_staged(stage: Stage) -> None:
+    stage.add(answers((1, payload(1), T0), (2, "not found", T0, MISSING)))
+    assert stage.missing().rows() == [(2, T0)]
+    assert list(stage) == [1]
+
+
+def test_an_id_is_missing_by_the_latest_answer(stage: Stage) -> None:
+    stage.add(answers((1, "not found", T0, MISSING), (2, payload(2), T0)))
+    stage.add(answers((1, payload(1), LATER), (2, "not found", LATER, MISSING)))
+    assert stage.missing()["tmdb_id"].to_list() == [2]
+    assert list(stage) == [1, 2]
+
+
+def test_a_missing_id_is_worth_asking_again_after_thirty_days(stage: Stage) -> None:
+    stage.add(answers((1, "not found", T0, MISSING)))
+    assert stage.lately_missing(T0 + 30 * DAY - HOUR) == {1}
+    assert stage.lately_missing(T0 + 30 * DAY) == set()
+
+
+# Failures.
+
+
+def test_a_failure_is_listed_until_the_movie_is_staged(stage: Stage) -> None:
+    stage.add_failures(failure(1, T0))
+    assert stage.failures().rows() == [(1, "answered 500", True, 4, 500, T0)]
+    stage.add(movies(1, at=LATER))
+    assert stage.failures().is_empty()
+
+
+def test_a_failure_is_listed_until_tmdb_says_that_there_is_no_such_movie(stage: Stage) -> None:
+    stage.add_failures(failure(1, T0))
+    stage.add(answers((1, "not found", LATER, MISSING)))
+    assert stage.failures().is_empty()
+
+
+def test_of_several_failures_the_last_is_told(stage: Stage) -> None:
+    stage.add_failures(failure(1, LATER, "last"))
+    stage.add_failures(failure(1, T0, "first"))
+    assert stage.failures()["reason"].to_list() == ["last"]
+
+
+def test_a_refresh_that_failed_is_a_failure_of_a_staged_movie(stage: Stage) -> None:
+    stage.add(movies(1, at=T0))
+    stage.add_failures(failure(1, LATER))
+    assert stage.failures()["tmdb_id"].to_list() == [1]
+    assert list(stage) == [1]
+
+
+def test_a_malformed_payload_is_a_failure_and_the_others_go_on(stage: Stage) -> None:
+    bad = stage.add(
+        answers((1, payload(1), T0), (2, '{"id": 2}', T0), (3, "{", T0), (4, payload(4), T0))
+    )
+    assert bad["tmdb_id"].to_list() == [2, 3]
+    assert list(stage) == [1, 4]
+    assert stage.failures()["reason"].to_list()[0] == "not a movie: it has no title"
+    assert stage.failures()["passing"].to_list() == [False, False]
+
+
+def test_a_malformed_answer_does_not_hide_the_good_one_of_before(stage: Stage) -> None:
+    stage.add(movies(1, at=T0))
+    stage.add(answers((1, "{", LATER)))
+    assert titles(stage) == {1: "Movie 1"}
+    assert stage.failures()["tmdb_id"].to_list() == [1]
+
+
+# Rows are made from payloads, and made again.
+
+
+def test_another_setting_makes_the_rows_again_by_itself(stage: Stage) -> None:
+    stage.add(answers((1, payload(1, credits=people("Ann", "Bob", "Cid")), T0)))
+    assert stage.movies()["cast"].to_list() == [[1, 2, 3]]
+    assert reopened(stage, cast=2).movies()["cast"].to_list() == [[1, 2]]
+    assert reopened(stage).movies()["cast"].to_list() == [[1, 2, 3]]
+
+
+def test_rows_that_are_up_to_date_are_not_made_again(stage: Stage) -> None:
+    stage.add(movies(1))
+    [rows] = parts(stage, "movies")
+    before = rows.stat().st_ino
+    assert len(reopened(stage)) == 1
+    assert rows.stat().st_ino == before
+
+
+@pytest.mark.parametrize("opened", ["before", "after"])
+def test_rows_that_were_deleted_are_made_again(stage: Stage, opened: str) -> None:
+    stage.add(movies(1, 2))
+    before = stage.movies()
+    shutil.rmtree(stage.folder / "movies")
+    stage = stage if opened == "before" else reopened(stage)
+    assert stage.movies().equals(before)
+
+
+def test_rows_that_are_damaged_are_made_again(stage: Stage) -> None:
+    stage.add(movies(1, 2))
+    [path] = parts(stage, "movies")
+    path.write_bytes(b"")
+    assert list(reopened(stage)) == [1, 2]
+
+
+def test_a_run_that_was_killed_between_payloads_and_rows_has_lost_nothing(stage: Stage) -> None:
+    stage.append(movies(1, 2))
+    assert parts(stage, "movies") == []
+    assert list(reopened(stage)) == [1, 2]
+
+
+def test_compaction_changes_nothing_that_is_read(stage: Stage) -> None:
+    stage.add(answers((1, payload(1), T0), (9, "not found", T0, MISSING), (8, "{", T0)))
+    stage.add(answers((1, payload(1, "Newer"), LATER), (2, payload(2), LATER)))
+    stage.add_failures(failure(7, LATER))
+    read = (stage.movies, stage.missing, stage.failures, stage.payloads, stage.table)
+    before = [frame() for frame in read]
+    assert stage.compact(now=T0) == 4
+    for again in (stage, reopened(stage)):
+        after = (again.movies, again.missing, again.failures, again.payloads, again.table)
+        assert all(old.equals(new()) for old, new in zip(before, after, strict=True))
+
+
+def test_rows_of_parts_that_nobody_reads_any_more_are_deleted_with_them(stage: Stage) -> None:
+    stage.add(movies(1))
+    stage.add(movies(2))
+    stage.compact(now=T0)
+    assert len(parts(stage, "movies")) == 3
+    stage.compact(now=T0 + DAY)
+    names = [[path.name for path in parts(stage, log)] for log in ("movies", "payloads")]
+    assert names[0] == names[1]
+    assert len(names[0]) == 1
+
+
+@pytest.mark.parametrize("name", ["movies", "payloads", "failures", "ids", "table"])
+def test_a_compaction_in_the_middle_of_a_read_changes_nothing(
+    stage: Stage, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.add(movies(1, 2))
+    stage.add(movies(2, 3, at=LATER))
+    stage.add(answers((4, "{", T0)))
+    before = getattr(stage, name)()
+    listed = stage._payloads.parts
+
+    def overtaken() -> list[str]:
+        found = listed()
+        reopened(stage).compact(now=T0)  # another process, right after the parts were listed
+        return found
+
+    monkeypatch.setattr(stage._payloads, "parts", overtaken)
+    after = getattr(stage, name)()
+    assert before.equals(after) if isinstance(before, pl.DataFrame) else before == after
+
+
+def test_a_damaged_part_is_one_clear_error(stage: Stage) -> None:
+    stage.add(movies(1))
+    [path] = parts(stage)
+    path.write_bytes(path.read_bytes()[:-20])
+    for read in (stage.movies, stage.ids, stage.payloads, stage.table, stage.failures):
+        with pytest.raises(StageError, match=path.name) as caught:
+            read()
+        assert "\n" not in str(caught.value)
+
+
+# An empty stage.
+
+
+def test_an_empty_stage_has_the_schemas_of_a_full_one(stage: Stage) -> None:
+    full = sample()
+    assert stage.movies().schema == full.movies().schema == ROW
+    assert stage.table().schema == full.table().schema
+    assert stage.payloads().schema == full.payloads().schema
+    assert stage.missing().schema == {"tmdb_id": pl.Int64, "asked_at": PAYLOADS["fetched_at"]}
+    assert stage.failures().schema == FAILURES
+    assert stage.imports().schema == IMPORTS
+    assert list(stage.batches(size=10)) == []
+    assert stage.find("matrix").is_empty()
+    assert set(stage.status().values()) == {0}
+
+
+def test_looking_at_a_stage_makes_no_folder(stage: Stage) -> None:
+    assert len(stage) == stage.movies().height == stage.compact() == 0
+    assert not stage.folder.exists()
+
+
+def test_an_empty_stage_is_true(stage: Stage) -> None:
+    assert stage
+
+
+# Where it is.
+
+
+@pytest.mark.parametrize("mark", [".env", "data/stage/", ".git/"])
+def test_the_default_folder_is_found_upward(
+    tmp_path: Path, mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / mark).mkdir(parents=True) if mark.endswith("/") else (tmp_path / mark).touch()
+    deep = tmp_path / "notebooks" / "deep"
+    deep.mkdir(parents=True)
+    monkeypatch.chdir(deep)
+    assert Stage().folder == tmp_path / "data" / "stage"
+
+
+def test_an_empty_stage_says_where_it_looked_and_how_to_fill_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".git").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert f"looked in {tmp_path / 'data' / 'stage'}" in repr(Stage())
+    assert "tmdbkit stage 603" in repr(Stage())
+
+
+def test_a_file_is_no_stage(tmp_path: Path) -> None:
+    (tmp_path / "stage").write_text("")
+    with pytest.raises(StageError, match="is a file; a stage is a folder"):
+        Stage(tmp_path / "stage", settings=Settings())
+
+
+def test_a_stage_of_a_newer_tmdbkit_is_refused(stage: Stage) -> None:
+    stage.add(movies(1))
+    marker = stage.folder / "stage.json"
+    assert json.loads(marker.read_text()) == {"layout": 1}
+    marker.write_text('{"layout": 2}')
+    with pytest.raises(StageError, match="newer tmdbkit"):
+        reopened(stage)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"layout": null}', '{"layout": "new"}'])
+def test_a_marker_that_says_nothing_is_one_clear_error(stage: Stage, text: str) -> None:
+    stage.folder.mkdir()
+    (stage.folder / "stage.json").write_text(text)
+    with pytest.raises(StageError, match=r"stage\.json cannot be read"):
+        reopened(stage)
+
+
+WRITER = """
+import sys
+from datetime import UTC, datetime, timedelta
+from tests.stage.conftest import T0, movies
+from tmdbkit import Settings, Stage
+
+folder, first = sys.argv[1], int(sys.argv[2])
+stage = Stage(folder, settings=Settings())
+for number in range(first, first + 20):
+    stage.add(movies(number, 1000, at=T0 + timedelta(seconds=number)))
+    if number % 5 == 4:
+        stage.compact(now=T0)
+"""
+
+
+def test_two_processes_that_write_and_compact_at_once_lose_nothing(stage: Stage) -> None:
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(stage.folder), str(first)],
+            cwd=Path(__file__).parents[2],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for first in (100, 200)
+    ]
+    complaints = [writer.communicate(timeout=30)[1] for writer in writers]
+    assert complaints == ["", ""]
+    assert list(stage) == [*range(100, 120), *range(200, 220), 1000]
+    newest = stage.payloads([1000])["fetched_at"].to_list()
+    assert newest == [T0 + timedelta(seconds=219)]
+
+
+# Looking things up.
+
+
+def a_few(stage: Stage) -> Stage:
+    stage.add(
+        answers(
+            (1, payload(1, "The Matrix", credits=people("Keanu Reeves", director="Ann Lee")), T0),
+            (2, payload(2, "Straße", original_title="ΣΊΣΥΦΟΣ", credits=people("Zoë Kravitz")), T0),
+            (3, payload(3, "What? (No.*)"), T0),
+        )
+    )
+    return stage
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("matrix", [1]),
+        ("MATRIX", [1]),
+        ("keanu", [1]),
+        ("ann l", [1]),
+        ("strasse", [2]),
+        ("STRASSE", [2]),
+        ("zoë", [2]),
+        ("σίς", [2]),
+        ("σίσ", [2]),
+        ("σίσυφος", [2]),
+        ("(no.*)", [3]),
+        ("reeves ann", []),
+        ("nobody", []),
+        ("", [1, 2, 3]),
+    ],
+)
+def test_find_looks_in_titles_and_people_in_any_case(
+    stage: Stage, text: str, found: list[int]
+) -> None:
+    assert a_few(stage).find(text)["tmdb_id"].to_list() == found
+
+
+def test_a_card_shows_one_movie(stage: Stage) -> None:
+    card = repr(a_few(stage)[1])
+    assert card.splitlines()[0] == "The Matrix"
+    assert "directed by: Ann Lee" in card
+
+
+def test_a_movie_that_is_not_staged_is_a_key_error_that_says_so(stage: Stage) -> None:
+    with pytest.raises(KeyError, match="604 is not staged in"):
+        a_few(stage)[604]
+
+
+def test_the_table_has_names_in_the_order_of_their_ids_and_empty_lists(stage: Stage) -> None:
+    genres = [{"id": 2, "name": "Drama"}, {"id": 1, "name": "Action"}, {"id": 2, "name": "Drama"}]
+    cast = {"cast": [{"id": 7, "name": "Second", "order": 2}, {"id": 9, "name": "First"}]}
+    cast["cast"][1]["order"] = 1
+    stage.add(answers((1, payload(1, genres=genres, credits=cast), T0), (2, payload(2), T0)))
+    table = stage.table().select("genres", "cast", "directors")
+    assert table.rows() == [(["Drama", "Action"], ["First", "Second"], []), ([], [], [])]
+    assert stage.movies()["cast"].to_list() == [[9, 7], []]
+
+
+def test_the_table_names_as_many_of_the_cast_as_the_rows_hold(stage: Stage) -> None:
+    nameless = {"cast": [{"id": 1, "name": None, "order": 0}, {"id": 2, "name": "Bob", "order": 1}]}
+    stage.add(answers((1, payload(1, credits=people("Ann", "Bob", "Cid")), T0)))
+    stage.add(answers((2, payload(2, credits=nameless), T0)))
+    assert reopened(stage, cast=2).table()["cast"].to_list() == [["Ann", "Bob"], ["Bob"]]
+    assert reopened(stage, cast=1).table()["cast"].to_list() == [["Ann"], []]
+
+
+def test_a_person_is_called_what_the_movie_s_own_payload_calls_them(stage: Stage) -> None:
+    stage.add(answers((1, payload(1, credits=people("Ann")), T0)))
+    stage.add(answers((2, payload(2, credits=people("Anna")), T0)))
+    assert stage.table()["cast"].to_list() == [["Ann"], ["Anna"]]
+
+
+# In batches.
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
+@pytest.mark.parametrize("compacted", [False, True])
+def test_batches_yield_every_movie_once_with_its_payload(
+    stage: Stage, size: int, compacted: bool
+) -> None:
+    stage.add(movies(5, 1, 3))
+    stage.add(movies(3, 9, at=LATER))
+    stage.add(movies(7, 2))
+    if compacted:
+        stage.compact(now=T0)
+    seen = list(stage.batches(size=size))
+    rows = pl.concat(rows for rows, _ in seen)
+    texts = pl.concat(texts for _, texts in seen)
+    assert all(rows.height <= size for rows, _ in seen)
+    assert all(set(r["tmdb_id"]) == set(t["tmdb_id"]) for r, t in seen)
+    assert rows.sort("tmdb_id").equals(stage.movies())
+    assert texts.sort("tmdb_id").equals(stage.payloads())
+
+
+def test_batches_of_some_ids_have_those_alone(stage: Stage) -> None:
+    stage.add(movies(1, 2, 3))
+    stage.add(movies(4))
+    some = [rows["tmdb_id"].to_list() for rows, _ in stage.batches([4, 2, 77, 2], size=10)]
+    assert some == [[2, 4]]
+    assert list(stage.batches([], size=10)) == []
+
+
+def test_batches_go_on_while_others_write_and_compact(stage: Stage) -> None:
+    for number in range(1, 6):
+        stage.add(movies(number))
+    seen = []
+    for rows, texts in stage.batches(size=1):
+        seen += rows["tmdb_id"].to_list()
+        assert texts["tmdb_id"].to_list() == rows["tmdb_id"].to_list()
+        reopened(stage).add(movies(100 + len(seen)))
+        reopened(stage).compact(now=T0)
+    assert seen == [1, 2, 3, 4, 5]
+
+
+# How it looks.
+
+NASTY = "<img src=x onerror=alert(1)>"
+
+
+def test_a_stage_tells_the_same_as_text_and_as_html(stage: Stage) -> None:
+    a_few(stage)
+    assert repr(stage) == f"staged: 3 movies\nfolder: {stage.folder}"
+    html = stage._repr_html_()
+    assert "3 movies" in html
+    assert str(stage.folder) in html
+    assert (repr(stage), html) == (repr(stage), stage._repr_html_())
+
+
+def test_a_stage_s_name_is_escaped(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / NASTY, settings=Settings())
+    assert "<img" not in stage._repr_html_()
+    assert NASTY in repr(stage)
+
+
+def test_everything_that_tmdb_says_is_escaped_on_a_card(stage: Stage) -> None:
+    genres = [{"id": 1, "name": NASTY}]
+    credits_ = people(NASTY, director=NASTY)
+    poster = '/x" onerror="alert(1).jpg'
+    more = {"genres": genres, "credits": credits_, "imdb_id": NASTY, "poster_path": poster}
+    stage.add(answers((1, payload(1, NASTY, original_language=NASTY, **more), T0)))
+    html = stage[1]._repr_html_()
+    assert "<img src=x" not in html
+    assert 'x" onerror' not in html
+    assert html.count("&lt;img src=x onerror=alert(1)&gt;") == 6
+
+
+# The sample.
+
+
+def test_the_sample_is_a_writable_copy_that_needs_no_network(tmp_path: Path) -> None:
+    first, second = sample(tmp_path / "one"), sample()
+    assert len(first) == len(second) > 50
+    first.drop(first.ids())
+    assert (len(first), len(second)) == (0, second.movies().height)
+    assert second[603].picture is not None
+
+
+def test_the_sample_does_not_go_into_a_folder_with_something_in_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").touch()
+    with pytest.raises(UsageError, match="is not empty"):
+        sample(tmp_path)
+
+
+# What was pushed.
+
+
+def test_the_import_log_is_in_order_of_time_and_counts_what_was_pushed(stage: Stage) -> None:
+    def pushed(tmdb_id: int, outcome: str, at: datetime) -> pl.DataFrame:
+        row = (tmdb_id, "p", "t", outcome, "", "{}", "{}", "", at)
+        return pl.DataFrame([row], IMPORTS, orient="row")
+
+    stage.add_imports(pushed(2, "created", LATER))
+    stage.add_imports(pushed(1, "failed", T0))
+    stage.add_imports(pushed(2, "updated", LATER + HOUR))
+    assert stage.imports()["outcome"].to_list() == ["failed", "created", "updated"]
+    assert stage.status()["pushed"] == 1
+    stage.compact(now=T0)
+    assert stage.imports()["outcome"].to_list() == ["failed", "created", "updated"]
+
+
+def test_settings_of_a_stage_can_be_given(tmp_path: Path) -> None:
+    settings = replace(Settings(), stage=tmp_path / "elsewhere")
+    assert Stage(settings=settings).folder == tmp_path / "elsewhere"

@@ -1,0 +1,128 @@
+"""The command line against Convex: the whole corridor, and one line where it cannot be walked."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.servers.tmdb import TMDBServer
+from tmdbkit.cli import main
+
+from .backend import ConvexBackend
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def tmdb(monkeypatch: pytest.MonkeyPatch) -> Iterator[TMDBServer]:
+    with TMDBServer(missing=[60], size=4000) as server:
+        monkeypatch.setenv("TMDB_BASE_URL", server.base_url)
+        monkeypatch.setenv("TMDB_READ_ACCESS_TOKEN", server.token)
+        monkeypatch.setenv("TMDBKIT_RATE", "1000")
+        yield server
+
+
+def deploy(monkeypatch: pytest.MonkeyPatch, url: str, key: str) -> None:
+    monkeypatch.setenv("CONVEX_URL", url)
+    monkeypatch.setenv("CONVEX_DEPLOY_KEY", key)
+
+
+def asked(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, object]:
+    assert main([*words, "--json"]) == 0
+    counts: dict[str, object] = json.loads(capsys.readouterr().out)
+    return counts
+
+
+def test_stage_push_import_refresh_and_delete_do_what_they_say(
+    backend: ConvexBackend,
+    tmdb: TMDBServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    deploy(monkeypatch, backend.url, backend.key)
+    assert asked(capsys, "stage", "603", "550")["staged"] == 2
+    assert asked(capsys, "push")["created"] == 2
+    assert asked(capsys, "push")["unchanged"] == 2
+    assert asked(capsys, "import", "603", "13")["created"] == 1
+    assert asked(capsys, "import", "603", "13")["unchanged"] == 2
+    backend.patch("movies", 603, title="Changed by hand")
+    assert asked(capsys, "refresh", "603")["staged"] == 1
+    assert asked(capsys, "push", "603")["updated"] == 1
+    assert asked(capsys, "delete", "13", "60", "--yes") == {"deleted": 1, "absent": 1}
+    assert {int(movie["tmdb_id"]) for movie in backend.dump("movies")} == {603, 550}
+
+
+def test_the_target_is_named_before_anything_is_written(
+    backend: ConvexBackend,
+    tmdb: TMDBServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    deploy(monkeypatch, backend.url, backend.key)
+    main(["stage", "603"])
+    capsys.readouterr()
+    main(["push"])
+    assert capsys.readouterr().err.startswith(f"push to dev tmdbkit-tests at {backend.url}\n")
+
+
+def test_an_app_without_crew_and_genres_takes_it_all_the_same(
+    app_backend: ConvexBackend,
+    tmdb: TMDBServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    deploy(monkeypatch, app_backend.url, app_backend.key)
+    main(["stage", "603"])
+    capsys.readouterr()
+    assert main(["push"]) == 0
+    assert "not known there: movies.crew, genres" in capsys.readouterr().out
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(words) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err.splitlines()[-1]
+
+
+@pytest.fixture
+def staged(tmdb: TMDBServer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stage", "603"]) == 0
+    capsys.readouterr()
+
+
+@pytest.mark.usefixtures("staged")
+@pytest.mark.parametrize("words", [["push"], ["import", "603"], ["delete", "603", "--yes"]])
+def test_a_key_for_reading_only_ends_it_with_status_3_before_the_first_write(
+    words: list[str],
+    backend: ConvexBackend,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    deploy(monkeypatch, backend.url, backend.read_only_key)
+    said = refused(capsys, *words)
+    assert "for reading only" in said
+    assert backend.read_only_key not in said
+    assert backend.dump("movies") == []
+
+
+@pytest.mark.usefixtures("staged")
+def test_a_wrong_key_ends_it_with_status_3(
+    backend: ConvexBackend, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy(monkeypatch, backend.url, "dev:tmdbkit-tests|wr0ng")
+    said = refused(capsys, "push")
+    assert "check CONVEX_DEPLOY_KEY" in said
+    assert "wr0ng" not in said
+
+
+@pytest.mark.usefixtures("staged")
+def test_missing_functions_end_it_with_status_3_and_the_way_to_get_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ConvexBackend(functions=False) as bare:
+        deploy(monkeypatch, bare.url, bare.key)
+        assert "tmdbkit functions convex" in refused(capsys, "push")

@@ -420,7 +420,8 @@ def test_never_more_than_seventy_ids_are_under_way() -> None:
         full.release()
         return fetched(tmdb_id)
 
-    fetching, seen, asked = Fetching(ask, threads=20), [], 0
+    seen: list[int] = []
+    fetching, asked = Fetching(ask, threads=20), 0
     for batch in fetching.batches(range(1, 1001)):
         while asked < min(1000, len(seen) + OUTSTANDING):  # let the threads run into the bound
             assert full.acquire(timeout=10)

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from tmdbkit.workflows import (
         delete_movies,
         import_direct,
+        plan_push,
         push,
         refresh_movies,
         run_local_import,
         stage_movies,
+        undo,
+        verify,
     )
 
 __all__ = [
@@ -39,11 +42,14 @@ __all__ = [
     "TMDBSession",
     "delete_movies",
     "import_direct",
+    "plan_push",
     "push",
     "refresh_movies",
     "run_local_import",
     "sample",
     "stage_movies",
+    "undo",
+    "verify",
 ]
 
 _HOMES = {

@@ -60,11 +60,32 @@ def parser() -> argparse.ArgumentParser:
     _takes_stage(stage)
     stage.add_argument("--refresh", action="store_true", help="fetch staged movies again too")
 
+    plan = _verb(verbs, "plan", commands.plan, "say what a push would do, and change nothing")
+    _takes_ids(plan)
+    _takes_stage(plan)
+    _takes_target(plan)
+    _takes_people(plan)
+    _takes_scope(plan)
+    plan.add_argument("--save", metavar="FILE", help="keep the plan, for push --plan FILE")
+    plan.add_argument("--movie", type=int, metavar="ID", help="show one movie's changes")
+
     push = _verb(verbs, "push", commands.push, "send staged movies to Convex")
     _takes_ids(push)
     _takes_stage(push)
     _takes_target(push)
     _takes_people(push)
+    _takes_scope(push)
+    push.add_argument("--plan", metavar="FILE", help="send exactly a plan that was saved")
+
+    verify = _verb(verbs, "verify", commands.verify, "compare what was pushed, field by field")
+    _takes_ids(verify)
+    _takes_stage(verify)
+    _takes_target(verify)
+
+    undo = _verb(verbs, "undo", commands.undo, "take a push back")
+    undo.add_argument("push", nargs="?", metavar="PUSH", help="which; default the latest there")
+    _takes_stage(undo)
+    _takes_target(undo)
 
     direct = _verb(
         verbs, "import", commands.import_, "fetch movies and send them, with no stage in between"
@@ -127,6 +148,27 @@ def _takes_people(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--people", choices=("named", "all", "none"), help="whose names go into the table crew"
     )
+
+
+def _takes_scope(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--only", type=_names, metavar="FIELDS", help="touch these alone")
+    verb.add_argument(
+        "--keep", type=_names, default=[], metavar="FIELDS", help="set these on creation only"
+    )
+    verb.add_argument(
+        "--clear", type=_names, default=[], metavar="FIELDS", help="erase these where TMDB has none"
+    )
+    verb.add_argument("--limit", type=_count, metavar="N", help="let N movies go at most")
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in re.split(r"[,\s]+", text) if name]
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return int(text)
 
 
 def _age(text: str) -> timedelta:

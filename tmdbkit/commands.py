@@ -12,6 +12,7 @@ from tmdbkit.exceptions import SettingsError, UsageError
 from tmdbkit.inputs import (
     given_ids,
     needed_ids,
+    open_scope,
     open_session,
     open_stage,
     open_target,
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
+    from tmdbkit.convex.planned import Plan
     from tmdbkit.demo import Demo
+    from tmdbkit.stage import Stage
 
 FINE, FOUND = 0, 1
 
@@ -94,18 +97,80 @@ def refresh(args: argparse.Namespace) -> int:
     return show(args, result, failed=result.failed)
 
 
+def plan(args: argparse.Namespace) -> int:
+    """Say what a push would do, and change nothing."""
+    from tmdbkit.workflows import plan_push
+
+    staged = _filled(args)
+    scope, ids = open_scope(args), given_ids(args)
+    target = open_target(args, "plan for", writes=False)
+    made = plan_push(staged, target, ids, scope=scope, limit=args.limit, people=args.people)
+    if args.save:
+        made.save(Path(args.save).expanduser())
+    if args.movie is not None and not args.json:
+        say(repr(made[args.movie]) if args.movie in made.ids() else "not in the plan")
+        return FINE
+    counts = made.counts()
+    return show(args, made, failed=int(counts["withheld"]) + int(counts["erase"]))
+
+
 def push(args: argparse.Namespace) -> int:
-    """Send staged movies to Convex."""
+    """Send staged movies to Convex, or exactly a plan that was saved."""
     from tmdbkit.workflows import push as push_movies
 
+    staged = open_stage(args) if args.plan else _filled(args)
+    scope, ids, saved = open_scope(args), given_ids(args), _saved_plan(args)
+    result = push_movies(
+        staged,
+        open_target(args, "push to"),
+        ids,
+        plan=saved,
+        scope=scope,
+        limit=args.limit,
+        people=args.people,
+    )
+    return show(args, result, failed=result.failed + result.conflicts + result.withheld)
+
+
+def _filled(args: argparse.Namespace) -> Stage:
     staged = open_stage(args)
     if len(staged) == 0:
         raise UsageError(
             f"the stage is empty; looked in {staged.folder.resolve()}. Fill it with tmdbkit stage"
         )
-    ids = given_ids(args)
-    result = push_movies(staged, open_target(args, "push to"), ids, people=args.people)
-    return show(args, result, failed=result.failed + result.conflicts + result.withheld)
+    return staged
+
+
+def _saved_plan(args: argparse.Namespace) -> Plan | None:
+    from tmdbkit.convex.planned import Plan
+
+    if not args.plan:
+        return None
+    if args.ids or args.from_file or args.list or args.only or args.keep or args.clear:
+        raise UsageError("--plan sends exactly that plan; leave out ids, --only, --keep, --clear")
+    return Plan.load(Path(args.plan).expanduser())
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Compare what was pushed with the stage, field by field."""
+    from tmdbkit.workflows import verify as verify_movies
+
+    staged, ids = _filled(args), given_ids(args)
+    result = verify_movies(staged, open_target(args, "verify", writes=False), ids)
+    counts = result.counts()
+    return show(args, result, failed=counts["different"] + counts["absent"])
+
+
+def undo(args: argparse.Namespace) -> int:
+    """Take a push back, after showing what that means."""
+    from tmdbkit.workflows import push as push_movies
+    from tmdbkit.workflows import undo as plan_undo
+
+    staged = open_stage(args)
+    target = open_target(args, "undo in", ask=True)
+    back = plan_undo(staged, target, args.push)
+    result = push_movies(staged, target, plan=back)
+    return show(args, result, failed=result.failed + result.conflicts)
 
 
 def import_(args: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ from tmdbkit.tmdb.session import TMDBSession
 from tmdbkit.workflows import push, stage_movies
 
 if TYPE_CHECKING:
-    from tmdbkit.convex.importer import PushResult
+    from tmdbkit.convex.results import PushResult
     from tmdbkit.progress import Progress
     from tmdbkit.staging import StageResult
 

@@ -12,6 +12,7 @@ from tmdbkit.exceptions import UsageError
 if TYPE_CHECKING:
     import argparse
 
+    from tmdbkit.convex.merge import Scope
     from tmdbkit.convex.target import Target
     from tmdbkit.settings import Settings
     from tmdbkit.stage import Stage
@@ -39,7 +40,16 @@ def open_stage(args: argparse.Namespace) -> Stage:
     return Stage(args.stage, settings=read_settings())
 
 
-def open_target(args: argparse.Namespace, verb: str, *, ask: bool = False) -> Target:
+def open_scope(args: argparse.Namespace) -> Scope:
+    """Return which fields a command may touch."""
+    from tmdbkit.convex.merge import Scope
+
+    return Scope.of(only=args.only, keep=args.keep, clear=args.clear)
+
+
+def open_target(
+    args: argparse.Namespace, verb: str, *, ask: bool = False, writes: bool = True
+) -> Target:
     """Open the target and name it before anything is written; ask before production changes."""
     opened: Target
     if args.snapshot:
@@ -51,7 +61,7 @@ def open_target(args: argparse.Namespace, verb: str, *, ask: bool = False) -> Ta
 
         opened = ConvexDeployment(settings=read_settings())
     sys.stderr.write(f"{verb} {opened.title}\n")
-    if (ask or opened.title.kind == "prod") and not args.yes and sys.stdin.isatty():
+    if writes and (ask or opened.title.kind == "prod") and not args.yes and sys.stdin.isatty():
         sys.stderr.write("go on? [y/N] ")
         sys.stderr.flush()
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):

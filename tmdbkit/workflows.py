@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
 from tmdbkit import progress as progresses
 from tmdbkit import transform
 from tmdbkit.convex.delivery import READ
-from tmdbkit.convex.importer import CHUNK, OUTCOMES, PEOPLE, Importer, PushResult, result
+from tmdbkit.convex.importer import CHUNK, PEOPLE, Importer
+from tmdbkit.convex.merge import ALL, Scope
+from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.results import OUTCOMES, DeleteResult, PushResult, add_up
+from tmdbkit.convex.undo import way_back
+from tmdbkit.convex.verification import Verification
 from tmdbkit.exceptions import UsageError
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
 from tmdbkit.stage import IMPORTS
 from tmdbkit.staging import THREADS, StageResult, fetch_movies, stage_ids
 from tmdbkit.tmdb.images import ImageForm
-from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
     from tmdbkit.progress import Progress
     from tmdbkit.stage import Stage
     from tmdbkit.tmdb.session import TMDBSession
+
+
+T = TypeVar("T")
 
 
 def stage_movies(
@@ -84,11 +91,58 @@ def refresh_movies(
     )
 
 
+def plan_push(
+    stage: Stage,
+    target: Target,
+    ids: Iterable[int] | None = None,
+    *,
+    scope: Scope = ALL,
+    limit: int | None = None,
+    people: str | None = None,
+    images: ImageForm | None = None,
+    progress: Progress | None = None,
+    now: Callable[[], datetime] | None = None,
+) -> Plan:
+    """Say what a push would do, and change nothing.
+
+    Args:
+        stage: What would be sent.
+        target: Where it would go; a key for reading is enough.
+        ids: Only these; default all that are staged.
+        scope: Which fields may be touched.
+        limit: How many movies go at most.
+        people: `named`, `all` or `none`: whose names go into the table crew.
+        images: The form of images in an empty target; default as the settings say.
+        progress: What is told how far it is.
+        now: The time of day.
+    """
+    wanted = None if ids is None else checked_ids(ids)
+    _check_people(people)
+    target.preflight(writing=False)
+    shown = progress or progresses.default()
+    parts: list[Plan] = []
+    shown.begin("planning", len(stage) if wanted is None else len(wanted))
+    form = images or _image_form()
+    try:
+        with Importer(
+            target, people=people, images=form, now=now or _now, scope=scope, limit=limit
+        ) as importer:
+            for rows, payloads in stage.batches(wanted, size=CHUNK):
+                parts.append(importer.plan(rows, payloads))
+                shown.update(sum(map(len, parts)))
+    finally:
+        shown.end()
+    return Plan.joined(str(target.title), parts)
+
+
 def push(
     stage: Stage,
     target: Target,
     ids: Iterable[int] | None = None,
     *,
+    plan: Plan | None = None,
+    scope: Scope = ALL,
+    limit: int | None = None,
     people: str | None = None,
     images: ImageForm | None = None,
     progress: Progress | None = None,
@@ -100,29 +154,69 @@ def push(
         stage: Where they come from; its import log tells what was done.
         target: A `ConvexDeployment` or a `ConvexSnapshot`.
         ids: Only these; default all that are staged.
+        plan: Send exactly this, made by `plan_push` or `undo`; a document that was changed there
+            since is a conflict, and left alone.
+        scope: Which fields may be touched.
+        limit: How many movies go at most.
         people: `named`, `all` or `none`: whose names go into the table crew.
         images: The form of images in an empty target; default as the settings say.
         progress: What is told how far it is.
         now: The time of day.
 
     Raises:
-        UsageError: An id that is none, or no such choice of people.
+        UsageError: An id that is none, no such choice of people, a plan for another target.
         StopError: Going on is pointless; what was sent until then is in the import log.
     """
-    wanted = None if ids is None else checked_ids(ids)
-    staged = stage.ids()
-    absent = [] if wanted is None else [n for n in wanted if n not in staged]
-    total = (len(staged) if wanted is None else len(wanted)) - len(absent)
     push_id = pl.lit(token_hex(8))
 
     def log(outcomes: pl.DataFrame) -> None:
         named = outcomes.with_columns(push=push_id, target=pl.lit(str(target.title)))
         stage.add_imports(named.select(IMPORTS.names()))
 
+    wanted = None if ids is None else checked_ids(ids)
+    _check_people(people)
+    staged = stage.ids()
+    absent = [] if wanted is None else [n for n in wanted if n not in staged]
+    total = (len(staged) if wanted is None else len(wanted)) - len(absent)
+    sending = _Sending(target, people, images or _image_form(), progress, log, now or _now)
+    if plan is not None:
+        if plan.target != str(target.title):
+            raise UsageError(f"the plan is for {plan.target}, not for {target.title}")
+        return sending.run(plan.parts(CHUNK), len(plan), Importer.send)
     batches = stage.batches(wanted, size=CHUNK)
-    form = images or _image_form()
-    pushed = _push(batches, total, target, people, form, progress, log, now or _now)
+    pushed = sending.run(batches, total, _push_rows, scope=scope, limit=limit)
     return pushed.with_failures([(n, f"not staged; tmdbkit stage {n} fetches it") for n in absent])
+
+
+def verify(
+    stage: Stage,
+    target: Target,
+    ids: Iterable[int] | None = None,
+    *,
+    scope: Scope = ALL,
+    progress: Progress | None = None,
+) -> Verification:
+    """Read back what was pushed, and compare it field by field; what is kept counts as equal."""
+    return Verification(
+        plan_push(stage, target, ids, scope=scope, people="none", progress=progress)
+    )
+
+
+def undo(stage: Stage, target: Target, push_id: str | None = None) -> Plan:
+    """Plan the way back from a push, by the import log; send it with `push(..., plan=...)`.
+
+    What was created is deleted, what was changed is set back; a document that someone edited since
+    is a conflict when the plan is sent, and left alone.
+
+    Args:
+        stage: Whose import log tells what was done.
+        target: Where it was done.
+        push_id: Which push, as the import log names it; default the latest one there.
+
+    Raises:
+        UsageError: The log has no such push to this target.
+    """
+    return way_back(stage.imports(), str(target.title), push_id)
 
 
 def import_direct(
@@ -151,8 +245,9 @@ def import_direct(
             yield made.rows.select(ROW.names()), payloads
 
     form = images or _image_form(session.settings)
-    pushed = _push(batches(), len(wanted), target, people, form, progress, None, _now)
-    return pushed.with_failures(unsent)
+    _check_people(people)
+    sending = _Sending(target, people, form, progress, None, _now)
+    return sending.run(batches(), len(wanted), _push_rows).with_failures(unsent)
 
 
 def delete_movies(target: Target, ids: Iterable[int]) -> DeleteResult:
@@ -195,36 +290,6 @@ def run_local_import(
 
 
 @dataclass(frozen=True)
-class DeleteResult:
-    """What a deletion came to.
-
-    Attributes:
-        target: Which target.
-        deleted: How many movies were deleted.
-        absent: How many were not there.
-        outcomes: `tmdb_id, outcome`.
-    """
-
-    target: str
-    deleted: int
-    absent: int
-    outcomes: pl.DataFrame = field(repr=False)
-
-    def counts(self) -> dict[str, int]:
-        """Return the counts by name."""
-        return {"deleted": self.deleted, "absent": self.absent}
-
-    def _facts(self) -> list[tuple[str, str]]:
-        return [("target", self.target), *((k, f"{n:,}") for k, n in self.counts().items())]
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{name}: {value}" for name, value in self._facts())
-
-    def _repr_html_(self) -> str:
-        return draw_facts("Deleted", self._facts())
-
-
-@dataclass(frozen=True)
 class LocalImport:
     """What staging and pushing came to."""
 
@@ -252,32 +317,62 @@ def checked_ids(ids: Iterable[int]) -> list[int]:
     return list(found)
 
 
-def _push(
-    batches: Iterable[tuple[pl.DataFrame, pl.DataFrame]],
-    total: int,
-    target: Target,
-    people: str | None,
-    images: ImageForm,
-    progress: Progress | None,
-    log: Callable[[pl.DataFrame], None] | None,
-    now: Callable[[], datetime],
-) -> PushResult:
+def _check_people(people: str | None) -> None:
     if people not in (None, *PEOPLE):
         raise UsageError(f"people is {people!r}; it must be one of {', '.join(PEOPLE)}")
-    target.preflight(writing=True)
-    shown = progress or progresses.default()
-    done = 0
-    outcomes = [OUTCOMES.to_frame()]
-    shown.begin("pushing", total)
-    try:
-        with Importer(target, people=people, images=images, now=now, log=log) as importer:
-            for rows, payloads in batches:
-                outcomes.append(importer.push(rows, payloads))
-                done += rows.height
-                shown.update(done)
-    finally:
-        shown.end()
-    return result(importer, outcomes)
+
+
+def _push_rows(importer: Importer, batch: tuple[pl.DataFrame, pl.DataFrame]) -> pl.DataFrame:
+    return importer.push(*batch)
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """One push, whatever its pieces are: rows of a stage, rows just fetched, or parts of a plan."""
+
+    target: Target
+    people: str | None
+    images: ImageForm
+    progress: Progress | None
+    log: Callable[[pl.DataFrame], None] | None
+    now: Callable[[], datetime]
+
+    def run(
+        self,
+        pieces: Iterable[T],
+        total: int,
+        send: Callable[[Importer, T], pl.DataFrame],
+        *,
+        scope: Scope = ALL,
+        limit: int | None = None,
+    ) -> PushResult:
+        self.target.preflight(writing=True)
+        shown = self.progress or progresses.default()
+        outcomes = [OUTCOMES.to_frame()]
+        done = 0
+        shown.begin("pushing", total)
+        try:
+            with Importer(
+                self.target,
+                people=self.people,
+                images=self.images,
+                now=self.now,
+                scope=scope,
+                limit=limit,
+                log=self.log,
+            ) as importer:
+                for piece in pieces:
+                    outcomes.append(send(importer, piece))
+                    done += outcomes[-1].height
+                    shown.update(done)
+        finally:
+            shown.end()
+        return add_up(
+            str(self.target.title),
+            outcomes,
+            batches=importer.batches,
+            left_out=importer.left_out(),
+        )
 
 
 def _image_form(settings: Settings | None = None) -> ImageForm:

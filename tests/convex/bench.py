@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from tmdbkit.convex.importer import PushResult
+    from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
 
     from .backend import ConvexBackend, Document
@@ -260,7 +260,7 @@ class SnapshotBench(Bench):
         self.target = self.snapshot = ConvexSnapshot(self.path)
 
     def table(self, name: str) -> list[Document]:
-        return self.snapshot.table(name)
+        return [dict(row) for row in self.snapshot.table(name)]
 
 
 class DeploymentBench(Bench):

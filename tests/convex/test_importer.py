@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.servers.convex import ConvexProxy
-    from tmdbkit.convex.importer import PushResult
+    from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
 
     from .backend import ConvexBackend, Document
@@ -675,7 +675,11 @@ def test_the_log_tells_what_was_there_and_what_is(bench: Bench, tmp_path: Path) 
     push(stage, bench.target)
     updated, created = stage.imports().rows(named=True)
     assert (updated["tmdb_id"], updated["outcome"]) == (603, "updated")
-    assert json.loads(updated["before"]) == {"popularity": 1.0}
+    assert json.loads(updated["before"]) == {
+        "popularity": 1.0,
+        "updated_at": "2025-01-01T00:00:00.000Z",
+        "tmdb_data_imported_at": "2025-01-01T00:00:00.000Z",
+    }
     assert json.loads(updated["after"]) == {
         "popularity": 83.25,
         "updated_at": NOW_ISO,

@@ -9,13 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tmdbkit.convex.contract import Contract
+from tmdbkit.convex.merge import is_missing, is_same, joined
 from tmdbkit.convex.plan import (
     Change,
     content_hash,
     image_form,
-    is_missing,
-    is_same,
-    merge,
     plan_changes,
     slug_candidates,
 )
@@ -207,7 +205,7 @@ def test_what_is_kept_is_told_beside_what_changes_too() -> None:
 def test_a_missing_rating_never_erases_a_present_one(field: str, system: str) -> None:
     theirs = dict.fromkeys(SYSTEMS, 7)
     ours = theirs | {system: None}
-    assert merge(field, ours, theirs) == theirs
+    assert joined(field, ours, theirs) == theirs
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -220,12 +218,12 @@ def test_a_present_rating_replaces_a_missing_one_and_no_other(system: str) -> No
 
 def test_a_rating_of_zero_is_a_rating() -> None:
     theirs = dict.fromkeys(SYSTEMS, 7)
-    assert merge("vote_pts_system", theirs | {"imdb": 0}, theirs)["imdb"] == 0
+    assert joined("vote_pts_system", theirs | {"imdb": 0}, theirs)["imdb"] == 0
 
 
 def test_a_system_that_only_the_app_knows_stays() -> None:
     theirs = dict.fromkeys(SYSTEMS) | {"douban": 9.1}
-    assert merge("vote_pts_system", dict.fromkeys(SYSTEMS) | {"imdb": 8}, theirs)["douban"] == 9.1
+    assert joined("vote_pts_system", dict.fromkeys(SYSTEMS) | {"imdb": 8}, theirs)["douban"] == 9.1
 
 
 COLLECTION = {"id": 1, "name": "One", "poster_path": "/p.jpg", "backdrop_path": None}
@@ -244,7 +242,7 @@ COLLECTION = {"id": 1, "name": "One", "poster_path": "/p.jpg", "backdrop_path": 
 def test_a_collection_keeps_its_parts_as_long_as_it_is_the_same(
     ours: Document, theirs: Document | None, then: Document | None
 ) -> None:
-    assert merge("belong_to_collection", ours, theirs) == (then or ours)
+    assert joined("belong_to_collection", ours, theirs) == (then or ours)
 
 
 # Images

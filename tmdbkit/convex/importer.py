@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,15 @@ import polars as pl
 
 from tmdbkit import transform
 from tmdbkit.convex.delivery import Delivery, movie_batches, row_batches
+from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Change, content_hash, image_form, plan_changes, slug_candidates
+from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.results import OUTCOMES
 from tmdbkit.exceptions import PassingFault
-from tmdbkit.schema import CREW, GENRE, INSTANT, KEYS, MOVIE, ROW
-from tmdbkit.views import draw_facts
+from tmdbkit.schema import CREW, GENRE, KEYS, MOVIE, ROW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -30,88 +31,8 @@ CHUNK = 500  # movies that are planned, sent and logged before the next are look
 PEOPLE = ("named", "all", "none")
 SENT = (*ROW.names(), "created_at", "updated_at")  # of a document that is created
 COLUMNS = {"crew": CREW.names(), "genres": GENRE.names()}
+WROTE = {"create": "created", "update": "updated", "delete": "deleted"}
 TOLD_APART_BY = {"crew": ["crew_id", "crew_type"], "genres": ["genre_id"]}
-
-OUTCOMES = pl.Schema(
-    {
-        "tmdb_id": pl.Int64(),
-        "title": pl.String(),
-        "outcome": pl.String(),
-        "reason": pl.String(),
-        "before": pl.String(),
-        "after": pl.String(),
-        "content_hash": pl.String(),
-        "pushed_at": INSTANT,
-    }
-)
-
-
-@dataclass(frozen=True)
-class PushResult:
-    """What a push came to.
-
-    Attributes:
-        target: Which target it went to.
-        created: How many documents were made.
-        updated: How many were changed.
-        unchanged: How many were as they should be.
-        withheld: How many were not sent, each with a reason.
-        conflicts: How many had been changed by someone else meanwhile, and were left alone.
-        failed: How many were refused or could not be sent.
-        batches: How many mutations were sent.
-        outcomes: One row for each movie.
-        left_out: Fields and tables that the target does not know.
-    """
-
-    target: str
-    created: int
-    updated: int
-    unchanged: int
-    withheld: int
-    conflicts: int
-    failed: int
-    batches: int
-    outcomes: pl.DataFrame = field(repr=False)
-    left_out: tuple[str, ...] = ()
-
-    def counts(self) -> dict[str, str | int]:
-        """Return the target and the counts by name."""
-        return {name: getattr(self, name) for name in _COUNTED}
-
-    def with_failures(self, unsent: Sequence[tuple[int, str]]) -> PushResult:
-        """Return it with movies that never came as far as the target, `tmdb_id, reason`."""
-        rows = [(tmdb_id, "", "failed", reason) for tmdb_id, reason in unsent]
-        more = pl.DataFrame(rows, self.outcomes.schema, orient="row")
-        outcomes = pl.concat([self.outcomes, more])
-        return replace(self, failed=self.failed + len(unsent), outcomes=outcomes)
-
-    def _facts(self) -> list[tuple[str, str]]:
-        facts = [(name, f"{n:,}" if isinstance(n, int) else n) for name, n in self.counts().items()]
-        if self.left_out:
-            facts.append(("not known there", ", ".join(self.left_out)))
-        told = self.outcomes.filter(pl.col("reason") != "").select("outcome", "title", "reason")
-        return facts + [
-            (outcome, f"{title or 'a movie'}: {reason}")
-            for outcome, title, reason in told.head(10).rows()
-        ]
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{name}: {value}" for name, value in self._facts())
-
-    def _repr_html_(self) -> str:
-        return draw_facts("Pushed", self._facts())
-
-
-_COUNTED = (
-    "target",
-    "created",
-    "updated",
-    "unchanged",
-    "withheld",
-    "conflicts",
-    "failed",
-    "batches",
-)
 
 
 class Importer:
@@ -125,6 +46,8 @@ class Importer:
         people: `named`, `all` or `none`; default `all` where movies there have a crew.
         images: The form of images in an empty target.
         now: The time of day.
+        scope: Which fields may be touched.
+        limit: How many movies are planned to go at most.
         log: Is given the outcomes of all rows that were pushed, and of those that a stop cut short.
 
     Raises:
@@ -138,9 +61,12 @@ class Importer:
         people: str | None,
         images: ImageForm,
         now: Callable[[], datetime],
+        scope: Scope = ALL,
+        limit: int | None = None,
         log: Callable[[pl.DataFrame], None] | None = None,
     ) -> None:
         self.target = target
+        self._scope, self._left = scope, limit
         self.contract: Contract = target.contract()
         self._people = people or ("all" if self.contract.knows("movies", "crew") else "named")
         self._naming = [name for name in COLUMNS if self.contract.takes(name, COLUMNS[name])]
@@ -171,37 +97,65 @@ class Importer:
         """How many mutations were sent so far."""
         return self._delivery.batches
 
-    def push(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
-        """Plan and send some rows; log and return their `OUTCOMES`.
-
-        What came back before a stop, or before Ctrl-C, is logged too.
+    def plan(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> Plan:
+        """Compare some rows with the target, and return what a push of them would do.
 
         Args:
             rows: Of the stage, in `schema.ROW`.
             payloads: `tmdb_id, payload, fetched_at` of the same movies, for the names of people.
         """
-        documents = rows.to_dicts()
+        changes = self._few_enough(self._compare(rows.to_dicts()))
+        going = pl.col("tmdb_id").is_in([change.tmdb_id for change in changes if change.goes])
+        names = self._names(rows.filter(going), payloads.filter(going))
+        return Plan(str(self.target.title), tuple(changes), names, self.left_out())
+
+    def push(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
+        """Plan and send some rows; log and return their `OUTCOMES`."""
+        try:
+            plan = self.plan(rows, payloads)
+        except PassingFault as error:  # none of them could be looked up; the next ones may
+            pairs = rows.select("tmdb_id", "title").rows()
+            changes = [Change(tmdb_id, title, "create") for tmdb_id, title in pairs]
+            answers = {change.tmdb_id: _failed(str(error)) for change in changes}
+            return self._conclude(changes, answers)
+        return self.send(plan)
+
+    def send(self, plan: Plan) -> pl.DataFrame:
+        """Send exactly what a plan says; log and return its `OUTCOMES`.
+
+        What came back before a stop, or before Ctrl-C, is logged too.
+        """
         answers: dict[int, Document] = {}
         try:
-            changes = self._plan(documents)
-        except PassingFault as error:  # none of them could be looked up; the next ones may
-            changes = [Change(row["tmdb_id"], row["title"], "create") for row in documents]
-            answers.update((change.tmdb_id, _failed(str(error))) for change in changes)
-        try:
-            if not answers:
-                self._send(rows, payloads, changes, answers)
+            self._send(plan, answers)
         finally:
-            outcomes = self._outcomes(changes, answers)
-            if self._log is not None:
-                self._log(outcomes)
+            outcomes = self._conclude(plan.changes, answers)
         return outcomes
+
+    def _conclude(self, changes: Sequence[Change], answers: dict[int, Document]) -> pl.DataFrame:
+        outcomes = self._outcomes(changes, answers)
+        if self._log is not None:
+            self._log(outcomes)
+        return outcomes
+
+    def _few_enough(self, changes: list[Change]) -> list[Change]:
+        """Leave out the changes that go beyond the limit of the run."""
+        if self._left is None:
+            return changes
+        some = []
+        for change in changes:
+            if not change.goes or self._left > 0:
+                some.append(change)
+                self._left -= change.goes
+        return some
 
     def close(self) -> None:
         """End the threads, after the requests in flight, and make the target durable."""
         try:
             self._delivery.close()
         finally:
-            self.target.flush()
+            if self.batches:
+                self.target.flush()
 
     def __enter__(self) -> Importer:
         return self
@@ -213,7 +167,7 @@ class Importer:
             self.target.interrupt()
         self.close()
 
-    def _plan(self, documents: list[Document]) -> list[Change]:
+    def _compare(self, documents: list[Document]) -> list[Change]:
         there = self._delivery.ask(self.target.documents, [row["tmdb_id"] for row in documents])
         have = {int(document["tmdb_id"]) for document in there}
         new = [document for document in documents if document["tmdb_id"] not in have]
@@ -225,43 +179,42 @@ class Importer:
             images=self._images,
             taken=dict(self._delivery.ask(self.target.slug_owners, slugs)),
             now=_iso(self._now()),
+            scope=self._scope,
         )
 
-    def _send(
-        self,
-        rows: pl.DataFrame,
-        payloads: pl.DataFrame,
-        changes: list[Change],
-        answers: dict[int, Document],
-    ) -> None:
-        """Send what is to be sent, and note the answers as they come."""
+    def _names(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """Return the rows of crew and genres that movies need, each with the movie's id."""
+        named: dict[str, pl.DataFrame] = {}
+        if self._scope.only is not None or rows.is_empty():
+            return named
+        if "crew" in self._naming:
+            named["crew"] = self._credits(rows, payloads)
+        if "genres" in self._naming:
+            held = rows.select("tmdb_id", genre_id="genres").explode(
+                "genre_id", empty_as_null=False, keep_nulls=False
+            )
+            named["genres"] = held.join(transform.genres(payloads), on="genre_id")
+        return named
+
+    def _send(self, plan: Plan, answers: dict[int, Document]) -> None:
+        """Send people and genres, then the movies, and note the answers as they come."""
 
         def apply(batch: list[Document]) -> None:
             for answer in self.target.apply_movies(batch):
                 answers[int(answer["tmdb_id"])] = answer
 
-        going = {change.tmdb_id for change in changes if change.kind in ("create", "update")}
-        wanted = pl.col("tmdb_id").is_in(list(going))
-        waiting = self._send_names(rows.filter(wanted), payloads.filter(wanted))
+        send = {"crew": self.target.add_people, "genres": self.target.add_genres}
+        waiting: dict[int, str] = {}
+        for table, named in plan.names.items():
+            waiting |= self._send_rows(table, send[table], named)
         answers.update((tmdb_id, _failed(reason)) for tmdb_id, reason in waiting.items())
-        arguments = [c.arguments() for c in changes if c.tmdb_id in going - waiting.keys()]
+        arguments = [
+            change.arguments()
+            for change in plan.changes
+            if change.goes and change.tmdb_id not in waiting
+        ]
         for change, error in self._delivery.send(apply, arguments, movie_batches):
             answers[change["tmdb_id"]] = _failed(str(error))
-
-    def _send_names(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> dict[int, str]:
-        """Send the people and genres of movies, and return which movies cannot go, and why."""
-        waiting: dict[int, str] = {}
-        if "crew" in self._naming:
-            waiting |= self._send_rows(
-                "crew", self.target.add_people, self._credits(rows, payloads)
-            )
-        if "genres" in self._naming:
-            named = rows.select("tmdb_id", genre_id="genres").explode(
-                "genre_id", empty_as_null=False, keep_nulls=False
-            )
-            genres = named.join(transform.genres(payloads), on="genre_id")
-            waiting |= self._send_rows("genres", self.target.add_genres, genres)
-        return waiting
 
     def _credits(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
         """Return `tmdb_id` and the columns of `crew` of everybody who is to be sent."""
@@ -304,7 +257,7 @@ class Importer:
         self._unfit[table].update(faults[:1])
         return not faults
 
-    def _outcomes(self, changes: list[Change], answers: dict[int, Document]) -> pl.DataFrame:
+    def _outcomes(self, changes: Sequence[Change], answers: dict[int, Document]) -> pl.DataFrame:
         at = self._now()
         rows = []
         for change in changes:
@@ -316,31 +269,13 @@ class Importer:
                     change.title,
                     outcome,
                     reason,
-                    _json(change.expected) if outcome == "updated" else None,
+                    _json(change.before) if outcome in ("updated", "deleted") else None,
                     _json(change.set) if wrote else None,
                     content_hash(change.set) if wrote else None,
                     at,
                 )
             )
         return pl.DataFrame(rows, OUTCOMES, orient="row")
-
-
-def result(importer: Importer, outcomes: Iterable[pl.DataFrame]) -> PushResult:
-    """Add up what a push came to."""
-    rows = pl.concat([OUTCOMES.to_frame(), *outcomes])
-    count = Counter(rows["outcome"].to_list())
-    return PushResult(
-        target=str(importer.target.title),
-        created=count["created"],
-        updated=count["updated"],
-        unchanged=count["unchanged"],
-        withheld=count["withheld"],
-        conflicts=count["conflict"],
-        failed=count["failed"],
-        batches=importer.batches,
-        outcomes=rows.select("tmdb_id", "title", "outcome", "reason"),
-        left_out=importer.left_out(),
-    )
 
 
 def _outcome(change: Change, answer: Document | None) -> tuple[str, str]:
@@ -355,7 +290,7 @@ def _outcome(change: Change, answer: Document | None) -> tuple[str, str]:
         return "failed", "the push stopped before there was an answer"
     said = str(answer["outcome"])
     if said == "unchanged":
-        return ("created" if change.kind == "create" else "updated"), ""
+        return WROTE[change.kind], ""
     if said == "conflict":
         return said, f"changed by someone else since: {', '.join(answer['differs'])}"
     return said, str(answer.get("reason", ""))

@@ -1,8 +1,4 @@
-"""The merge, once: what a push would create, change, leave and keep; pure.
-
-Rules of ownership (design, section 7): what the app owns is set on creation only; ratings merge
-system by system; what is missing here replaces nothing there; an image keeps the form it has.
-"""
+"""What a push would do to each movie: create, update, leave alone or withhold; pure."""
 
 from __future__ import annotations
 
@@ -12,16 +8,17 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from tmdbkit.schema import CREATED_ONLY, IMAGES, OPTIONAL, RATINGS, STAMPS, ZERO_IS_UNKNOWN
-from tmdbkit.tmdb.images import ImageForm, image_path
+from tmdbkit.convex.merge import ALL, Scope, merge
+from tmdbkit.schema import IMAGES, OPTIONAL, STAMPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tmdbkit.convex.contract import Contract
     from tmdbkit.convex.target import Document
+    from tmdbkit.tmdb.images import ImageForm
 
-Kind = Literal["create", "update", "unchanged", "withheld"]
+Kind = Literal["create", "update", "unchanged", "withheld", "delete"]
 
 
 @dataclass(frozen=True)
@@ -31,11 +28,12 @@ class Change:
     Attributes:
         tmdb_id: Which movie.
         title: Its title, for people.
-        kind: `create`, `update`, `unchanged` or `withheld`.
+        kind: `create`, `update`, `unchanged`, `withheld`, or `delete` on the way back.
         set: The new values; of a creation, the whole document.
-        expected: The values that they replace.
-        absent: The fields that they add.
+        unset: The fields that are taken away.
+        before: The old values of both, where there were any.
         kept: Fields with a value there and none here.
+        erased: Fields whose value there is given up.
         reason: Why it is withheld.
     """
 
@@ -43,21 +41,39 @@ class Change:
     title: str
     kind: Kind
     set: Document = field(default_factory=dict)
-    expected: Document = field(default_factory=dict)
-    absent: tuple[str, ...] = ()
+    unset: tuple[str, ...] = ()
+    before: Document = field(default_factory=dict)
     kept: tuple[str, ...] = ()
+    erased: tuple[str, ...] = ()
     reason: str = ""
+
+    @property
+    def goes(self) -> bool:
+        """Whether there is anything to send."""
+        return self.kind in ("create", "update", "delete")
+
+    @property
+    def expected(self) -> Document:
+        """The old values that must still be there; a stamp that moved is nobody's edit."""
+        return {name: value for name, value in self.before.items() if name not in STAMPS}
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The fields that must still be missing."""
+        return tuple(name for name in self.set if name not in self.before | dict.fromkeys(STAMPS))
 
     def arguments(self) -> Document:
         """Return it as the mutation takes it."""
         if self.kind == "create":
             return {"tmdb_id": self.tmdb_id, "create": self.set}
+        if self.kind == "delete":
+            return {"tmdb_id": self.tmdb_id, "expected": self.before, "delete": True}
         return {
             "tmdb_id": self.tmdb_id,
             "expected": self.expected,
             "absent": list(self.absent),
             "set": self.set,
-            "unset": [],
+            "unset": list(self.unset),
         }
 
 
@@ -69,6 +85,7 @@ def plan_changes(
     images: ImageForm,
     taken: Mapping[str, int],
     now: str,
+    scope: Scope = ALL,
 ) -> list[Change]:
     """Compare rows with the documents that the target has for them.
 
@@ -79,15 +96,25 @@ def plan_changes(
         images: The form of a new document's images.
         taken: Who has which slug there.
         now: The time that new and changed documents carry, ISO.
+        scope: Which fields may be touched.
     """
     found: dict[int, list[Document]] = defaultdict(list)
     for document in there:
         found[int(document["tmdb_id"])].append(document)
     slugs = dict(taken)
-    return [
-        _change(row, found[row["tmdb_id"]], contract, images=images, slugs=slugs, now=now)
-        for row in rows
-    ]
+    making = _Making(contract, images, slugs, now, scope)
+    return [_change(row, found[row["tmdb_id"]], making) for row in rows]
+
+
+@dataclass(frozen=True)
+class _Making:
+    """What all changes of a plan are made with; `slugs` grows with the documents that get one."""
+
+    contract: Contract
+    images: ImageForm
+    slugs: dict[str, int]
+    now: str
+    scope: Scope
 
 
 def slug_candidates(row: Mapping[str, Any]) -> list[str]:
@@ -109,40 +136,29 @@ def content_hash(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _change(
-    row: Document,
-    there: Sequence[Document],
-    contract: Contract,
-    *,
-    images: ImageForm,
-    slugs: dict[str, int],
-    now: str,
-) -> Change:
+def _change(row: Document, there: Sequence[Document], making: _Making) -> Change:
     tmdb_id, title = row["tmdb_id"], row["title"]
     if len(there) > 1:
         reason = f"the target has {len(there)} documents with this tmdb_id; delete all but one"
         return Change(tmdb_id, title, "withheld", reason=reason)
+    contract = making.contract
     known = {name: value for name, value in row.items() if contract.knows("movies", name)}
-    if not there:
-        return _creation(known, row, contract, images=images, slugs=slugs, now=now)
-    return _update(known, there[0], contract, images=images, now=now)
+    if there:
+        return _update(known, there[0], making)
+    if making.scope.only is not None:
+        reason = "the target does not have it, and --only creates nothing"
+        return Change(tmdb_id, title, "withheld", reason=reason)
+    return _creation(known, row, making)
 
 
-def _creation(
-    known: Document,
-    row: Document,
-    contract: Contract,
-    *,
-    images: ImageForm,
-    slugs: dict[str, int],
-    now: str,
-) -> Change:
+def _creation(known: Document, row: Document, making: _Making) -> Change:
     tmdb_id, title = row["tmdb_id"], row["title"]
+    slugs, contract = making.slugs, making.contract
     free = (slug for slug in slug_candidates(row) if slugs.get(slug, tmdb_id) == tmdb_id)
     slug = next(free, row["slug"])
-    stamps = {"slug": slug, "created_at": now, "updated_at": now}
+    stamps = {"slug": slug, "created_at": making.now, "updated_at": making.now}
     created = {
-        name: images.render(name, value) if name in IMAGES and value else value
+        name: making.images.render(name, value) if name in IMAGES and value else value
         for name, value in {**known, **stamps}.items()
         if not (value is None and name in OPTIONAL) and contract.knows("movies", name)
     }
@@ -152,61 +168,29 @@ def _creation(
     return Change(tmdb_id, title, "create", set=created)
 
 
-def _update(
-    known: Document, there: Document, contract: Contract, *, images: ImageForm, now: str
-) -> Change:
-    merged, kept = _merge(known, there, images)
-    tmdb_id, title = known["tmdb_id"], known["title"]
-    if not merged:
-        return Change(tmdb_id, title, "unchanged", kept=tuple(kept))
-    if faults := contract.faults(merged, partial=True):
+def _update(known: Document, there: Document, making: _Making) -> Change:
+    tmdb_id, title, contract = known["tmdb_id"], known["title"], making.contract
+    merged = merge(known, there, making.images, making.scope)
+    if not merged.changes:
+        return Change(tmdb_id, title, "unchanged", kept=tuple(merged.kept))
+    if faults := contract.faults(merged.set, partial=True):
         return Change(tmdb_id, title, "withheld", reason="; ".join(faults[:3]))
-    stamps = {"updated_at": now, "tmdb_data_imported_at": known.get("tmdb_data_imported_at")}
-    stamped = {name: value for name, value in stamps.items() if contract.knows("movies", name)}
+    new = {**merged.set, **_stamps(known, making)}
     return Change(
         tmdb_id,
         title,
         "update",
-        set={**merged, **stamped},
-        expected={name: there[name] for name in merged if name in there},
-        absent=tuple(name for name in merged if name not in there),
-        kept=tuple(kept),
+        set=new,
+        unset=tuple(merged.unset),
+        before={name: there[name] for name in (*new, *merged.unset) if name in there},
+        kept=tuple(merged.kept),
+        erased=tuple(merged.erased),
     )
 
 
-def _merge(known: Document, there: Document, images: ImageForm) -> tuple[Document, list[str]]:
-    """Return the fields that get a new value, and the names of those that keep theirs."""
-    merged, kept = {}, []
-    for name in known.keys() - CREATED_ONLY - STAMPS:
-        value, old = known[name], there.get(name)
-        if is_missing(name, value):
-            if not is_missing(name, old):
-                kept.append(name)
-            continue
-        new = merge(name, value, old)
-        if name in IMAGES:
-            new = images.like(old).render(name, new)
-        if not is_same(name, new, old):
-            merged[name] = new
-    return {name: merged[name] for name in known if name in merged}, sorted(kept)
-
-
-def is_missing(name: str, value: Any) -> bool:
-    """Tell whether a value says that nobody knows; it then replaces nothing."""
-    return value in (None, "", []) or (name in ZERO_IS_UNKNOWN and value == 0)
-
-
-def merge(name: str, ours: Any, theirs: Any) -> Any:
-    """Return what a field becomes: ratings merge by system, a collection's pictures by part."""
-    if name in RATINGS and isinstance(theirs, dict):
-        return {**theirs, **{key: value for key, value in ours.items() if value is not None}}
-    if name == "belong_to_collection" and theirs and theirs.get("id") == ours["id"]:
-        return {**theirs, **{key: value for key, value in ours.items() if value}}
-    return ours
-
-
-def is_same(name: str, ours: Any, theirs: Any) -> bool:
-    """Tell whether two values of a field mean the same; a path and an address of one image do."""
-    if name in IMAGES and isinstance(theirs, str):
-        return image_path(ours) == image_path(theirs)
-    return bool(ours == theirs)
+def _stamps(known: Document, making: _Making) -> Document:
+    """Return the times that an update carries; a few fields alone are no import of the movie."""
+    stamps = {"updated_at": making.now}
+    if making.scope.only is None and "tmdb_data_imported_at" in known:
+        stamps["tmdb_data_imported_at"] = known["tmdb_data_imported_at"]
+    return {name: at for name, at in stamps.items() if making.contract.knows("movies", name)}

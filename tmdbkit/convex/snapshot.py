@@ -166,7 +166,11 @@ class ConvexSnapshot:
         tmdb_id = int(change["tmdb_id"])
         there = self._by_id[tmdb_id]
         create = change.get("create")
-        if len(there) > 1 or (not there and create is None):
+        if len(there) > 1:
+            return _outcome(tmdb_id, "conflict", ["tmdb_id"])
+        if change.get("delete"):
+            return self._compare_and_delete(tmdb_id, change)
+        if not there and create is None:
             return _outcome(tmdb_id, "conflict", ["tmdb_id"])
         if not there:
             document = dict(create or {})
@@ -174,6 +178,17 @@ class ConvexSnapshot:
             self._by_id[tmdb_id] = [document]
             return _outcome(tmdb_id, "created")
         return self._compare_and_set(there[0], change)
+
+    def _compare_and_delete(self, tmdb_id: int, change: Document) -> Document:
+        there = self._by_id[tmdb_id]
+        if not there:
+            return _outcome(tmdb_id, "unchanged")
+        expected = change.get("expected", {})
+        added = [name for name in there[0] if not name.startswith("_") and name not in expected]
+        if moved := _differing(there[0], expected) + added:
+            return _outcome(tmdb_id, "conflict", moved)
+        self.delete_movies([tmdb_id])
+        return _outcome(tmdb_id, "deleted")
 
     def _compare_and_set(self, there: Document, change: Document) -> Document:
         tmdb_id = int(change["tmdb_id"])

@@ -35,9 +35,9 @@ const person =
   v.object({ crew_id: v.number(), crew_name: v.string(), crew_type: v.string() });
 const genre = tables.genres?.validator ?? v.object({ genre_id: v.number(), name: v.string() });
 
-// Either `create`, for a movie that is not there yet, or `set` and `unset`, for one that is and
-// whose fields are still as in `expected` and `absent`. One object with optional parts rather than
-// a union of two: a refusal of the arguments then names the field at fault.
+// Either `create`, for a movie that is not there yet; or `set` and `unset`, for one that is and
+// whose fields are still as in `expected` and `absent`; or `delete`, on the same terms. One object
+// with optional parts rather than a union: a refusal of the arguments then names the field at fault.
 const movieChange = v.object({
   tmdb_id: v.number(),
   create: v.optional(movie),
@@ -45,6 +45,7 @@ const movieChange = v.object({
   absent: v.optional(v.array(v.string())),
   set: v.optional(movie.partial()),
   unset: v.optional(v.array(v.string())),
+  delete: v.optional(v.boolean()),
 });
 
 // Without generated code the data model is not known; the validators guard what goes in.
@@ -52,7 +53,7 @@ type Reader = GenericDatabaseReader<any>;
 type Writer = GenericDatabaseWriter<any>;
 type Fields = Record<string, Value | undefined>;
 type Stored = Fields & { _id: GenericId<string> };
-type Outcome = "created" | "updated" | "unchanged" | "conflict";
+type Outcome = "created" | "updated" | "deleted" | "unchanged" | "conflict";
 type Applied = { tmdb_id: number; outcome: Outcome; id: string | null; differs: string[] };
 type Counts = { created: number; updated: number; unchanged: number };
 
@@ -169,6 +170,16 @@ async function applyChange(db: Writer, change: Infer<typeof movieChange>): Promi
   // Which of several documents is meant is for a person to say, and an id never changes.
   const meant = create?.tmdb_id ?? set.tmdb_id ?? tmdb_id;
   if (repeated.length > 0 || meant !== tmdb_id) return answer("conflict", null, ["tmdb_id"]);
+
+  if (change.delete) {
+    if (stored === undefined) return answer("unchanged", null);
+    // A field that nobody told us of is somebody's work, as much as another value is.
+    const added = Object.keys(stored).filter((name) => !name.startsWith("_") && !(name in expected));
+    const moved = [...differing(stored, expected), ...added];
+    if (moved.length > 0) return answer("conflict", stored._id, moved);
+    await db.delete(stored._id);
+    return answer("deleted", stored._id);
+  }
 
   if (stored === undefined) {
     if (create === undefined) return answer("conflict", null, ["tmdb_id"]);

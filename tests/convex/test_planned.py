@@ -1,0 +1,252 @@
+"""Plans: looked at, saved, sent exactly so; what a push may touch; the way back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tmdbkit import workflows
+from tmdbkit.convex.merge import Scope
+from tmdbkit.convex.planned import Plan
+from tmdbkit.exceptions import UsageError
+from tmdbkit.progress import Silent
+from tmdbkit.tmdb.images import ImageForm
+
+from .bench import LATER, NOW, NOW_ISO, movie, payload, staged, without
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tmdbkit.convex.results import PushResult
+    from tmdbkit.convex.target import Target
+    from tmdbkit.stage import Stage
+
+    from .bench import Bench
+
+SAME: dict[str, Any] = {"progress": Silent(), "images": ImageForm()}
+
+
+def plan(stage: Stage, target: Target, **options: Any) -> Plan:
+    return workflows.plan_push(stage, target, now=lambda: NOW, **SAME, **options)
+
+
+def push(stage: Stage, target: Target, **options: Any) -> PushResult:
+    return workflows.push(stage, target, **({"now": lambda: NOW} | SAME | options))
+
+
+def scoped(**names: list[str]) -> Scope:
+    return Scope.of(**names)
+
+
+# Looking
+
+
+def test_a_plan_counts_what_a_push_would_do_and_changes_nothing(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2), payload(3, tagline=""))
+    bench.plant(movie(2), movie(3, popularity=1.0))
+    before = bench.table("movies")
+    made = plan(stage, bench.target)
+    assert made.counts() == {
+        "target": str(bench.target.title),
+        "create": 1,
+        "update": 1,
+        "unchanged": 1,
+        "withheld": 0,
+        "kept": 1,
+        "erase": 0,
+    }
+    assert bench.table("movies") == before
+
+
+def test_a_plan_says_old_and_new_of_every_field(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload())
+    bench.plant(movie(tagline="Old", runtime_minutes=1))
+    made = plan(stage, bench.target)
+    assert made.fields().select("field", "old", "new").rows() == [
+        ("tagline", '"Old"', '"Welcome to the Real World."'),
+        ("runtime_minutes", "1", "136"),
+    ]
+    assert repr(made[603]).splitlines() == [
+        "The Matrix (603): update",
+        '  tagline: "Old" → "Welcome to the Real World."',
+        "  runtime_minutes: 1 → 136",
+    ]
+
+
+def test_a_plan_ends_with_what_it_adds_and_how_many_batches(bench: Bench, tmp_path: Path) -> None:
+    made = plan(staged(tmp_path / "s", payload(1), payload(2)), bench.target)
+    counts = {table: count for table, (count, _) in made.size().items()}
+    assert counts == {"movies": 2, "crew": 3, "genres": 1}
+    assert made.batches() == 3 == push(staged(tmp_path / "s"), bench.target, plan=made).batches
+
+
+def test_a_movie_that_is_not_planned_is_a_key_error(bench: Bench, tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match="60 is not in the plan"):
+        plan(staged(tmp_path / "s", payload()), bench.target)[60]
+
+
+def test_a_plan_drawn_in_html_escapes_titles(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(title="<img src=x onerror=alert(1)>"))
+    bench.plant(movie(title="Old"))
+    made = plan(stage, bench.target)
+    assert "<img" not in made._repr_html_() + made[603]._repr_html_()
+
+
+# Sending exactly that
+
+
+def test_a_saved_plan_sends_exactly_what_it_says(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    bench.plant(movie(2, tagline="Old"))
+    plan(stage, bench.target).save(tmp_path / "plan.json")
+    staged(tmp_path / "s", payload(1, tagline="Moved since"), at=LATER)
+    saved = Plan.load(tmp_path / "plan.json")
+    result = push(stage, bench.target, plan=saved)
+    assert (result.created, result.updated) == (1, 1)
+    assert bench.movie(1)["tagline"] == bench.movie(2)["tagline"] == "Welcome to the Real World."
+    assert bench.table("crew")
+
+
+def test_what_someone_edited_between_plan_and_push_is_a_conflict_and_stays(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload())
+    bench.plant(movie(tagline="Old"))
+    made = plan(stage, bench.target)
+    bench.change(603, tagline="Edited by hand")
+    result = push(stage, bench.target, plan=made)
+    assert (result.conflicts, result.updated) == (1, 0)
+    assert bench.movie(603)["tagline"] == "Edited by hand"
+
+
+def test_a_plan_sent_twice_ends_the_same(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    made = plan(stage, bench.target)
+    push(stage, bench.target, plan=made)
+    once = bench.table("movies")
+    push(stage, bench.target, plan=made)
+    assert bench.table("movies") == once
+
+
+def test_a_plan_for_another_target_is_refused(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload())
+    with pytest.raises(UsageError, match="the plan is for prod elsewhere"):
+        push(stage, bench.target, plan=Plan("prod elsewhere"))
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"plan": 99}', '{"plan": 1, "target": "t"}'])
+def test_a_file_that_is_no_plan_is_one_clear_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(UsageError, match=r"plan\.json is (not )?a plan of"):
+        Plan.load(tmp_path / "plan.json")
+
+
+# Scope
+
+
+def test_only_touches_these_fields_and_creates_nothing(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1, vote_average=9.0), payload(2))
+    there = movie(1, tagline="By hand")
+    bench.plant(there)
+    result = push(stage, bench.target, scope=scoped(only=["ratings"]))
+    assert (result.updated, result.withheld, result.created) == (1, 1, 0)
+    rated = there["vote_pts_system"] | {"tmdb": 9.0}
+    assert bench.movie(1) == there | {"vote_pts_system": rated, "updated_at": NOW_ISO}
+    assert bench.table("crew") == []
+
+
+def test_keep_sets_a_field_on_creation_only(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    bench.plant(movie(1, synopsis="By hand", popularity=1.0))
+    push(stage, bench.target, scope=scoped(keep=["synopsis"]))
+    assert bench.movie(1)["synopsis"] == "By hand"
+    assert bench.movie(1)["popularity"] == 83.25
+    assert bench.movie(2)["synopsis"] == "Set in the 22nd century."
+
+
+def test_clear_erases_only_what_it_names(bench: Bench, tmp_path: Path) -> None:
+    nothing = payload(tagline="", overview="", poster_path=None, belongs_to_collection=None)
+    stage = staged(tmp_path / "s", nothing)
+    bench.plant(movie())
+    scope = scoped(clear=["tagline", "main_poster", "belong_to_collection"])
+    assert plan(stage, bench.target, scope=scope).counts()["erase"] == 3
+    push(stage, bench.target, scope=scope)
+    after = bench.movie(603)
+    assert (after["tagline"], after["belong_to_collection"]) == ("", None)
+    assert "main_poster" not in after
+    assert after["synopsis"] == movie()["synopsis"]
+
+
+def test_limit_lets_a_few_go_and_the_next_run_the_next_few(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2), payload(3))
+    assert push(stage, bench.target, limit=2).created == 2
+    assert push(stage, bench.target, limit=2).created == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ({"only": ["rating"]}, "no such field"),
+        ({"keep": ["slug"]}, "set on creation only"),
+        ({"clear": ["tmdb_id"]}, "set on creation only"),
+    ],
+)
+def test_a_name_that_is_no_field_of_ours_is_refused(names: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        Scope.of(**names)
+
+
+# Verifying
+
+
+def test_verify_finds_what_differs_field_by_field(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2), payload(3, tagline=""))
+    bench.plant(movie(1, runtime_minutes=1), movie(3, tagline="Kept"))
+    found = workflows.verify(stage, bench.target, progress=Silent())
+    assert found.counts() == {"checked": 3, "equal": 1, "different": 1, "absent": 1}
+    differs = found.differences().select("tmdb_id", "field", "old", "new").rows()
+    assert differs == [(1, "runtime_minutes", "1", "136")]
+
+
+# The way back
+
+
+def test_undo_deletes_what_was_created_and_sets_back_what_was_changed(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    there = without(movie(2, tagline="Old"), "crew")
+    bench.plant(there)
+    push(stage, bench.target)
+    result = push(stage, bench.target, plan=workflows.undo(stage, bench.target))
+    assert (result.deleted, result.updated) == (1, 1)
+    assert bench.table("movies") == [there]
+
+
+def test_undo_leaves_what_someone_edited_since(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    bench.plant(movie(2, tagline="Old"))
+    push(stage, bench.target)
+    bench.change(1, screenshot_url="https://example.org/mine.png")
+    bench.change(2, tagline="Edited by hand")
+    result = push(stage, bench.target, plan=workflows.undo(stage, bench.target))
+    assert result.conflicts == 2
+    assert bench.movie(1)["screenshot_url"] == "https://example.org/mine.png"
+    assert bench.movie(2)["tagline"] == "Edited by hand"
+
+
+def test_an_undo_can_be_undone(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1))
+    push(stage, bench.target)
+    pushed = bench.movie(1)
+    for _ in range(2):
+        push(stage, bench.target, plan=workflows.undo(stage, bench.target), now=lambda: LATER)
+    assert bench.movie(1) == pushed
+
+
+def test_there_is_no_way_back_from_where_one_has_never_been(bench: Bench, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has no push that changed"):
+        workflows.undo(staged(tmp_path / "s", payload()), bench.target)

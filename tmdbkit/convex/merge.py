@@ -1,0 +1,169 @@
+"""The merge of a row into a document, field by field; pure.
+
+Rules of ownership (design, section 7): what the app owns is set on creation only; ratings merge
+system by system; what is missing here replaces nothing there; an image keeps the form it has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tmdbkit.exceptions import UsageError
+from tmdbkit.schema import (
+    CREATED_ONLY,
+    IMAGES,
+    MOVIE,
+    NULLABLE,
+    OPTIONAL,
+    RATINGS,
+    STAMPS,
+    ZERO_IS_UNKNOWN,
+)
+from tmdbkit.tmdb.images import image_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tmdbkit.convex.target import Document
+    from tmdbkit.tmdb.images import ImageForm
+
+OURS = frozenset(MOVIE.names()) - CREATED_ONLY - STAMPS - {"tmdb_id"}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which fields a push may touch.
+
+    Attributes:
+        only: Compare and send these alone, for movies that the target has; None is all.
+        keep: Set these on creation only.
+        clear: Erase these there where they are missing here.
+    """
+
+    only: frozenset[str] | None = None
+    keep: frozenset[str] = frozenset()
+    clear: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        only: Iterable[str] | None = None,
+        keep: Iterable[str] = (),
+        clear: Iterable[str] = (),
+    ) -> Scope:
+        """Take names as a person gives them; `ratings` stands for the two vote objects.
+
+        Raises:
+            UsageError: A name that is no field, or one that the app owns.
+        """
+        chosen = None if only is None else _fields("only", only)
+        return cls(chosen, _fields("keep", keep), _fields("clear", clear))
+
+    def touches(self, name: str) -> bool:
+        """Tell whether a document that is there may get another value of this field."""
+        return name in OURS and name not in self.keep and (self.only is None or name in self.only)
+
+
+ALL = Scope()
+
+
+def _fields(option: str, names: Iterable[str]) -> frozenset[str]:
+    found: set[str] = set()
+    for name in names:
+        if name == "ratings":
+            found |= RATINGS
+        elif name in OURS:
+            found.add(name)
+        elif name in MOVIE:
+            raise UsageError(f"--{option} {name}: that field is set on creation only, and stays")
+        else:
+            known = ", ".join(sorted(OURS - RATINGS))
+            raise UsageError(f"--{option} {name}: no such field; there are ratings, {known}")
+    return frozenset(found)
+
+
+@dataclass
+class Merged:
+    """What a row would do to a document.
+
+    Attributes:
+        set: The fields that get a value.
+        unset: The fields that are taken away.
+        kept: Fields with a value there and none here.
+        erased: Fields whose value there is given up.
+    """
+
+    set: Document = field(default_factory=dict)
+    unset: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything would change."""
+        return bool(self.set or self.unset)
+
+
+def merge(row: Document, there: Document, images: ImageForm, scope: Scope) -> Merged:
+    """Compare a row with the document that the target has."""
+    merged = Merged()
+    for name, value in row.items():
+        if not scope.touches(name):
+            continue
+        old = there.get(name)
+        if not is_missing(name, value):
+            _set(merged, name, value, old, images)
+        elif not is_missing(name, old):
+            _keep_or_erase(merged, name, scope)
+    merged.kept.sort()
+    return merged
+
+
+def _set(merged: Merged, name: str, value: Any, old: Any, images: ImageForm) -> None:
+    new = joined(name, value, old)
+    if name in IMAGES:
+        new = images.like(old).render(name, new)
+    if not is_same(name, new, old):
+        merged.set[name] = new
+
+
+def _keep_or_erase(merged: Merged, name: str, scope: Scope) -> None:
+    if name not in scope.clear:
+        merged.kept.append(name)
+        return
+    merged.erased.append(name)
+    if name in OPTIONAL:
+        merged.unset.append(name)
+    else:
+        merged.set[name] = None if name in NULLABLE else _nothing(name)
+
+
+def _nothing(name: str) -> Any:
+    """Return what a document holds where nobody knows."""
+    kind = str(MOVIE[name])
+    return "" if kind == "String" else [] if kind.startswith("List") else 0
+
+
+def is_missing(name: str, value: Any) -> bool:
+    """Tell whether a value says that nobody knows; it then replaces nothing."""
+    if name in RATINGS and isinstance(value, dict):
+        return all(part is None for part in value.values())
+    return value in (None, "", []) or (name in ZERO_IS_UNKNOWN and value == 0)
+
+
+def joined(name: str, ours: Any, theirs: Any) -> Any:
+    """Return what a field becomes: ratings join by system, a collection's pictures by part."""
+    if name in RATINGS and isinstance(theirs, dict):
+        return {**theirs, **{key: value for key, value in ours.items() if value is not None}}
+    if name == "belong_to_collection" and theirs and theirs.get("id") == ours["id"]:
+        return {**theirs, **{key: value for key, value in ours.items() if value}}
+    return ours
+
+
+def is_same(name: str, ours: Any, theirs: Any) -> bool:
+    """Tell whether two values of a field mean the same; a path and an address of one image do."""
+    if name in IMAGES and isinstance(theirs, str):
+        return image_path(ours) == image_path(theirs)
+    return bool(ours == theirs)

@@ -1,0 +1,267 @@
+"""A plan: everything that a push would do, to be looked at, saved, and sent exactly so."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tmdbkit.convex.delivery import movie_batches, row_batches
+from tmdbkit.convex.plan import Change
+from tmdbkit.exceptions import UsageError
+from tmdbkit.log import write_text
+from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
+from tmdbkit.views import draw_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+LAYOUT = 1
+NAMES = {
+    "crew": pl.Schema({"tmdb_id": pl.Int64(), **CREW}),
+    "genres": pl.Schema({"tmdb_id": pl.Int64(), **GENRE}),
+}
+FIELDS = pl.Schema(
+    {
+        "tmdb_id": pl.Int64(),
+        "title": pl.String(),
+        "change": pl.String(),
+        "field": pl.String(),
+        "old": pl.String(),
+        "new": pl.String(),
+        "reason": pl.String(),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a push would do, movie by movie and field by field.
+
+    Attributes:
+        target: Which target it was made for.
+        changes: One for each movie.
+        names: The rows of `crew` and `genres` that go with them, each with the movie's id.
+        left_out: Fields and tables that the target does not know.
+    """
+
+    target: str
+    changes: tuple[Change, ...] = ()
+    names: dict[str, pl.DataFrame] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+    @classmethod
+    def joined(cls, target: str, parts: Iterable[Plan]) -> Plan:
+        """Return one plan of several for the same target."""
+        plans = list(parts)
+        changes = tuple(change for plan in plans for change in plan.changes)
+        names = {
+            table: pl.concat(
+                [kind.to_frame(), *(p.names[table] for p in plans if table in p.names)]
+            )
+            for table, kind in NAMES.items()
+            if any(table in plan.names for plan in plans)
+        }
+        return cls(target, changes, names, plans[-1].left_out if plans else ())
+
+    def counts(self) -> dict[str, str | int]:
+        """Return the target and the counts by name; kept and erase count fields."""
+        kinds = Counter(change.kind for change in self.changes)
+        return {
+            "target": self.target,
+            "create": kinds["create"],
+            "update": kinds["update"],
+            "unchanged": kinds["unchanged"],
+            "withheld": kinds["withheld"],
+            "kept": sum(len(change.kept) for change in self.changes),
+            "erase": sum(len(change.erased) for change in self.changes),
+        }
+
+    def size(self) -> dict[str, tuple[int, float]]:
+        """Return how many documents and MiB it adds at most to each table."""
+        created = [change.set for change in self.changes if change.kind == "create"]
+        sizes = {"movies": (len(created), _mib(created))}
+        for table in self.names:
+            rows = self.rows_of(table)
+            sizes[table] = (len(rows), _mib(rows))
+        return sizes
+
+    def batches(self) -> int:
+        """Return how many mutations sending it takes, where none is cut smaller."""
+        going = [change.arguments() for change in self.changes if change.goes]
+        rows = (row_batches(self.rows_of(table), key=KEYS[table]) for table in self.names)
+        return sum(1 for _ in movie_batches(going)) + sum(1 for some in rows for _ in some)
+
+    def rows_of(self, table: str) -> list[dict[str, Any]]:
+        """Return the different rows of crew or genres, by id."""
+        rows = self.names[table].drop("tmdb_id").unique(maintain_order=True)
+        return rows.sort(KEYS[table], maintain_order=True).to_dicts()
+
+    def fields(self) -> pl.DataFrame:
+        """Return a row for each field that would change, and for each movie that is withheld."""
+        rows = [row for change in self.changes for row in _field_rows(change)]
+        return pl.DataFrame(rows, FIELDS, orient="row")
+
+    def parts(self, size: int) -> Iterator[Plan]:
+        """Yield it in pieces of so many movies, each with the names that its movies need."""
+        for start in range(0, len(self.changes), size):
+            some = self.changes[start : start + size]
+            here = pl.col("tmdb_id").is_in([change.tmdb_id for change in some])
+            names = {table: rows.filter(here) for table, rows in self.names.items()}
+            yield Plan(self.target, some, names, self.left_out)
+
+    def save(self, path: Path) -> None:
+        """Write it to a file, whole or not at all."""
+        saved = {
+            "plan": LAYOUT,
+            "target": self.target,
+            "left_out": self.left_out,
+            "names": {table: rows.rows() for table, rows in self.names.items()},
+            "changes": [asdict(change) for change in self.changes],
+        }
+        write_text(path, json.dumps(saved, ensure_ascii=False))
+
+    @classmethod
+    def load(cls, path: Path) -> Plan:
+        """Read it from a file.
+
+        Raises:
+            UsageError: The file is no plan.
+        """
+        try:
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            if saved["plan"] != LAYOUT:
+                raise UsageError(f"{path} is a plan of another tmdbkit; make it anew")
+            names = {
+                table: pl.DataFrame(rows, NAMES[table], orient="row")
+                for table, rows in saved["names"].items()
+            }
+            changes = tuple(Change(**_tuples(change)) for change in saved["changes"])
+            return cls(saved["target"], changes, names, tuple(saved["left_out"]))
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError) as error:
+            if isinstance(error, UsageError):
+                raise
+            raise UsageError(f"{path} is not a plan of tmdbkit; make one with --save") from None
+
+    def __getitem__(self, tmdb_id: int) -> MovieChange:
+        """Return what would be done to one movie.
+
+        Raises:
+            KeyError: It is not in the plan.
+        """
+        for change in self.changes:
+            if change.tmdb_id == tmdb_id:
+                return MovieChange(change)
+        raise KeyError(f"{tmdb_id} is not in the plan")
+
+    def ids(self) -> set[int]:
+        """Return the movies that it looked at."""
+        return {change.tmdb_id for change in self.changes}
+
+    def __len__(self) -> int:
+        return len(self.changes)
+
+    def __bool__(self) -> bool:
+        return any(change.goes for change in self.changes)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        facts = [(name, f"{n:,}" if isinstance(n, int) else n) for name, n in self.counts().items()]
+        moved = Counter(name for change in self.changes for name in _moved(change))
+        if moved:
+            told = ", ".join(f"{name} {count:,}" for name, count in moved.most_common(12))
+            facts.append(("fields", told))
+        for table, (count, mib) in self.size().items():
+            if count:
+                facts.append((f"adds to {table}", f"at most {count:,} documents, {mib:.2f} MiB"))
+        facts.append(("batches", f"{self.batches():,}"))
+        if self.left_out:
+            facts.append(("not known there", ", ".join(self.left_out)))
+        withheld = [change for change in self.changes if change.kind == "withheld"]
+        return facts + [("withheld", f"{c.title}: {c.reason}") for c in withheld[:10]]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name}: {value}" for name, value in self._facts())
+
+    def _repr_html_(self) -> str:
+        return draw_facts("Plan", self._facts())
+
+
+@dataclass(frozen=True)
+class MovieChange:
+    """What a plan would do to one movie, drawn old → new."""
+
+    change: Change
+
+    def lines(self) -> list[str]:
+        """Return a line for each field."""
+        change = self.change
+        told = [
+            f"{name}: {_short(old)} → {_short(new)}"
+            for _, _, _, name, old, new, _ in _field_rows(change)
+            if name
+        ]
+        kept = [f"{name}: kept" for name in change.kept]
+        return told + kept + ([change.reason] if change.reason else [])
+
+    def __repr__(self) -> str:
+        head = f"{self.change.title} ({self.change.tmdb_id}): {self.change.kind}"
+        return "\n".join([head, *(f"  {line}" for line in self.lines())])
+
+    def _repr_html_(self) -> str:
+        first, *rest = repr(self).splitlines()
+        body = "".join(f'<div style="padding:2px 0">{escape(line.strip())}</div>' for line in rest)
+        return f'<div><div style="font-weight:bold">{escape(first)}</div>{body}</div>'
+
+
+FieldRow = tuple[int, str, str, str | None, str | None, str | None, str]
+
+
+def _moved(change: Change) -> list[str]:
+    """Return the fields that an update changes, its stamps aside."""
+    if change.kind != "update":
+        return []
+    return [name for name in (*change.set, *change.unset) if name not in STAMPS]
+
+
+def _field_rows(change: Change) -> list[FieldRow]:
+    head = (change.tmdb_id, change.title, change.kind)
+    if change.kind in ("withheld", "create", "delete"):
+        return [(*head, None, None, None, change.reason)]
+    return [
+        (*head, name, _text(change.before.get(name)), _text(change.set.get(name)), "")
+        for name in _moved(change)
+    ]
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else json.dumps(_plain(value), ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with whole numbers as such: Convex sends 603 as 603.0."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _short(text: str | None) -> str:
+    if text is None:
+        return "nothing"
+    return text if len(text) <= 70 else f"{text[:67]}…"
+
+
+def _tuples(change: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in change.items()}
+
+
+def _mib(rows: list[dict[str, Any]]) -> float:
+    return sum(len(json.dumps(row, ensure_ascii=False).encode()) for row in rows) / 2**20

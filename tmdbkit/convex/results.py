@@ -1,0 +1,151 @@
+"""What a push came to: an outcome for every movie, and their counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tmdbkit.schema import INSTANT
+from tmdbkit.views import draw_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+OUTCOMES = pl.Schema(
+    {
+        "tmdb_id": pl.Int64(),
+        "title": pl.String(),
+        "outcome": pl.String(),
+        "reason": pl.String(),
+        "before": pl.String(),
+        "after": pl.String(),
+        "content_hash": pl.String(),
+        "pushed_at": INSTANT,
+    }
+)
+
+
+@dataclass(frozen=True)
+class PushResult:
+    """What a push came to.
+
+    Attributes:
+        target: Which target it went to.
+        created: How many documents were made.
+        updated: How many were changed.
+        unchanged: How many were as they should be.
+        withheld: How many were not sent, each with a reason.
+        conflicts: How many had been changed by someone else meanwhile, and were left alone.
+        failed: How many were refused or could not be sent.
+        batches: How many mutations were sent.
+        outcomes: One row for each movie.
+        left_out: Fields and tables that the target does not know.
+        deleted: How many were deleted, on the way back.
+    """
+
+    target: str
+    created: int
+    updated: int
+    unchanged: int
+    withheld: int
+    conflicts: int
+    failed: int
+    batches: int
+    outcomes: pl.DataFrame = field(repr=False)
+    left_out: tuple[str, ...] = ()
+    deleted: int = 0
+
+    def counts(self) -> dict[str, str | int]:
+        """Return the target and the counts by name."""
+        return {name: getattr(self, name) for name in _COUNTED}
+
+    def with_failures(self, unsent: Sequence[tuple[int, str]]) -> PushResult:
+        """Return it with movies that never came as far as the target, `tmdb_id, reason`."""
+        rows = [(tmdb_id, "", "failed", reason) for tmdb_id, reason in unsent]
+        more = pl.DataFrame(rows, self.outcomes.schema, orient="row")
+        outcomes = pl.concat([self.outcomes, more])
+        return replace(self, failed=self.failed + len(unsent), outcomes=outcomes)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        facts = [(name, f"{n:,}" if isinstance(n, int) else n) for name, n in self.counts().items()]
+        if self.deleted:
+            facts.append(("deleted", f"{self.deleted:,}"))
+        if self.left_out:
+            facts.append(("not known there", ", ".join(self.left_out)))
+        told = self.outcomes.filter(pl.col("reason") != "").select("outcome", "title", "reason")
+        return facts + [
+            (outcome, f"{title or 'a movie'}: {reason}")
+            for outcome, title, reason in told.head(10).rows()
+        ]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name}: {value}" for name, value in self._facts())
+
+    def _repr_html_(self) -> str:
+        return draw_facts("Pushed", self._facts())
+
+
+_COUNTED = (
+    "target",
+    "created",
+    "updated",
+    "unchanged",
+    "withheld",
+    "conflicts",
+    "failed",
+    "batches",
+)
+
+
+@dataclass(frozen=True)
+class DeleteResult:
+    """What a deletion came to.
+
+    Attributes:
+        target: Which target.
+        deleted: How many movies were deleted.
+        absent: How many were not there.
+        outcomes: `tmdb_id, outcome`.
+    """
+
+    target: str
+    deleted: int
+    absent: int
+    outcomes: pl.DataFrame = field(repr=False)
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts by name."""
+        return {"deleted": self.deleted, "absent": self.absent}
+
+    def _facts(self) -> list[tuple[str, str]]:
+        return [("target", self.target), *((k, f"{n:,}") for k, n in self.counts().items())]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name}: {value}" for name, value in self._facts())
+
+    def _repr_html_(self) -> str:
+        return draw_facts("Deleted", self._facts())
+
+
+def add_up(
+    target: str, outcomes: Iterable[pl.DataFrame], *, batches: int, left_out: tuple[str, ...]
+) -> PushResult:
+    """Add up what a push came to."""
+    rows = pl.concat([OUTCOMES.to_frame(), *outcomes])
+    count = Counter(rows["outcome"].to_list())
+    return PushResult(
+        target=target,
+        created=count["created"],
+        updated=count["updated"],
+        unchanged=count["unchanged"],
+        withheld=count["withheld"],
+        conflicts=count["conflict"],
+        failed=count["failed"],
+        deleted=count["deleted"],
+        batches=batches,
+        outcomes=rows.select("tmdb_id", "title", "outcome", "reason"),
+        left_out=left_out,
+    )

@@ -1,0 +1,55 @@
+"""How a target compares with the stage, read off a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tmdbkit.views import draw_facts
+
+if TYPE_CHECKING:
+    from tmdbkit.convex.planned import Plan
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How a target compares with the stage.
+
+    Attributes:
+        plan: What a push would still change.
+    """
+
+    plan: Plan
+
+    def counts(self) -> dict[str, int]:
+        """Return how many movies were checked, are equal, different, or absent there."""
+        counts = self.plan.counts()
+        equal, absent = int(counts["unchanged"]), int(counts["create"])
+        checked = len(self.plan)
+        return {
+            "checked": checked,
+            "equal": equal,
+            "different": checked - equal - absent,
+            "absent": absent,
+        }
+
+    def differences(self) -> pl.DataFrame:
+        """Return a row for each field that differs, `old` as it is there, `new` as staged."""
+        return self.plan.fields().filter(pl.col("change") != "create")
+
+    def _facts(self) -> list[tuple[str, str]]:
+        facts = [("target", self.plan.target)]
+        facts += [(name, f"{count:,}") for name, count in self.counts().items()]
+        rows = self.differences().select("title", "field", "old", "new", "reason").head(10).rows()
+        return facts + [
+            ("different", f"{title}: {reason or f'{name} is {old}, staged {new}'}")
+            for title, name, old, new, reason in rows
+        ]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name}: {value}" for name, value in self._facts())
+
+    def _repr_html_(self) -> str:
+        return draw_facts("Verified", self._facts())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -415,6 +416,8 @@ def _kept(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 def _check_layout(folder: Path) -> None:
     """Refuse a folder that cannot be a stage of ours, before anything is done with it."""
+    if re.match(r"[a-z0-9]+:/", str(folder)):
+        raise StageError(f"{folder} is an address; a stage is a folder on this machine")
     if folder.exists() and not folder.is_dir():
         raise StageError(f"{folder} is a file; a stage is a folder: name another with --stage")
     marker = folder / "stage.json"

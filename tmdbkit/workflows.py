@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
@@ -26,7 +27,7 @@ from tmdbkit.staging import THREADS, StageResult, fetch_movies, stage_ids
 from tmdbkit.tmdb.images import ImageForm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
@@ -237,7 +238,7 @@ def import_direct(
     options = transform.Options.of(session.settings)
     unsent: list[tuple[int, str]] = []
 
-    def batches() -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    def batches() -> Generator[tuple[pl.DataFrame, pl.DataFrame]]:
         for payloads, failed in fetch_movies(session, wanted, threads=threads):
             made = transform.transform(payloads, options)
             unsent.extend(failed)
@@ -247,7 +248,8 @@ def import_direct(
     form = images or _image_form(session.settings)
     _check_people(people)
     sending = _Sending(target, people, form, progress, None, _now)
-    return sending.run(batches(), len(wanted), _push_rows).with_failures(unsent)
+    with closing(batches()) as fetched:  # a push that stops ends the fetching too
+        return sending.run(fetched, len(wanted), _push_rows).with_failures(unsent)
 
 
 def delete_movies(target: Target, ids: Iterable[int]) -> DeleteResult:

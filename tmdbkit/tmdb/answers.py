@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import requests
@@ -20,6 +21,7 @@ from tmdbkit.exceptions import (
     StopError,
 )
 from tmdbkit.tmdb.retry import PASSING_STATUSES, retry_after
+from tmdbkit.tmdb.texts import is_json
 
 
 @dataclass(frozen=True)
@@ -28,31 +30,33 @@ class Answer:
 
     Attributes:
         text: The body as it was received.
-        value: The body, parsed.
         received_at: When it was received, which for a cached answer is earlier.
         cached: Whether it came from the cache.
     """
 
     text: str
-    value: Any
     received_at: datetime
     cached: bool
 
+    @cached_property
+    def value(self) -> Any:
+        """The body, parsed when it is first asked for; the stage wants the text alone."""
+        return json.loads(self.text)
 
-def read_json(response: requests.Response, path: str) -> tuple[str, Any]:
-    """Return the body as text and parsed.
+
+def read_json(response: requests.Response, path: str) -> str:
+    """Return the body's text, which is a JSON object or list.
 
     Raises:
         PassingFault: It is not JSON, or was cut: an edge server's page, a broken proxy.
     """
     try:
         text = response.content.decode("utf-8-sig")
-        value = json.loads(text)
-    except ValueError:
-        text, value = "", None
-    if not isinstance(value, dict | list):
+    except UnicodeDecodeError:
+        text = ""
+    if not is_json(text):
         raise PassingFault("answered 200 without JSON", path=path, status=200)
-    return text, value
+    return text
 
 
 def lifetime(path: str) -> timedelta:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -15,6 +15,7 @@ import urllib3
 from requests_cache.backends.sqlite import SQLiteCache
 
 from tmdbkit.exceptions import UsageError
+from tmdbkit.tmdb.texts import is_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,10 +26,9 @@ SIX_MONTHS = timedelta(days=180)  # TMDB's terms: no content is kept for longer
 
 @dataclass(frozen=True)
 class CachedAnswer:
-    """A body as it was received, parsed, and when."""
+    """A body as it was received, and when."""
 
     text: str
-    value: Any
     received_at: datetime
 
 
@@ -60,6 +60,7 @@ class AnswerCache:
             self.path, serializer="json", wal=True, busy_timeout=BUSY_TIMEOUT, factory=_Connection
         )
         self._store.delete(expired=True, vacuum=False)
+        self._known = set(self._store.responses.keys())  # a miss need not ask the disk
 
     @classmethod
     def open(cls, folder: Path, name: str) -> AnswerCache | None:
@@ -73,15 +74,20 @@ class AnswerCache:
     def read(
         self, request: requests.PreparedRequest, max_age: timedelta, now: datetime
     ) -> CachedAnswer | None:
-        """Return the answer to this request, where one is kept that is young enough."""
+        """Return the answer to this request, where one is kept that is young enough.
+
+        What another process has stored since this was opened is not looked for.
+        """
+        if _key(request) not in self._known:
+            return None
         with suppress(Exception):  # a row that cannot be read, whatever the reason, is a miss
-            kept = self._store.get_response(self._store.create_key(request))
+            kept = self._store.get_response(_key(request))
             if kept is None:
                 return None
             received_at = kept.created_at.replace(tzinfo=UTC)
             if now - received_at <= min(max_age, SIX_MONTHS):
                 text = kept.content.decode()
-                return CachedAnswer(text, json.loads(text), received_at)
+                return CachedAnswer(text, received_at) if is_json(text) else None
         return None
 
     def store(self, request: requests.PreparedRequest, text: str) -> None:
@@ -95,7 +101,8 @@ class AnswerCache:
         response._content = text.encode()  # requests has no public way to make one
         with suppress(sqlite3.Error):
             expires = datetime.now(UTC) + SIX_MONTHS
-            self._store.save_response(response, self._store.create_key(request), expires)
+            self._store.save_response(response, _key(request), expires)
+            self._known.add(_key(request))
 
     def clear(self) -> int:
         """Empty it, and return how many answers there were.
@@ -112,6 +119,7 @@ class AnswerCache:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
             raise UsageError(f"{self.path} cannot be emptied: {error}") from error
+        self._known.clear()
         return count
 
     def __len__(self) -> int:
@@ -126,3 +134,13 @@ class AnswerCache:
     def close(self) -> None:
         """Close the file."""
         self._store.close()  # type: ignore[no-untyped-call]
+
+
+def _key(request: requests.PreparedRequest) -> str:
+    """Return a request's key, for any order of its parameters.
+
+    requests-cache's own takes half a millisecond to make, a sixth of what a movie costs.
+    """
+    address, _, query = str(request.url).partition("?")
+    text = f"{request.method} {address}?{'&'.join(sorted(query.split('&')))}"
+    return blake2b(text.encode(), digest_size=16).hexdigest()

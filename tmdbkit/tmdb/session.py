@@ -154,7 +154,7 @@ class TMDBSession:
             return None
         with self._lock:
             self.hits += 1
-        return Answer(kept.text, kept.value, kept.received_at, cached=True)
+        return Answer(kept.text, kept.received_at, cached=True)
 
     def _retry(self, path: str, request: requests.PreparedRequest) -> Answer:
         loop = self._retrying()
@@ -205,8 +205,7 @@ class TMDBSession:
             self._refused = error
         if error is not None:
             raise error
-        text, value = read_json(outcome, path)
-        return Answer(text, value, self._now(), cached=False)
+        return Answer(read_json(outcome, path), self._now(), cached=False)
 
     def _guard(self, path: str) -> None:
         """Let nothing through offline: neither to wait for a slot, nor into the network."""

@@ -28,6 +28,7 @@ LAYERS = (
         "convex.contract",
         "convex.merge",
         "convex.plan",
+        "convex.reading",
         "convex.target",
         "convex.verdict",
     ),

@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     stage = _verb(verbs, "stage", commands.stage, "fetch movies into the stage")
     _takes_ids(stage)
     _takes_stage(stage)
+    _takes_source(stage)
     stage.add_argument("--refresh", action="store_true", help="fetch staged movies again too")
 
     plan = _verb(verbs, "plan", commands.plan, "say what a push would do, and change nothing")
@@ -66,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     _takes_target(plan)
     _takes_people(plan)
     _takes_scope(plan)
+    plan.add_argument("--size", action="store_true", help="measure the tables there, too")
     plan.add_argument("--save", metavar="FILE", help="keep the plan, for push --plan FILE")
     plan.add_argument("--movie", type=int, metavar="ID", help="show one movie's changes")
 
@@ -97,10 +99,16 @@ def parser() -> argparse.ArgumentParser:
     refresh = _verb(verbs, "refresh", commands.refresh, "fetch staged movies again")
     _takes_ids(refresh)
     _takes_stage(refresh)
+    _takes_source(refresh)
     refresh.add_argument("--older-than", metavar="AGE", type=_age, help="30d, 12h: only older ones")
 
     delete = _verb(verbs, "delete", commands.delete, "delete movies from Convex")
     _takes_ids(delete)
+    _takes_stage(delete)
+    delete.add_argument(
+        "--absent", action="store_true", help="those that this stage pushed and no longer holds"
+    )
+    delete.add_argument("--max", type=_count, metavar="N", help="how many --absent may delete")
     _takes_target(delete)
 
     status = _verb(verbs, "status", commands.status, "say what the stage holds and what was pushed")
@@ -137,6 +145,11 @@ def _takes_ids(verb: argparse.ArgumentParser) -> None:
 
 def _takes_stage(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--stage", metavar="DIR", help="the stage's folder; default data/stage")
+
+
+def _takes_source(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--from-target", action="store_true", help="the ids that the target holds")
+    verb.add_argument("--snapshot", metavar="DIR|ZIP", help="the embedded target, to read from")
 
 
 def _takes_target(verb: argparse.ArgumentParser) -> None:

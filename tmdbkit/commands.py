@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from tmdbkit import __version__
 from tmdbkit.exceptions import SettingsError, UsageError
 from tmdbkit.inputs import (
+    confirm,
     given_ids,
     needed_ids,
     open_scope,
@@ -17,6 +18,7 @@ from tmdbkit.inputs import (
     open_stage,
     open_target,
     read_settings,
+    tell_target,
 )
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tmdbkit.convex.planned import Plan
+    from tmdbkit.convex.target import Target
     from tmdbkit.demo import Demo
     from tmdbkit.stage import Stage
 
@@ -111,7 +114,19 @@ def plan(args: argparse.Namespace) -> int:
         say(repr(made[args.movie]) if args.movie in made.ids() else "not in the plan")
         return FINE
     counts = made.counts()
-    return show(args, made, failed=int(counts["withheld"]) + int(counts["erase"]))
+    status = show(args, made, failed=int(counts["withheld"]) + int(counts["erase"]))
+    if args.size and not args.json:
+        _tell_sizes(target)
+    return status
+
+
+def _tell_sizes(target: Target) -> None:
+    from tmdbkit.convex.reading import measure
+
+    known = [table for table in ("movies", "crew", "genres") if target.contract().knows(table)]
+    for table, documents, mib, too_large in measure(target, known).rows():
+        warning = " · too large for a function that collects it" if too_large else ""
+        say(f"there in {table}: {documents:,} documents, {mib:.2f} MiB{warning}")
 
 
 def push(args: argparse.Namespace) -> int:
@@ -184,13 +199,37 @@ def import_(args: argparse.Namespace) -> int:
     return show(args, result, failed=result.failed + result.conflicts + result.withheld)
 
 
+ABSENT_SHARE = 0.05  # of what the stage holds; more than that is more often a mistake
+
+
 def delete(args: argparse.Namespace) -> int:
-    """Delete movies from Convex, after asking."""
+    """Delete movies from Convex, after showing which and asking."""
     from tmdbkit.workflows import delete_movies
 
-    ids = needed_ids(args)
-    target = open_target(args, f"delete {len(ids)} movies from", ask=True)
+    staged = open_stage(args)
+    ids = [] if args.absent else needed_ids(args)
+    target = open_target(args, "delete from", writes=False)
+    if args.absent:
+        ids = _absent(args, staged, target)
+    tell_target(f"{len(ids):,} movies: {', '.join(map(str, ids[:20]))}{' …' * (len(ids) > 20)}")
+    confirm(args, target, ask=True)
     return show(args, delete_movies(target, ids), failed=0)
+
+
+def _absent(args: argparse.Namespace, staged: Stage, target: Target) -> list[int]:
+    """Return what --absent would delete, where that is not suspiciously much."""
+    from tmdbkit.workflows import absent_from_stage
+
+    if args.ids or args.from_file or args.list:
+        raise UsageError("--absent finds the ids itself; leave out others")
+    ids = absent_from_stage(staged, target)
+    most = args.max if args.max is not None else int(len(staged) * ABSENT_SHARE)
+    if len(ids) > most:
+        raise UsageError(
+            f"--absent would delete {len(ids):,} movies, more than {most:,}; "
+            f"if that is meant, say --max {len(ids)}"
+        )
+    return ids
 
 
 def status(args: argparse.Namespace) -> int:

@@ -60,13 +60,28 @@ def open_target(
         from tmdbkit.convex.client import ConvexDeployment
 
         opened = ConvexDeployment(settings=read_settings())
-    sys.stderr.write(f"{verb} {opened.title}\n")
-    if writes and (ask or opened.title.kind == "prod") and not args.yes and sys.stdin.isatty():
+    tell_target(f"{verb} {opened.title}")
+    if writes:
+        confirm(args, opened, ask=ask)
+    return opened
+
+
+def tell_target(line: str) -> None:
+    """Say something of the target before anything is done to it, beside what may be piped."""
+    sys.stderr.write(f"{line}\n")
+
+
+def confirm(args: argparse.Namespace, target: Target, *, ask: bool) -> None:
+    """Ask on a terminal, and only there, before a production target, or anything, changes.
+
+    Raises:
+        UsageError: The person does not want it.
+    """
+    if (ask or target.title.kind == "prod") and not args.yes and sys.stdin.isatty():
         sys.stderr.write("go on? [y/N] ")
         sys.stderr.flush()
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise UsageError("nothing was changed")
-    return opened
 
 
 def needed_ids(args: argparse.Namespace) -> list[int]:
@@ -83,14 +98,25 @@ def needed_ids(args: argparse.Namespace) -> list[int]:
 
 def given_ids(args: argparse.Namespace) -> list[int] | None:
     """Return the ids of the arguments, of a file and of a list; None where nothing was named."""
-    if not (args.ids or args.from_file or args.list):
+    from_target = getattr(args, "from_target", False)
+    if not (args.ids or args.from_file or args.list or from_target):
         return None
     found = [_id(text, "the arguments") for text in args.ids]
     if args.from_file:
         found += _ids_of_file(Path(args.from_file).expanduser())
     if args.list:
         found += _ids_of_list(args.list, args.pages)
+    if from_target:
+        found += _ids_of_target(args)
     return found
+
+
+def _ids_of_target(args: argparse.Namespace) -> list[int]:
+    from tmdbkit.convex.reading import ids_of
+
+    target = open_target(args, "ids from", writes=False)
+    target.preflight(writing=False)
+    return ids_of(target)
 
 
 def _ids_of_list(name: str, pages: int) -> list[int]:

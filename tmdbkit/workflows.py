@@ -252,6 +252,13 @@ def import_direct(
         return sending.run(fetched, len(wanted), _push_rows).with_failures(unsent)
 
 
+def absent_from_stage(stage: Stage, target: Target) -> list[int]:
+    """Return the movies that this stage pushed to the target, and does not hold any more."""
+    wrote = pl.col("outcome").is_in(["created", "updated", "unchanged"])
+    pushed = stage.imports().filter(wrote & (pl.col("target") == str(target.title)))
+    return sorted(set(pushed["tmdb_id"]) - stage.ids())
+
+
 def delete_movies(target: Target, ids: Iterable[int]) -> DeleteResult:
     """Delete the documents of movies from a target.
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
 from tmdbkit import workflows
+from tmdbkit.convex import reading
 from tmdbkit.convex.merge import Scope
 from tmdbkit.convex.planned import Plan
 from tmdbkit.exceptions import UsageError
 from tmdbkit.progress import Silent
+from tmdbkit.schema import MOVIE
 from tmdbkit.tmdb.images import ImageForm
 
 from .bench import LATER, NOW, NOW_ISO, movie, payload, staged, without
@@ -250,3 +253,41 @@ def test_an_undo_can_be_undone(bench: Bench, tmp_path: Path) -> None:
 def test_there_is_no_way_back_from_where_one_has_never_been(bench: Bench, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no push that changed"):
         workflows.undo(staged(tmp_path / "s", payload()), bench.target)
+
+
+# The target as a source
+
+
+def test_a_target_is_a_frame_in_the_contracts_schema(bench: Bench) -> None:
+    bench.plant(movie(1), without(movie(2), "crew", "main_poster"))
+    found = bench.target.movies()
+    assert found.schema == MOVIE
+    assert found.sort("tmdb_id")["tmdb_id"].to_list() == [1, 2]
+    assert found.filter(pl.col("tmdb_id") == 2)["main_poster"].to_list() == [None]
+
+
+def test_a_table_is_read_in_pages_and_measured(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PAGE", 2)
+    monkeypatch.setitem(reading.COLLECTED, "documents", 4)
+    bench.plant(*(movie(number) for number in range(1, 6)))
+    assert sorted(reading.ids_of(bench.target)) == [1, 2, 3, 4, 5]
+    measured = reading.measure(bench.target, ["movies", "crew"])
+    assert measured.select("table", "documents", "too_large").rows() == [
+        ("movies", 5, True),
+        ("crew", 0, False),
+    ]
+
+
+# What the stage no longer holds
+
+
+def test_absent_is_what_this_stage_pushed_there_and_dropped_since(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    bench.plant(movie(3))
+    push(stage, bench.target)
+    stage.drop([2])
+    assert workflows.absent_from_stage(stage, bench.target) == [2]

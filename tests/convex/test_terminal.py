@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers.tmdb import TMDBServer
+from tmdbkit import Stage
 from tmdbkit.cli import main
 
 from .backend import ConvexBackend
@@ -53,6 +54,43 @@ def test_stage_push_import_refresh_and_delete_do_what_they_say(
     assert asked(capsys, "push", "603")["updated"] == 1
     assert asked(capsys, "delete", "13", "60", "--yes") == {"deleted": 1, "absent": 1}
     assert {int(movie["tmdb_id"]) for movie in backend.dump("movies")} == {603, 550}
+
+
+def test_plan_verify_undo_and_the_targets_ids(
+    backend: ConvexBackend,
+    tmdb: TMDBServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    deploy(monkeypatch, backend.url, backend.key)
+    main(["stage", "603", "550"])
+    capsys.readouterr()
+    assert asked(capsys, "plan", "--save", "plan.json")["create"] == 2
+    assert backend.dump("movies") == []
+    assert asked(capsys, "push", "--plan", "plan.json")["created"] == 2
+    assert asked(capsys, "verify") == {"checked": 2, "equal": 2, "different": 0, "absent": 0}
+    assert asked(capsys, "stage", "--from-target", "--stage", "other")["staged"] == 2
+    assert main(["plan", "--size"]) == 0
+    assert "there in movies: 2 documents" in capsys.readouterr().out
+    asked(capsys, "undo", "--yes")
+    assert backend.dump("movies") == []
+
+
+def test_absent_stops_where_it_would_delete_suspiciously_much(
+    backend: ConvexBackend,
+    tmdb: TMDBServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    deploy(monkeypatch, backend.url, backend.key)
+    main(["stage", "603", "550"])
+    main(["push"])
+    Stage().drop([550])
+    capsys.readouterr()
+    assert main(["delete", "--absent", "--yes"]) == 2
+    assert "say --max 1" in capsys.readouterr().err
+    assert len(backend.dump("movies")) == 2
+    assert asked(capsys, "delete", "--absent", "--max", "1", "--yes")["deleted"] == 1
 
 
 def test_the_target_is_named_before_anything_is_written(

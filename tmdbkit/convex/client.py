@@ -16,6 +16,7 @@ import requests
 
 from tmdbkit import __version__
 from tmdbkit.convex.contract import Contract
+from tmdbkit.convex.reading import movies_of
 from tmdbkit.convex.target import Page, TargetName
 from tmdbkit.convex.verdict import judge
 from tmdbkit.exceptions import (
@@ -34,6 +35,8 @@ from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import polars as pl
 
     from tmdbkit.convex.target import Document
 
@@ -113,6 +116,10 @@ class ConvexDeployment:
         """Return all documents of movies with these ids, repeated ones too."""
         found: list[Document] = self.query("moviesByTmdbIds", tmdb_ids=list(tmdb_ids))
         return found
+
+    def movies(self) -> pl.DataFrame:
+        """Return all documents of movies as a frame."""
+        return movies_of(self)
 
     def slug_owners(self, slugs: Sequence[str]) -> list[tuple[str, int]]:
         """Return `slug, tmdb_id` of the documents that have one of these slugs."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tmdbkit import schema
 from tmdbkit.convex.contract import FUNCTIONS, Contract
+from tmdbkit.convex.reading import movies_of
 from tmdbkit.convex.target import Page, TargetName
 from tmdbkit.exceptions import RequestRefused, SettingsError, StopError
 from tmdbkit.schema import OPTIONAL
@@ -21,6 +22,8 @@ from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    import polars as pl
 
     from tmdbkit.convex.target import Document
 
@@ -83,6 +86,10 @@ class ConvexSnapshot:
     def documents(self, tmdb_ids: Sequence[int]) -> list[Document]:
         """Return all documents of movies with these ids, repeated ones too."""
         return [dict(row) for tmdb_id in dict.fromkeys(tmdb_ids) for row in self._by_id[tmdb_id]]
+
+    def movies(self) -> pl.DataFrame:
+        """Return all documents of movies as a frame."""
+        return movies_of(self)
 
     def slug_owners(self, slugs: Sequence[str]) -> list[tuple[str, int]]:
         """Return `slug, tmdb_id` of the documents that have one of these slugs."""

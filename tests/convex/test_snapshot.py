@@ -372,3 +372,22 @@ def test_a_rehearsal_on_an_export_tells_what_the_push_would_come_to(tmp_path: Pa
     result = push(stage, ConvexSnapshot(path))
     assert counts(result) == {"updated": 1, "unchanged": 1, "withheld": 1, "created": 1}
     assert outcome(result, 605)[0] == "withheld"
+
+
+def test_an_export_that_a_rehearsal_changes_stays_beside_it_as_it_came(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", THEIRS)
+    before = path.read_bytes()
+    for tmdb_id in (604, 605):
+        target = ConvexSnapshot(path)
+        target.apply_movies([{"tmdb_id": tmdb_id, "create": movie(tmdb_id)}])
+        target.flush()
+    assert (tmp_path / "prod.export.zip").read_bytes() == before
+    assert path.read_bytes() != before
+
+
+def test_a_snapshot_that_began_empty_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    for tmdb_id in (604, 605):
+        target = ConvexSnapshot(tmp_path)
+        target.apply_movies([{"tmdb_id": tmdb_id, "create": movie(tmdb_id)}])
+        target.flush()
+    assert [path.name for path in tmp_path.iterdir()] == ["snapshot.zip"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import zipfile
 import zlib
 from collections import defaultdict
@@ -135,7 +136,7 @@ class ConvexSnapshot:
         ]
 
     def flush(self) -> None:
-        """Write the ZIP, whole or not at all.
+        """Write the ZIP, whole or not at all; an export stays beside it as `NAME.export.zip`.
 
         Raises:
             StopError: It cannot be written; what was there before still is.
@@ -149,11 +150,21 @@ class ConvexSnapshot:
                     _write(archive, name, map(_with_floats, self._tables[name]))
                 for member, content in self._others.items():
                     archive.writestr(member, content)
+            self._keep_export()
             aside.replace(self.path)
         except OSError as error:
             raise StopError(f"{self.path} cannot be written: {error.strerror}") from error
         finally:
             aside.unlink(missing_ok=True)
+
+    def _keep_export(self) -> None:
+        """Keep the ZIP of a deployment as it came, before a rehearsal changes it."""
+        original = self.path.with_suffix(".export.zip")
+        came_from_convex = any("_id" in row for row in self._tables["movies"]) or self._others
+        if came_from_convex and self.path.exists() and not original.exists():
+            aside = original.with_name(f".{original.name}.{secrets.token_hex(4)}.tmp")
+            shutil.copyfile(self.path, aside)
+            aside.replace(original)
 
     def interrupt(self) -> None:
         """Nothing: no thread waits for a file."""

@@ -182,8 +182,11 @@ def undo(args: argparse.Namespace) -> int:
     from tmdbkit.workflows import undo as plan_undo
 
     staged = open_stage(args)
-    target = open_target(args, "undo in", ask=True)
+    target = open_target(args, "undo in", writes=False)
     back = plan_undo(staged, target, args.push)
+    for line in repr(back).splitlines()[1:4]:
+        tell_target(line)
+    confirm(args, target, ask=True)
     result = push_movies(staged, target, plan=back)
     return show(args, result, failed=result.failed + result.conflicts)
 

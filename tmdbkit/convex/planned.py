@@ -70,10 +70,15 @@ class Plan:
         return cls(target, changes, names, plans[-1].left_out if plans else ())
 
     def counts(self) -> dict[str, str | int]:
-        """Return the target and the counts by name; kept and erase count fields."""
+        """Return the target and the counts by name; kept and erase count fields.
+
+        A way back also has `delete`, where it takes movies away that a push created.
+        """
         kinds = Counter(change.kind for change in self.changes)
+        deleted = {"delete": kinds["delete"]} if kinds["delete"] else {}
         return {
             "target": self.target,
+            **deleted,
             "create": kinds["create"],
             "update": kinds["update"],
             "unchanged": kinds["unchanged"],

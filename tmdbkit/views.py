@@ -7,6 +7,7 @@ no tables, no colour of text by default, text first, and everything escaped.
 from __future__ import annotations
 
 import base64
+import colorsys
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -142,12 +143,16 @@ class MovieCard:
 
 
 def cover(title: str, tmdb_id: int) -> str:
-    """Return a poster for a movie that has none to show: its initials on a colour of its own."""
+    """Return a poster for a movie that has none to show: its initials on a colour of its own.
+
+    The colour is written in hex: in an untrusted notebook, JupyterLab strips gradients and hsl().
+    """
     initials = "".join(word[0] for word in title.split()[:2]).upper()
-    hue = tmdb_id * 47 % 360
+    mid_tone = colorsys.hls_to_rgb(tmdb_id * 47 % 360 / 360, 0.38, 0.35)
+    colour = "#" + "".join(f"{round(part * 255):02x}" for part in mid_tone)
     style = (
-        f"background:linear-gradient(hsl({hue},45%,45%),hsl({hue + 60},45%,25%));color:white;"
-        "flex:none;width:110px;height:165px;border-radius:4px;display:flex;align-items:center;"
-        "justify-content:center;font-size:32px;font-weight:bold"
+        f"background-color:{colour};color:#ffffff;border:{BORDER};border-radius:4px;flex:none;"
+        "width:110px;height:165px;line-height:165px;text-align:center;font-size:32px;"
+        "font-weight:bold"
     )
     return f'<div style="{style}">{escape(initials)}</div>'

@@ -6,7 +6,6 @@
     │   └── StageError                       the stage's folder cannot be used
     ├── OfflineError (LookupError)           offline, and the answer is not in the cache
     ├── Interrupted                          Ctrl-C or a signal ended a wait
-    ├── PayloadError (ValueError)            a payload that cannot become a movie
     └── ServiceError                         what a server answered, or that it did not answer
         ├── NotFound (LookupError)           it says that there is no such thing
         ├── RequestRefused (ValueError)      it will never answer this request
@@ -48,10 +47,6 @@ class OfflineError(TMDBKitError, LookupError):
 
 class Interrupted(TMDBKitError):
     """Ctrl-C or a signal ended a wait."""
-
-
-class PayloadError(TMDBKitError, ValueError):
-    """A payload that cannot become a movie."""
 
 
 class ServiceError(TMDBKitError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import math
 import os
 from dataclasses import dataclass, field
@@ -157,14 +156,6 @@ def _system_cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("tmdbkit")
-
-
-def login() -> str:
-    """Return the login's name, for decisions without a reviewer's name."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return "unknown"
 
 
 def _text(_variable: str, text: str) -> str:

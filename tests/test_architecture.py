@@ -22,6 +22,8 @@ LAYERS = (
     (
         "tmdb",
         "transform",
+        "ratings",
+        "quality",
         "log",
         "views",
         "convex.client",
@@ -32,6 +34,7 @@ LAYERS = (
         "convex.target",
         "convex.verdict",
     ),
+    ("report", "plots"),
     ("stage",),
     (
         "staging",

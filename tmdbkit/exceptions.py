@@ -15,6 +15,7 @@
         └── StopError                        going on is pointless
             ├── CredentialsRefused (PermissionError)
             ├── HostUnreachable (ConnectionError)
+            ├── QuotaUsedUp                  a provider answers no more today
             ├── TargetRefused                a deployment that is paused, disabled or full
             └── FunctionsMissing             tmdbkit's functions are not deployed there
 
@@ -122,6 +123,10 @@ class CredentialsRefused(StopError, PermissionError):
 
 class HostUnreachable(StopError, ConnectionError):
     """Nothing answers at that address."""
+
+
+class QuotaUsedUp(StopError):
+    """A provider answers no more today."""
 
 
 class TargetRefused(StopError):

@@ -66,6 +66,13 @@ class Settings:
         reviewer: Whose name a decision carries.
         language: Of titles and overviews.
         region: Of certifications, ISO 3166-1.
+        omdb_api_key: OMDb's key.
+        mdblist_api_key: MDBList's key.
+        omdb_base_url: Where OMDb answers.
+        mdblist_base_url: Where MDBList's API answers.
+        imdb_datasets_url: Where IMDb's data sets are.
+        tmdb_exports_url: Where TMDB's daily exports are.
+        providers: Whose rating counts where several have one, the first before the others.
         folder: Where the default stage and `.env` were looked for, and found or not.
     """
 
@@ -85,12 +92,19 @@ class Settings:
     reviewer: str = ""
     language: str = "en-US"
     region: str = "US"
+    omdb_api_key: Secret = field(default_factory=Secret)
+    mdblist_api_key: Secret = field(default_factory=Secret)
+    omdb_base_url: str = "https://www.omdbapi.com"
+    mdblist_base_url: str = "https://api.mdblist.com"
+    imdb_datasets_url: str = "https://datasets.imdbws.com"
+    tmdb_exports_url: str = "https://files.tmdb.org/p/exports"
+    providers: tuple[str, ...] = ("table", "tmdb", "imdb", "mdblist", "omdb")
     folder: Path = Path()
 
     def __post_init__(self) -> None:
-        _check_url("TMDB_BASE_URL", self.tmdb_base_url)
-        if self.convex_url:
-            _check_url("CONVEX_URL", self.convex_url)
+        for variable, (name, convert) in _VARIABLES.items():
+            if convert is _address and getattr(self, name):
+                _check_url(variable.replace("SELF_HOSTED_", ""), getattr(self, name))
         if not (math.isfinite(self.rate) and self.rate > 0):
             raise SettingsError(f"TMDBKIT_RATE is {self.rate:g}; it must be above 0")
         _check_choice("TMDBKIT_IMAGES", self.images, ("url", "path"))
@@ -174,6 +188,10 @@ _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 
 
+def _names(_variable: str, text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def _flag(variable: str, text: str) -> bool:
     _check_choice(variable, text.lower(), _TRUE + _FALSE)
     return text.lower() in _TRUE
@@ -214,6 +232,13 @@ _VARIABLES: dict[str, tuple[str, Callable[[str, str], object]]] = {
     "TMDBKIT_BACKDROP_SIZE": ("backdrop_size", _text),
     "TMDBKIT_CAST": ("cast", _whole),
     "TMDBKIT_REVIEWER": ("reviewer", _text),
+    "OMDB_API_KEY": ("omdb_api_key", _secret),
+    "MDBLIST_API_KEY": ("mdblist_api_key", _secret),
+    "OMDB_BASE_URL": ("omdb_base_url", _address),
+    "MDBLIST_BASE_URL": ("mdblist_base_url", _address),
+    "IMDB_DATASETS_URL": ("imdb_datasets_url", _address),
+    "TMDB_EXPORTS_URL": ("tmdb_exports_url", _address),
+    "TMDBKIT_PROVIDERS": ("providers", _names),
     "TMDBKIT_LANGUAGE": ("language", _text),
     "TMDBKIT_REGION": ("region", _text),
 }

@@ -1,0 +1,1 @@
+"""Where ratings come from, and the pure aggregation of what came."""

@@ -1,0 +1,87 @@
+"""What a rating is, and the face that every provider has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import polars as pl
+
+from tmdbkit.schema import INSTANT, SCALES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A rating of no system of the document, which tells whether the critics' one is right.
+AUDIENCE = "rotten_tomatoes_audience"
+POINTS_OF = {**SCALES, AUDIENCE: 100.0}  # the highest points of each system that is logged
+
+RATINGS = pl.Schema(
+    {
+        "tmdb_id": pl.Int64(),
+        "system": pl.String(),
+        "points": pl.Float64(),
+        "scale": pl.Float64(),
+        "score_100": pl.Float64(),
+        "votes": pl.Int64(),
+        "provider": pl.String(),
+        "fetched_at": INSTANT,
+    }
+)
+FAILED = pl.Schema({"tmdb_id": pl.Int64(), "reason": pl.String()})
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What asking a provider would take.
+
+    Attributes:
+        requests: How many requests.
+        days: How many days of its quota; 0 where it has none.
+    """
+
+    requests: int
+    days: int = 0
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What came of asking a provider for some movies.
+
+    Attributes:
+        asked: The movies that are settled: rated, or known not to be.
+        ratings: Frames of `RATINGS`.
+        failed: Frames of `FAILED`: those that are not settled, each with the reason.
+    """
+
+    asked: list[int]
+    ratings: pl.DataFrame
+    failed: pl.DataFrame = field(default_factory=FAILED.to_frame)
+
+
+class Provider(Protocol):
+    """Where ratings come from: ids in, ratings out, failures as rows.
+
+    Attributes:
+        name: As the ratings log has it.
+        systems: The systems that it rates.
+        terms: Whose terms apply, in one line with the address where they stand.
+    """
+
+    name: str
+    systems: tuple[str, ...]
+    terms: str
+
+    def cost(self, wanted: pl.DataFrame) -> Cost:
+        """Return what `collect` would take, without asking anybody."""
+
+    def collect(self, wanted: pl.DataFrame) -> Iterator[Collected]:
+        """Yield what comes, some movies at a time, so that it can be kept as it comes.
+
+        Args:
+            wanted: Frames of `tmdb_id, imdb_id`; the second is "" where it is not known.
+
+        Raises:
+            QuotaUsedUp: No more today; what was yielded before stays good.
+            StopError: Going on is pointless for another reason.
+        """

@@ -25,6 +25,7 @@ LAYERS = (
         "ratings",
         "quality",
         "log",
+        "logs",
         "views",
         "convex.client",
         "convex.contract",
@@ -35,6 +36,7 @@ LAYERS = (
         "convex.verdict",
     ),
     ("report", "plots"),
+    ("holdings",),
     ("stage",),
     (
         "staging",
@@ -43,6 +45,7 @@ LAYERS = (
         "convex.install",
         "convex.planned",
         "convex.results",
+        "convex.sending",
         "convex.snapshot",
         "convex.undo",
         "convex.verification",

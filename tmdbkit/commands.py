@@ -144,7 +144,21 @@ def push(args: argparse.Namespace) -> int:
         limit=args.limit,
         people=args.people,
     )
-    return show(args, result, failed=result.failed + result.conflicts + result.withheld)
+    status = show(args, result, failed=result.failed + result.conflicts + result.withheld)
+    if result.anew is not None:
+        _tell_anew(args, result.anew)
+    return status
+
+
+def _tell_anew(args: argparse.Namespace, anew: Plan) -> None:
+    """Say how what was changed meanwhile is looked at again, and sent."""
+    if not args.plan:
+        tell_target("someone else changed those meanwhile; tmdbkit plan shows them as they are now")
+        return
+    path = Path(args.plan).expanduser()
+    saved = path.with_name(f"{path.stem}.anew{path.suffix}")
+    anew.save(saved)
+    tell_target(f"planned anew in {saved}: look at it, then tmdbkit push --plan {saved}")
 
 
 def _filled(args: argparse.Namespace) -> Stage:
@@ -244,7 +258,21 @@ def status(args: argparse.Namespace) -> int:
         for name, count in counts.items():
             if name != "staged":
                 say(f"{name}: {count:,}")
+        _tell_pushes(staged)
     return FINE
+
+
+LATEST = 5  # pushes that a status tells
+
+
+def _tell_pushes(staged: Stage) -> None:
+    from tmdbkit.logs import OUTCOMES
+
+    for push in staged.pushes().head(LATEST).iter_rows(named=True):
+        came_to = ", ".join(f"{push[name]:,} {name}" for name in OUTCOMES if push[name])
+        plan = f", plan {push['plan']}" if push["plan"] else ""
+        say(f"{push['began_at']:%Y-%m-%d %H:%M} push {push['push']} to {push['target']}{plan}")
+        say(f"  {came_to}")
 
 
 def functions(args: argparse.Namespace) -> int:

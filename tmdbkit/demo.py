@@ -14,8 +14,9 @@ import polars as pl
 
 from tmdbkit.convex.snapshot import ConvexSnapshot
 from tmdbkit.exceptions import UsageError
+from tmdbkit.logs import PAYLOADS, STAGED
 from tmdbkit.settings import Settings
-from tmdbkit.stage import PAYLOADS, STAGED, Stage
+from tmdbkit.stage import Stage
 from tmdbkit.tmdb.client import movie_request
 from tmdbkit.tmdb.session import TMDBSession
 from tmdbkit.workflows import push, stage_movies

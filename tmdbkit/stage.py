@@ -12,8 +12,10 @@ import polars as pl
 
 from tmdbkit import transform
 from tmdbkit.exceptions import StageError
+from tmdbkit.holdings import Holdings
 from tmdbkit.log import Log, reading, write_text
-from tmdbkit.schema import INSTANT, ROW
+from tmdbkit.logs import DROPPED, FAILURES, IMPORTS, MISSING, OUTCOMES, PAYLOADS, STAGED
+from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
 from tmdbkit.views import MovieCard, draw_facts, flat
 
@@ -22,41 +24,6 @@ if TYPE_CHECKING:
 
 LAYOUT = 1
 MISSING_FOR = timedelta(days=30)  # then a 404 is asked again
-STAGED, MISSING, DROPPED = 200, 404, 410
-
-PAYLOADS = pl.Schema(
-    {
-        "tmdb_id": pl.Int64(),
-        "payload": pl.String(),
-        "fetched_at": INSTANT,
-        "http_status": pl.Int16(),
-    }
-)
-FAILURES = pl.Schema(
-    {
-        "tmdb_id": pl.Int64(),
-        "reason": pl.String(),
-        "passing": pl.Boolean(),
-        "attempts": pl.Int32(),
-        "http_status": pl.Int16(),
-        "failed_at": INSTANT,
-    }
-)
-IMPORTS = pl.Schema(
-    {
-        "tmdb_id": pl.Int64(),
-        "push": pl.String(),
-        "target": pl.String(),
-        "outcome": pl.String(),
-        "reason": pl.String(),
-        "before": pl.String(),
-        "after": pl.String(),
-        "content_hash": pl.String(),
-        "pushed_at": INSTANT,
-    }
-)
-TAG = "tmdbkit.transform"
-KEYS = ("tmdb_id", "fetched_at", "part")
 
 
 class Stage:
@@ -83,12 +50,10 @@ class Stage:
         self.name = name or str(self.folder)
         self.offline = settings.offline
         self.options = transform.Options.of(settings)
-        self._payloads = Log(self.folder / "payloads", PAYLOADS, _kept)
-        self._movies = Log(self.folder / "movies", transform.ROWS)
+        self._holdings = Holdings(self.folder, self.options)
         self._failures = Log(self.folder / "failures", FAILURES)
         self._imports = Log(self.folder / "imports", IMPORTS)
-        self._logs = (self._payloads, self._failures, self._imports)
-        self._current: set[str] = set()
+        self._logs = (self._failures, self._imports)
         _check_layout(self.folder)
 
     # Reading.
@@ -100,23 +65,23 @@ class Stage:
 
     def scan(self) -> pl.LazyFrame:
         """Return the same rows lazily and in no order."""
-        return self._rows().select(ROW.names())
+        return self._holdings.rows().select(ROW.names())
 
     def ids(self) -> set[int]:
         """Return the ids that are staged."""
         with reading(self.folder):
-            return set(self._newest(self._derived()).collect()["tmdb_id"])
+            return set(self._holdings.newest().collect()["tmdb_id"])
 
     def fetched_before(self, instant: datetime) -> set[int]:
         """Return the staged ids whose payload is older than that."""
         with reading(self.folder):
-            old = self._newest(self._derived()).filter(pl.col("fetched_at") < instant)
+            old = self._holdings.newest().filter(pl.col("fetched_at") < instant)
             return set(old.collect()["tmdb_id"])
 
     def missing(self) -> pl.DataFrame:
         """Return `tmdb_id, asked_at` of the ids that TMDB does not have, by its latest answer."""
         with reading(self.folder):
-            latest = self._payloads.scan().select("tmdb_id", "fetched_at", "http_status")
+            latest = self._holdings.payloads.scan().select("tmdb_id", "fetched_at", "http_status")
             return (
                 latest.sort("fetched_at")
                 .unique("tmdb_id", keep="last")
@@ -134,11 +99,11 @@ class Stage:
     def failures(self) -> pl.DataFrame:
         """Return the ids that could not be staged and still are not: why, how often, when."""
         with reading(self.folder):
-            parts = self._derived()
+            parts = self._holdings.parts()
             settled = pl.concat(
                 [
-                    self._movies.scan(parts).select("tmdb_id", "fetched_at"),
-                    self._payloads.scan(parts)
+                    self._holdings.movies.scan(parts).select("tmdb_id", "fetched_at"),
+                    self._holdings.payloads.scan(parts)
                     .filter(pl.col("http_status") != STAGED)
                     .select("tmdb_id", "fetched_at"),
                 ]
@@ -161,8 +126,8 @@ class Stage:
     def payloads(self, tmdb_ids: Iterable[int] | None = None) -> pl.DataFrame:
         """Return `tmdb_id, payload, fetched_at` of the staged movies, or of some of them."""
         with reading(self.folder):
-            found = self._newest(self._derived(), tmdb_ids).collect()
-            return self._texts(found).sort("tmdb_id").collect()
+            found = self._holdings.newest(tmdb_ids).collect()
+            return self._holdings.texts(found).sort("tmdb_id").collect()
 
     def batches(
         self, tmdb_ids: Iterable[int] | None = None, *, size: int
@@ -172,11 +137,11 @@ class Stage:
         Memory does not grow with the stage.
         """
         with reading(self.folder):
-            found = self._newest(self._derived(), tmdb_ids).sort("part", "tmdb_id").collect()
+            found = self._holdings.newest(tmdb_ids).sort("part", "tmdb_id").collect()
         for some in found.iter_slices(size):
             with reading(self.folder):
-                rows = self._those(some, self._movies).select(ROW.names()).collect()
-                texts = self._texts(some).collect()
+                rows = self._holdings.rows_of(some).select(ROW.names()).collect()
+                texts = self._holdings.texts(some).collect()
             yield rows, texts
 
     def imports(self) -> pl.DataFrame:
@@ -184,6 +149,20 @@ class Stage:
         with reading(self.folder):
             rows = self._imports.scan().drop("part").unique().sort("pushed_at", "tmdb_id")
             return rows.collect()
+
+    def pushes(self) -> pl.DataFrame:
+        """Return one row for each push, the newest first: when, which plan, where to, outcomes."""
+        of_outcome = {
+            name: (pl.col("outcome") == outcome).sum().cast(pl.Int64)
+            for name, outcome in OUTCOMES.items()
+        }
+        grouped = self.imports().lazy().group_by("push", "plan", "target")
+        rows = grouped.agg(
+            pl.col("pushed_at").min().alias("began_at"),
+            pl.len().cast(pl.Int64).alias("movies"),
+            **of_outcome,
+        )
+        return rows.sort("began_at", "push", descending=True).collect()
 
     def status(self) -> dict[str, int]:
         """Return how many movies are staged, missing, failed, rated, decided upon and pushed."""
@@ -205,7 +184,7 @@ class Stage:
     def table(self) -> pl.DataFrame:
         """Return one flat row a movie, for reading: names instead of ids, year, points, votes."""
         with reading(self.folder):
-            return flat(self._rows().sort("tmdb_id").collect())
+            return flat(self._holdings.rows().sort("tmdb_id").collect())
 
     def find(self, text: str) -> pl.DataFrame:
         """Return the rows of `table` whose title or people have `text` in them, in any case."""
@@ -221,8 +200,8 @@ class Stage:
             KeyError: It is not staged.
         """
         with reading(self.folder):
-            found = self._newest(self._derived(), [tmdb_id]).collect()
-            rows = self._those(found, self._movies).drop("part").collect()
+            found = self._holdings.newest([tmdb_id]).collect()
+            rows = self._holdings.rows_of(found).drop("part").collect()
         if rows.is_empty():
             raise KeyError(f"{tmdb_id} is not staged in {self.folder}")
         row = flat(rows).row(0, named=True)
@@ -235,7 +214,7 @@ class Stage:
 
     def __len__(self) -> int:
         with reading(self.folder):
-            return int(self._newest(self._derived()).select(pl.len()).collect().item())
+            return int(self._holdings.newest().select(pl.len()).collect().item())
 
     def __iter__(self) -> Iterator[int]:
         return iter(sorted(self.ids()))
@@ -274,11 +253,11 @@ class Stage:
     def append(self, rows: pl.DataFrame) -> str:
         """Append answers of TMDB, and return the part's name: from now on they are safe."""
         self._begin()
-        return self._payloads.append(rows)
+        return self._holdings.payloads.append(rows)
 
     def derive(self, part: str, rows: pl.DataFrame) -> pl.DataFrame:
         """Make the rows of a part that was appended, and return the malformed answers."""
-        malformed = self._derive(part, rows)
+        malformed = self._holdings.derive(part, rows)
         if not malformed.is_empty():
             times = rows.select("tmdb_id", pl.col("fetched_at").alias("failed_at"))
             failed = malformed.join(times, on="tmdb_id").with_columns(
@@ -304,7 +283,7 @@ class Stage:
         going = sorted(self.ids() & set(tmdb_ids))
         if going:
             at = now or datetime.now(UTC)
-            self._payloads.append(
+            self._holdings.payloads.append(
                 pl.DataFrame(
                     [(tmdb_id, "", at, DROPPED) for tmdb_id in going], PAYLOADS, orient="row"
                 )
@@ -314,16 +293,11 @@ class Stage:
     def compact(self, *, now: datetime | None = None) -> int:
         """Merge small files, and return how many were replaced; nobody who reads is disturbed."""
         at = now or datetime.now(UTC)
-        replaced = sum(log.compact(at) for log in self._logs)
-        self._derived()
-        # In this order: a part of rows that is written meanwhile has a part of payloads before.
-        self._movies.remove(self._movies.all_parts() - self._payloads.all_parts())
-        self._movies.sweep(at)
-        return replaced
+        return self._holdings.compact(at) + sum(log.compact(at) for log in self._logs)
 
     def compact_if_piled_up(self) -> None:
         """Merge small files where there are many."""
-        if any(log.is_piled_up() for log in self._logs):
+        if any(log.is_piled_up() for log in (self._holdings.payloads, *self._logs)):
             self.compact()
 
     # Inside.
@@ -337,81 +311,6 @@ class Stage:
                 write_text(marker, json.dumps({"layout": LAYOUT}) + "\n")
             except OSError as error:
                 raise StageError(f"{self.folder} cannot be made: {error.strerror}") from error
-
-    def _derived(self) -> list[str]:
-        """Return the parts of payloads, once each has rows of the transform of today."""
-        parts = self._payloads.parts()
-        tag = self.options.tag()
-        self._current &= self._movies.all_parts()
-        with reading(self.folder):
-            for part in parts:
-                if part not in self._current:
-                    if self._movies.tag(part, TAG) != tag:
-                        self._derive(part, self._payloads.scan([part]).drop("part").collect())
-                    self._current.add(part)
-        return parts
-
-    def _derive(self, part: str, payloads: pl.DataFrame) -> pl.DataFrame:
-        """Make the rows of a part of payloads; return the malformed ones."""
-        staged = payloads.filter(pl.col("http_status") == STAGED)
-        made = transform.transform(staged, self.options)
-        self._movies.append(made.rows, name=part, tags={TAG: self.options.tag()})
-        self._current.add(part)
-        return made.malformed
-
-    def _rows(self) -> pl.LazyFrame:
-        """Return `transform.ROWS` of the staged movies."""
-        parts = self._derived()
-        return self._movies.scan(parts).join(self._newest(parts), on=KEYS, how="semi")
-
-    def _those(self, found: pl.DataFrame, log: Log) -> pl.LazyFrame:
-        """Return what a log has of some of the newest; polars skips the row groups far off."""
-        ids = found["tmdb_id"]
-        near = pl.col("tmdb_id").is_between(ids.min(), ids.max())
-        parts = found["part"].unique().sort().to_list()
-        return log.scan(parts).filter(near).join(found.lazy(), on=KEYS, how="semi")
-
-    def _texts(self, found: pl.DataFrame) -> pl.LazyFrame:
-        """Return the payloads of some of the newest."""
-        texts = self._those(found, self._payloads).filter(pl.col("http_status") == STAGED)
-        return texts.select("tmdb_id", "payload", "fetched_at")
-
-    def _newest(self, parts: list[str], tmdb_ids: Iterable[int] | None = None) -> pl.LazyFrame:
-        """Return the `KEYS` of the row that counts, for every staged movie or for some.
-
-        Only these narrow columns are sorted, never whole rows.
-        """
-        rows = self._movies.scan(parts).select(KEYS)
-        if tmdb_ids is not None:
-            wanted = pl.LazyFrame({"tmdb_id": list(tmdb_ids)}, schema={"tmdb_id": pl.Int64})
-            rows = rows.join(wanted, on="tmdb_id", how="semi")
-        left = _without_dropped(rows, self._payloads.scan(parts))
-        return left.sort("fetched_at", "part").unique("tmdb_id", keep="last")
-
-
-def _without_dropped(rows: pl.LazyFrame, log: pl.LazyFrame) -> pl.LazyFrame:
-    """Leave out the rows of movies that were dropped in a later part of the log."""
-    dropped = log.filter(pl.col("http_status") == DROPPED).group_by("tmdb_id")
-    return (
-        rows.join(
-            dropped.agg(pl.col("part").max().alias("dropped_in")),
-            on="tmdb_id",
-            how="left",
-            maintain_order="left",
-        )
-        .filter(pl.col("dropped_in").is_null() | (pl.col("dropped_in") <= pl.col("part")))
-        .drop("dropped_in")
-    )
-
-
-def _kept(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Return what a compaction keeps of payloads: of a movie and a time the last, none dropped."""
-    return (
-        _without_dropped(rows, rows)
-        .drop("part")
-        .unique(["tmdb_id", "fetched_at", "http_status"], keep="last", maintain_order=True)
-        .sort("tmdb_id")
-    )
 
 
 def _check_layout(folder: Path) -> None:

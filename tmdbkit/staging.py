@@ -22,7 +22,7 @@ from tmdbkit.exceptions import (
     StopError,
     TMDBKitError,
 )
-from tmdbkit.stage import FAILURES, MISSING, PAYLOADS, STAGED
+from tmdbkit.logs import FAILURES, MISSING, PAYLOADS, STAGED
 from tmdbkit.tmdb.client import TMDBClient
 from tmdbkit.views import draw_facts
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -16,13 +16,14 @@ from tmdbkit.convex.delivery import READ
 from tmdbkit.convex.importer import CHUNK, PEOPLE, Importer
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.planned import Plan
-from tmdbkit.convex.results import OUTCOMES, DeleteResult, PushResult, add_up
+from tmdbkit.convex.results import DeleteResult, PushResult
+from tmdbkit.convex.sending import Sending
 from tmdbkit.convex.undo import way_back
 from tmdbkit.convex.verification import Verification
 from tmdbkit.exceptions import UsageError
+from tmdbkit.logs import IMPORTS
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
-from tmdbkit.stage import IMPORTS
 from tmdbkit.staging import THREADS, StageResult, fetch_movies, stage_ids
 from tmdbkit.tmdb.images import ImageForm
 
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from tmdbkit.progress import Progress
     from tmdbkit.stage import Stage
     from tmdbkit.tmdb.session import TMDBSession
-
-
-T = TypeVar("T")
 
 
 def stage_movies(
@@ -155,8 +153,8 @@ def push(
         stage: Where they come from; its import log tells what was done.
         target: A `ConvexDeployment` or a `ConvexSnapshot`.
         ids: Only these; default all that are staged.
-        plan: Send exactly this, made by `plan_push` or `undo`; a document that was changed there
-            since is a conflict, and left alone.
+        plan: Send exactly this, made by `plan_push` or `undo`. A document that was changed there
+            since is a conflict: left alone, reported, and planned anew in the result's `anew`.
         scope: Which fields may be touched.
         limit: How many movies go at most.
         people: `named`, `all` or `none`: whose names go into the table crew.
@@ -168,25 +166,42 @@ def push(
         UsageError: An id that is none, no such choice of people, a plan for another target.
         StopError: Going on is pointless; what was sent until then is in the import log.
     """
-    push_id = pl.lit(token_hex(8))
+    names = {
+        "push": pl.lit(token_hex(8)),
+        "plan": pl.lit(plan.id if plan is not None else None, pl.String),
+        "target": pl.lit(str(target.title)),
+    }
 
     def log(outcomes: pl.DataFrame) -> None:
-        named = outcomes.with_columns(push=push_id, target=pl.lit(str(target.title)))
-        stage.add_imports(named.select(IMPORTS.names()))
+        stage.add_imports(outcomes.with_columns(**names).select(IMPORTS.names()))
 
     wanted = None if ids is None else checked_ids(ids)
     _check_people(people)
     staged = stage.ids()
     absent = [] if wanted is None else [n for n in wanted if n not in staged]
     total = (len(staged) if wanted is None else len(wanted)) - len(absent)
-    sending = _Sending(target, people, images or _image_form(), progress, log, now or _now)
+    sending = Sending(target, people, images or _image_form(), progress, log, now or _now)
     if plan is not None:
         if plan.target != str(target.title):
             raise UsageError(f"the plan is for {plan.target}, not for {target.title}")
-        return sending.run(plan.parts(CHUNK), len(plan), Importer.send)
+        sent = sending.run(plan.parts(CHUNK), len(plan), Importer.send)
+        return sent if plan.undoes else _planned_anew(sent, stage, target, plan.scope, people)
     batches = stage.batches(wanted, size=CHUNK)
     pushed = sending.run(batches, total, _push_rows, scope=scope, limit=limit)
+    pushed = _planned_anew(pushed, stage, target, scope, people)
     return pushed.with_failures([(n, f"not staged; tmdbkit stage {n} fetches it") for n in absent])
+
+
+def _planned_anew(
+    pushed: PushResult, stage: Stage, target: Target, scope: Scope, people: str | None
+) -> PushResult:
+    """Return a result with a new plan for what someone else changed meanwhile."""
+    conflicts = pushed.outcomes.filter(pl.col("outcome") == "conflict")["tmdb_id"].to_list()
+    if not conflicts:
+        return pushed
+    silent = progresses.Silent()
+    anew = plan_push(stage, target, conflicts, scope=scope, people=people, progress=silent)
+    return replace(pushed, anew=anew)
 
 
 def verify(
@@ -247,7 +262,7 @@ def import_direct(
 
     form = images or _image_form(session.settings)
     _check_people(people)
-    sending = _Sending(target, people, form, progress, None, _now)
+    sending = Sending(target, people, form, progress, None, _now)
     with closing(batches()) as fetched:  # a push that stops ends the fetching too
         return sending.run(fetched, len(wanted), _push_rows).with_failures(unsent)
 
@@ -333,55 +348,6 @@ def _check_people(people: str | None) -> None:
 
 def _push_rows(importer: Importer, batch: tuple[pl.DataFrame, pl.DataFrame]) -> pl.DataFrame:
     return importer.push(*batch)
-
-
-@dataclass(frozen=True)
-class _Sending:
-    """One push, whatever its pieces are: rows of a stage, rows just fetched, or parts of a plan."""
-
-    target: Target
-    people: str | None
-    images: ImageForm
-    progress: Progress | None
-    log: Callable[[pl.DataFrame], None] | None
-    now: Callable[[], datetime]
-
-    def run(
-        self,
-        pieces: Iterable[T],
-        total: int,
-        send: Callable[[Importer, T], pl.DataFrame],
-        *,
-        scope: Scope = ALL,
-        limit: int | None = None,
-    ) -> PushResult:
-        self.target.preflight(writing=True)
-        shown = self.progress or progresses.default()
-        outcomes = [OUTCOMES.to_frame()]
-        done = 0
-        shown.begin("pushing", total)
-        try:
-            with Importer(
-                self.target,
-                people=self.people,
-                images=self.images,
-                now=self.now,
-                scope=scope,
-                limit=limit,
-                log=self.log,
-            ) as importer:
-                for piece in pieces:
-                    outcomes.append(send(importer, piece))
-                    done += outcomes[-1].height
-                    shown.update(done)
-        finally:
-            shown.end()
-        return add_up(
-            str(self.target.title),
-            outcomes,
-            batches=importer.batches,
-            left_out=importer.left_out(),
-        )
 
 
 def _image_form(settings: Settings | None = None) -> ImageForm:

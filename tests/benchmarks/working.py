@@ -18,8 +18,8 @@ import polars as pl
 from tests.servers.tmdb import TMDBServer
 from tmdbkit import Settings, Stage, stage_movies, transform
 from tmdbkit.demo import sample_payloads
+from tmdbkit.logs import PAYLOADS, STAGED
 from tmdbkit.progress import Silent
-from tmdbkit.stage import PAYLOADS, STAGED
 
 from .fetching import UNLIMITED, fresh
 from .measure import Line, medians, seconds

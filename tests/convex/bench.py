@@ -12,10 +12,11 @@ import polars as pl
 
 from tests.servers.convex import FakeTime
 from tmdbkit import ConvexDeployment, ConvexSnapshot, transform, workflows
+from tmdbkit.logs import IMPORTS, PAYLOADS, STAGED
 from tmdbkit.progress import Silent
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
-from tmdbkit.stage import IMPORTS, PAYLOADS, STAGED, Stage
+from tmdbkit.stage import Stage
 from tmdbkit.tmdb.images import ImageForm
 
 if TYPE_CHECKING:

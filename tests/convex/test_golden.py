@@ -15,8 +15,8 @@ import pytest
 from tmdbkit import demo, transform
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.plan import plan_changes
+from tmdbkit.logs import PAYLOADS, STAGED
 from tmdbkit.schema import ROW, validator
-from tmdbkit.stage import PAYLOADS, STAGED
 from tmdbkit.tmdb.images import ImageForm
 
 from .bench import NOW_ISO, own

@@ -125,6 +125,47 @@ def test_what_someone_edited_between_plan_and_push_is_a_conflict_and_stays(
     assert bench.movie(603)["tagline"] == "Edited by hand"
 
 
+def test_what_was_a_conflict_is_planned_anew_in_the_same_scope(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(1, tagline="new"), payload(2, tagline="new"))
+    bench.plant(movie(1), movie(2))
+    made = plan(stage, bench.target, scope=scoped(only=["tagline"]))
+    bench.change(1, tagline="mine")
+    made.save(tmp_path / "plan.json")
+    result = push(stage, bench.target, plan=Plan.load(tmp_path / "plan.json"))
+    assert result.anew is not None
+    assert [change.tmdb_id for change in result.anew.changes] == [1]
+    assert repr(result.anew[1]).splitlines()[1:] == ['  tagline: "mine" → "new"']
+    assert "planned anew: 1 update, 0 unchanged, 0 withheld" in repr(result)
+    assert push(stage, bench.target, plan=result.anew).updated == 1
+    assert push(stage, bench.target, plan=made).anew is None
+
+
+def test_the_import_log_tells_which_push_sent_which_plan(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    bench.plant(movie(2))
+    made = plan(stage, bench.target)
+    push(stage, bench.target, plan=made)
+    push(stage, bench.target, now=lambda: LATER)
+    log = stage.pushes()
+    assert log["plan"].to_list() == [None, made.id]
+    assert log["target"].unique().to_list() == [str(bench.target.title)]
+    assert log.select("movies", "created", "updated", "unchanged").rows() == [
+        (2, 0, 0, 2),
+        (2, 1, 0, 1),
+    ]
+    assert log["began_at"].to_list() == [LATER, NOW]
+
+
+def test_the_same_changes_have_the_same_name_and_others_another(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    assert plan(stage, bench.target).id == plan(stage, bench.target).id
+    assert plan(stage, bench.target).id != plan(stage, bench.target, limit=1).id
+
+
 def test_a_plan_sent_twice_ends_the_same(bench: Bench, tmp_path: Path) -> None:
     stage = staged(tmp_path / "s", payload(1), payload(2))
     made = plan(stage, bench.target)

@@ -180,6 +180,32 @@ def test_blank_lines_that_a_hand_left_are_passed_over(tmp_path: Path) -> None:
     assert ConvexSnapshot(path).table("genres") == [{"genre_id": 28, "name": "Action"}]
 
 
+# What goes into a deployment
+
+
+def test_a_zip_that_began_empty_says_that_it_is_for_an_empty_deployment(tmp_path: Path) -> None:
+    target = ConvexSnapshot(tmp_path)
+    result = push(staged(tmp_path / "stage", payload()), target)
+    assert result.advice == target.advice()
+    assert "into an empty deployment only" in repr(result)
+    assert "into an empty deployment only" in repr(push(staged(tmp_path / "s"), target))
+
+
+def test_of_an_export_only_our_own_tables_are_imported_and_references_hold(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", THEIRS)
+    result = push(staged(tmp_path / "stage", payload(), payload(604)), ConvexSnapshot(path))
+    imported = tmp_path / "prod.import.zip"
+    assert f"npx convex import --replace {imported}" in repr(result)
+    with zipfile.ZipFile(imported) as archive:
+        names = {name.partition("/")[0] for name in archive.namelist()}
+        documents = archive.read("movies/documents.jsonl").decode().splitlines()
+        numbers = archive.read("_tables/documents.jsonl").decode().splitlines()
+    assert names == {"_tables", "movies", "crew", "genres"}
+    assert {json.loads(line)["name"] for line in numbers} == {"movies", "crew", "genres"}
+    ids = {json.loads(line)["tmdb_id"]: json.loads(line).get("_id") for line in documents}
+    assert ids == {603: THEIRS["_id"], 604: None}
+
+
 # Whole or not at all
 
 

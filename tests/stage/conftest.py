@@ -13,8 +13,8 @@ import pytest
 
 from tests.servers.tmdb import TOKEN
 from tmdbkit import Settings, Stage, TMDBSession
+from tmdbkit.logs import PAYLOADS, STAGED
 from tmdbkit.settings import Secret
-from tmdbkit.stage import PAYLOADS, STAGED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

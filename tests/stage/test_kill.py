@@ -79,5 +79,5 @@ def test_runs_that_are_killed_stage_every_movie_once_and_ask_little_twice(
     missing = set(last.missing()["tmdb_id"])
     assert {tmdb_id for tmdb_id in IDS if not Catalogue().has(tmdb_id)} == missing
     assert last.ids() == set(IDS) - missing
-    logged = last._payloads.scan().collect()["tmdb_id"].sort().to_list()
+    logged = last._holdings.payloads.scan().collect()["tmdb_id"].sort().to_list()
     assert logged == list(IDS)

@@ -14,8 +14,8 @@ import pytest
 from tmdbkit import Settings, Stage, sample
 from tmdbkit import log as logs
 from tmdbkit.exceptions import StageError, UsageError
+from tmdbkit.logs import FAILURES, IMPORTS, MISSING, PAYLOADS
 from tmdbkit.schema import ROW
-from tmdbkit.stage import FAILURES, IMPORTS, MISSING, PAYLOADS
 
 from .conftest import T0, answers, movies, payload, people, reopened, titles
 
@@ -278,14 +278,14 @@ def test_a_compaction_in_the_middle_of_a_read_changes_nothing(
     stage.add(movies(2, 3, at=LATER))
     stage.add(answers((4, "{", T0)))
     before = getattr(stage, name)()
-    listed = stage._payloads.parts
+    listed = stage._holdings.payloads.parts
 
     def overtaken() -> list[str]:
         found = listed()
         reopened(stage).compact(now=T0)  # another process, right after the parts were listed
         return found
 
-    monkeypatch.setattr(stage._payloads, "parts", overtaken)
+    monkeypatch.setattr(stage._holdings.payloads, "parts", overtaken)
     after = getattr(stage, name)()
     assert before.equals(after) if isinstance(before, pl.DataFrame) else before == after
 
@@ -573,7 +573,7 @@ def test_the_sample_does_not_go_into_a_folder_with_something_in_it(tmp_path: Pat
 
 def test_the_import_log_is_in_order_of_time_and_counts_what_was_pushed(stage: Stage) -> None:
     def pushed(tmdb_id: int, outcome: str, at: datetime) -> pl.DataFrame:
-        row = (tmdb_id, "p", "t", outcome, "", "{}", "{}", "", at)
+        row = (tmdb_id, "p", None, "t", outcome, "", "{}", "{}", "", at)
         return pl.DataFrame([row], IMPORTS, orient="row")
 
     stage.add_imports(pushed(2, "created", LATER))

@@ -51,7 +51,7 @@ def there(server: TMDBServer, ids: Any) -> list[int]:
 
 def staged_times(stage: Stage) -> list[int]:
     """All ids that were ever staged, repeats included."""
-    rows = stage._payloads.scan().collect()
+    rows = stage._holdings.payloads.scan().collect()
     return sorted(rows.filter(rows["http_status"] == 200)["tmdb_id"])
 
 

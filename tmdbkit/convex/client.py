@@ -154,6 +154,10 @@ class ConvexDeployment:
     def flush(self) -> None:
         """Nothing: a mutation that was answered is durable."""
 
+    def advice(self) -> tuple[str, ...]:
+        """Nothing: what was sent is there."""
+        return ()
+
     def interrupt(self) -> None:
         """End the waits of all threads; `resume` allows them again."""
         self._pacer.interrupt()

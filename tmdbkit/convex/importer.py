@@ -107,7 +107,7 @@ class Importer:
         changes = self._few_enough(self._compare(rows.to_dicts()))
         going = pl.col("tmdb_id").is_in([change.tmdb_id for change in changes if change.goes])
         names = self._names(rows.filter(going), payloads.filter(going))
-        return Plan(str(self.target.title), tuple(changes), names, self.left_out())
+        return Plan(str(self.target.title), tuple(changes), names, self.left_out(), self._scope)
 
     def push(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
         """Plan and send some rows; log and return their `OUTCOMES`."""

@@ -61,6 +61,11 @@ class Scope:
         chosen = None if only is None else _fields("only", only)
         return cls(chosen, _fields("keep", keep), _fields("clear", clear))
 
+    def names(self) -> dict[str, list[str] | None]:
+        """Return the names that `of` takes, in order."""
+        only = None if self.only is None else sorted(self.only)
+        return {"only": only, "keep": sorted(self.keep), "clear": sorted(self.clear)}
+
     def touches(self, name: str) -> bool:
         """Tell whether a document that is there may get another value of this field."""
         return name in OURS and name not in self.keep and (self.only is None or name in self.only)

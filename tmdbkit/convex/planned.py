@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from tmdbkit.convex.delivery import movie_batches, row_batches
+from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Change
 from tmdbkit.exceptions import UsageError
 from tmdbkit.log import write_text
@@ -48,12 +50,16 @@ class Plan:
         changes: One for each movie.
         names: The rows of `crew` and `genres` that go with them, each with the movie's id.
         left_out: Fields and tables that the target does not know.
+        scope: Which fields it was allowed to touch.
+        undoes: The push that it takes back; "" where it is no way back.
     """
 
     target: str
     changes: tuple[Change, ...] = ()
     names: dict[str, pl.DataFrame] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    scope: Scope = ALL
+    undoes: str = ""
 
     @classmethod
     def joined(cls, target: str, parts: Iterable[Plan]) -> Plan:
@@ -67,7 +73,16 @@ class Plan:
             for table, kind in NAMES.items()
             if any(table in plan.names for plan in plans)
         }
-        return cls(target, changes, names, plans[-1].left_out if plans else ())
+        last = plans[-1] if plans else cls(target)
+        return replace(last, changes=changes, names=names)
+
+    @property
+    def id(self) -> str:
+        """A name for it in the import log: the same changes have the same one."""
+        if self.undoes:
+            return f"undo-{self.undoes}"
+        sent = [change.arguments() for change in self.changes if change.goes]
+        return hashlib.sha256(json.dumps([self.target, sent]).encode()).hexdigest()[:12]
 
     def counts(self) -> dict[str, str | int]:
         """Return the target and the counts by name; kept and erase count fields.
@@ -118,7 +133,7 @@ class Plan:
             some = self.changes[start : start + size]
             here = pl.col("tmdb_id").is_in([change.tmdb_id for change in some])
             names = {table: rows.filter(here) for table, rows in self.names.items()}
-            yield Plan(self.target, some, names, self.left_out)
+            yield replace(self, changes=some, names=names)
 
     def save(self, path: Path) -> None:
         """Write it to a file, whole or not at all."""
@@ -126,6 +141,8 @@ class Plan:
             "plan": LAYOUT,
             "target": self.target,
             "left_out": self.left_out,
+            "undoes": self.undoes,
+            "scope": self.scope.names(),
             "names": {table: rows.rows() for table, rows in self.names.items()},
             "changes": [asdict(change) for change in self.changes],
         }
@@ -147,7 +164,9 @@ class Plan:
                 for table, rows in saved["names"].items()
             }
             changes = tuple(Change(**_tuples(change)) for change in saved["changes"])
-            return cls(saved["target"], changes, names, tuple(saved["left_out"]))
+            scope = Scope.of(**saved["scope"])
+            left_out, undoes = tuple(saved["left_out"]), saved["undoes"]
+            return cls(saved["target"], changes, names, left_out, scope, undoes)
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError) as error:

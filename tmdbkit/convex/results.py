@@ -14,6 +14,8 @@ from tmdbkit.views import draw_facts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from tmdbkit.convex.planned import Plan
+
 OUTCOMES = pl.Schema(
     {
         "tmdb_id": pl.Int64(),
@@ -44,6 +46,8 @@ class PushResult:
         outcomes: One row for each movie.
         left_out: Fields and tables that the target does not know.
         deleted: How many were deleted, on the way back.
+        anew: A new plan for the conflicts, to be looked at and sent with `push(..., plan=...)`.
+        advice: What to do next with what was written.
     """
 
     target: str
@@ -57,6 +61,8 @@ class PushResult:
     outcomes: pl.DataFrame = field(repr=False)
     left_out: tuple[str, ...] = ()
     deleted: int = 0
+    anew: Plan | None = field(default=None, repr=False)
+    advice: tuple[str, ...] = ()
 
     def counts(self) -> dict[str, str | int]:
         """Return the target and the counts by name."""
@@ -75,10 +81,15 @@ class PushResult:
             facts.append(("deleted", f"{self.deleted:,}"))
         if self.left_out:
             facts.append(("not known there", ", ".join(self.left_out)))
-        told = self.outcomes.filter(pl.col("reason") != "").select("outcome", "title", "reason")
+        facts += [("next", line) for line in self.advice]
+        if self.anew is not None:
+            counts = self.anew.counts()
+            named = ", ".join(f"{counts[kind]} {kind}" for kind in _REPLANNED)
+            facts.append(("planned anew", named))
+        reasons = self.outcomes.filter(pl.col("reason") != "").select("outcome", "title", "reason")
         return facts + [
             (outcome, f"{title or 'a movie'}: {reason}")
-            for outcome, title, reason in told.head(10).rows()
+            for outcome, title, reason in reasons.head(10).rows()
         ]
 
     def __repr__(self) -> str:
@@ -88,6 +99,7 @@ class PushResult:
         return draw_facts("Pushed", self._facts())
 
 
+_REPLANNED = ("update", "unchanged", "withheld")
 _COUNTED = (
     "target",
     "created",
@@ -130,11 +142,29 @@ class DeleteResult:
         return draw_facts("Deleted", self._facts())
 
 
+def told(outcomes: pl.DataFrame) -> pl.DataFrame:
+    """Return what a result keeps of outcomes; the import log has the rest."""
+    return outcomes.select("tmdb_id", "title", "outcome", "reason")
+
+
 def add_up(
-    target: str, outcomes: Iterable[pl.DataFrame], *, batches: int, left_out: tuple[str, ...]
+    target: str,
+    outcomes: Iterable[pl.DataFrame],
+    *,
+    batches: int,
+    left_out: tuple[str, ...],
+    advice: tuple[str, ...],
 ) -> PushResult:
-    """Add up what a push came to."""
-    rows = pl.concat([OUTCOMES.to_frame(), *outcomes])
+    """Add up what a push came to.
+
+    Args:
+        target: Which target it went to.
+        outcomes: As `told` returns them.
+        batches: How many mutations were sent.
+        left_out: Fields and tables that the target does not know.
+        advice: What to do next with what was written.
+    """
+    rows = pl.concat([told(OUTCOMES.to_frame()), *outcomes])
     count = Counter(rows["outcome"].to_list())
     return PushResult(
         target=target,
@@ -146,6 +176,7 @@ def add_up(
         failed=count["failed"],
         deleted=count["deleted"],
         batches=batches,
-        outcomes=rows.select("tmdb_id", "title", "outcome", "reason"),
+        outcomes=rows,
         left_out=left_out,
+        advice=advice,
     )

@@ -9,6 +9,7 @@ import shutil
 import zipfile
 import zlib
 from collections import defaultdict
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from tmdbkit.schema import OPTIONAL
 from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import polars as pl
 
@@ -136,35 +137,62 @@ class ConvexSnapshot:
         ]
 
     def flush(self) -> None:
-        """Write the ZIP, whole or not at all; an export stays beside it as `NAME.export.zip`.
+        """Write the ZIP, whole or not at all.
+
+        Of an export, three files come: itself, as it is after the push; `NAME.export.zip`, as it
+        came; and `NAME.import.zip`, our own tables alone, for `npx convex import --replace`, which
+        wipes what others wrote since to any table that is in its ZIP.
 
         Raises:
             StopError: It cannot be written; what was there before still is.
         """
-        aside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
+        ours = self._numbered()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
-                _write(archive, "_tables", self._numbered())
-                for name in TABLES:
-                    _write(archive, name, map(_with_floats, self._tables[name]))
-                for member, content in self._others.items():
-                    archive.writestr(member, content)
-            self._keep_export()
-            aside.replace(self.path)
+            with _written_aside(self.path) as aside:
+                self._write(aside, ours, self._others)
+                if self._is_export:
+                    self._keep_export()
+                    names = [row for row in ours if row["name"] in TABLES]
+                    with _written_aside(self._import_path()) as beside:
+                        self._write(beside, names, {})
         except OSError as error:
             raise StopError(f"{self.path} cannot be written: {error.strerror}") from error
-        finally:
-            aside.unlink(missing_ok=True)
+
+    def advice(self) -> tuple[str, ...]:
+        """Return how the ZIP gets into a deployment, and what that would wipe."""
+        if not self._is_export:
+            return (
+                f"npx convex import {self.path}   (into an empty deployment only: "
+                "it began empty, and knows no document that is there)",
+            )
+        return (
+            f"npx convex import --replace {self._import_path()}   (movies, crew and genres alone, "
+            "references hold; what was written there since the export is lost)",
+        )
+
+    @property
+    def _is_export(self) -> bool:
+        """Whether it began as the export of a deployment, rather than empty."""
+        return bool(self._others) or any("_id" in row for row in self._tables["movies"])
+
+    def _import_path(self) -> Path:
+        return self.path.with_suffix(".import.zip")
+
+    def _write(self, path: Path, names: Iterable[Document], others: dict[str, bytes]) -> None:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            _write(archive, "_tables", names)
+            for name in TABLES:
+                _write(archive, name, map(_with_floats, self._tables[name]))
+            for member, content in others.items():
+                archive.writestr(member, content)
 
     def _keep_export(self) -> None:
         """Keep the ZIP of a deployment as it came, before a rehearsal changes it."""
         original = self.path.with_suffix(".export.zip")
-        came_from_convex = any("_id" in row for row in self._tables["movies"]) or self._others
-        if came_from_convex and self.path.exists() and not original.exists():
-            aside = original.with_name(f".{original.name}.{secrets.token_hex(4)}.tmp")
-            shutil.copyfile(self.path, aside)
-            aside.replace(original)
+        if self.path.exists() and not original.exists():
+            with _written_aside(original) as aside:
+                shutil.copyfile(self.path, aside)
 
     def interrupt(self) -> None:
         """Nothing: no thread waits for a file."""
@@ -308,6 +336,17 @@ def _read(path: Path) -> tuple[dict[str, list[Document]], dict[str, bytes]]:
         lines = members.pop(member, b"").splitlines()
         tables[name] = [json.loads(line) for line in lines if line.strip()]
     return tables, members
+
+
+@contextmanager
+def _written_aside(path: Path) -> Iterator[Path]:
+    """Yield a file that takes the place of `path` when all of it is written, or never does."""
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        yield aside
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _with_floats(value: Any) -> Any:

@@ -90,6 +90,9 @@ class Target(Protocol):
             StopError: It cannot be written.
         """
 
+    def advice(self) -> tuple[str, ...]:
+        """Return what a person does next with what was written."""
+
     def interrupt(self) -> None:
         """End the waits of all threads, so that requests in flight are the last ones."""
 

@@ -34,7 +34,8 @@ def way_back(imports: pl.DataFrame, target: str, push_id: str | None) -> Plan:
     if done.is_empty():
         named = f"push {push_id}" if push_id else "push"
         raise UsageError(f"the import log of this stage has no {named} that changed {target}")
-    return Plan(target, tuple(_backwards(row) for row in done.iter_rows(named=True)))
+    changes = tuple(_backwards(row) for row in done.iter_rows(named=True))
+    return Plan(target, changes, undoes=chosen)
 
 
 def _backwards(row: dict[str, Any]) -> Change:

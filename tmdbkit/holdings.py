@@ -1,0 +1,126 @@
+"""The movies of a stage: what TMDB said, the rows made from it, and which of them count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tmdbkit import transform
+from tmdbkit.log import Log, reading
+from tmdbkit.logs import DROPPED, PAYLOADS, STAGED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from pathlib import Path
+
+TAG = "tmdbkit.transform"
+KEYS = ("tmdb_id", "fetched_at", "part")
+
+
+class Holdings:
+    """Two logs with parts of the same names: payloads, and the rows made from them.
+
+    The rows of a part are made again where they are missing, or of another transform than today's.
+
+    Args:
+        folder: The stage's folder.
+        options: What shapes rows.
+    """
+
+    def __init__(self, folder: Path, options: transform.Options) -> None:
+        self.payloads = Log(folder / "payloads", PAYLOADS, _kept)
+        self.movies = Log(folder / "movies", transform.ROWS)
+        self._folder = folder
+        self._options = options
+        self._current: set[str] = set()
+
+    def parts(self) -> list[str]:
+        """Return the parts of payloads, once each has rows of the transform of today."""
+        parts = self.payloads.parts()
+        tag = self._options.tag()
+        self._current &= self.movies.all_parts()
+        with reading(self._folder):
+            for part in parts:
+                if part not in self._current:
+                    if self.movies.tag(part, TAG) != tag:
+                        self.derive(part, self.payloads.scan([part]).drop("part").collect())
+                    self._current.add(part)
+        return parts
+
+    def derive(self, part: str, payloads: pl.DataFrame) -> pl.DataFrame:
+        """Make the rows of a part of payloads; return the malformed ones."""
+        staged = payloads.filter(pl.col("http_status") == STAGED)
+        made = transform.transform(staged, self._options)
+        self.movies.append(made.rows, name=part, tags={TAG: self._options.tag()})
+        self._current.add(part)
+        return made.malformed
+
+    def rows(self) -> pl.LazyFrame:
+        """Return `transform.ROWS` of the staged movies."""
+        parts = self.parts()
+        return self.movies.scan(parts).join(self._newest(parts), on=KEYS, how="semi")
+
+    def rows_of(self, found: pl.DataFrame) -> pl.LazyFrame:
+        """Return the rows of some of the newest."""
+        return self._those(found, self.movies)
+
+    def _those(self, found: pl.DataFrame, log: Log) -> pl.LazyFrame:
+        """Return what a log has of some of the newest; polars skips the row groups far off."""
+        ids = found["tmdb_id"]
+        near = pl.col("tmdb_id").is_between(ids.min(), ids.max())
+        parts = found["part"].unique().sort().to_list()
+        return log.scan(parts).filter(near).join(found.lazy(), on=KEYS, how="semi")
+
+    def texts(self, found: pl.DataFrame) -> pl.LazyFrame:
+        """Return the payloads of some of the newest."""
+        texts = self._those(found, self.payloads).filter(pl.col("http_status") == STAGED)
+        return texts.select("tmdb_id", "payload", "fetched_at")
+
+    def newest(self, tmdb_ids: Iterable[int] | None = None) -> pl.LazyFrame:
+        """Return the `KEYS` of the row that counts, for every staged movie or for some."""
+        return self._newest(self.parts(), tmdb_ids)
+
+    def _newest(self, parts: list[str], tmdb_ids: Iterable[int] | None = None) -> pl.LazyFrame:
+        """Look for them in some parts; only narrow columns are sorted, never whole rows."""
+        rows = self.movies.scan(parts).select(KEYS)
+        if tmdb_ids is not None:
+            wanted = pl.LazyFrame({"tmdb_id": list(tmdb_ids)}, schema={"tmdb_id": pl.Int64})
+            rows = rows.join(wanted, on="tmdb_id", how="semi")
+        left = _without_dropped(rows, self.payloads.scan(parts))
+        return left.sort("fetched_at", "part").unique("tmdb_id", keep="last")
+
+    def compact(self, now: datetime) -> int:
+        """Merge small parts, and return how many were replaced."""
+        replaced = self.payloads.compact(now)
+        self.parts()
+        # In this order: a part of rows that is written meanwhile has a part of payloads before.
+        self.movies.remove(self.movies.all_parts() - self.payloads.all_parts())
+        self.movies.sweep(now)
+        return replaced
+
+
+def _without_dropped(rows: pl.LazyFrame, log: pl.LazyFrame) -> pl.LazyFrame:
+    """Leave out the rows of movies that were dropped in a later part of the log."""
+    dropped = log.filter(pl.col("http_status") == DROPPED).group_by("tmdb_id")
+    return (
+        rows.join(
+            dropped.agg(pl.col("part").max().alias("dropped_in")),
+            on="tmdb_id",
+            how="left",
+            maintain_order="left",
+        )
+        .filter(pl.col("dropped_in").is_null() | (pl.col("dropped_in") <= pl.col("part")))
+        .drop("dropped_in")
+    )
+
+
+def _kept(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return what a compaction keeps of payloads: of a movie and a time the last, none dropped."""
+    return (
+        _without_dropped(rows, rows)
+        .drop("part")
+        .unique(["tmdb_id", "fetched_at", "http_status"], keep="last", maintain_order=True)
+        .sort("tmdb_id")
+    )

@@ -1,0 +1,51 @@
+"""What a row of each log of a stage is."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from tmdbkit.schema import INSTANT
+
+STAGED, MISSING, DROPPED = 200, 404, 410  # a payload's status: HTTP's words fit
+
+PAYLOADS = pl.Schema(
+    {
+        "tmdb_id": pl.Int64(),
+        "payload": pl.String(),
+        "fetched_at": INSTANT,
+        "http_status": pl.Int16(),
+    }
+)
+FAILURES = pl.Schema(
+    {
+        "tmdb_id": pl.Int64(),
+        "reason": pl.String(),
+        "passing": pl.Boolean(),
+        "attempts": pl.Int32(),
+        "http_status": pl.Int16(),
+        "failed_at": INSTANT,
+    }
+)
+IMPORTS = pl.Schema(
+    {
+        "tmdb_id": pl.Int64(),
+        "push": pl.String(),
+        "plan": pl.String(),
+        "target": pl.String(),
+        "outcome": pl.String(),
+        "reason": pl.String(),
+        "before": pl.String(),
+        "after": pl.String(),
+        "content_hash": pl.String(),
+        "pushed_at": INSTANT,
+    }
+)
+OUTCOMES = {
+    "created": "created",
+    "updated": "updated",
+    "unchanged": "unchanged",
+    "withheld": "withheld",
+    "conflicts": "conflict",
+    "failed": "failed",
+    "deleted": "deleted",
+}

@@ -185,22 +185,28 @@ def push(
         if plan.target != str(target.title):
             raise UsageError(f"the plan is for {plan.target}, not for {target.title}")
         sent = sending.run(plan.parts(CHUNK), len(plan), Importer.send)
-        return sent if plan.undoes else _planned_anew(sent, stage, target, plan.scope, people)
+        return sent if plan.undoes else _planned_anew(sent, stage, sending, plan.scope)
     batches = stage.batches(wanted, size=CHUNK)
     pushed = sending.run(batches, total, _push_rows, scope=scope, limit=limit)
-    pushed = _planned_anew(pushed, stage, target, scope, people)
+    pushed = _planned_anew(pushed, stage, sending, scope)
     return pushed.with_failures([(n, f"not staged; tmdbkit stage {n} fetches it") for n in absent])
 
 
-def _planned_anew(
-    pushed: PushResult, stage: Stage, target: Target, scope: Scope, people: str | None
-) -> PushResult:
+def _planned_anew(pushed: PushResult, stage: Stage, sent: Sending, scope: Scope) -> PushResult:
     """Return a result with a new plan for what someone else changed meanwhile."""
     conflicts = pushed.outcomes.filter(pl.col("outcome") == "conflict")["tmdb_id"].to_list()
     if not conflicts:
         return pushed
-    silent = progresses.Silent()
-    anew = plan_push(stage, target, conflicts, scope=scope, people=people, progress=silent)
+    anew = plan_push(
+        stage,
+        sent.target,
+        conflicts,
+        scope=scope,
+        people=sent.people,
+        images=sent.images,
+        progress=progresses.Silent(),
+        now=sent.now,
+    )
     return replace(pushed, anew=anew)
 
 

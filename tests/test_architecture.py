@@ -36,10 +36,11 @@ LAYERS = (
         "convex.verdict",
     ),
     ("report", "plots"),
-    ("holdings",),
+    ("holdings", "overlay"),
     ("stage",),
     (
         "staging",
+        "collecting",
         "convex.delivery",
         "convex.importer",
         "convex.install",

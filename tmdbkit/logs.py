@@ -34,6 +34,7 @@ IMPORTS = pl.Schema(
         "target": pl.String(),
         "outcome": pl.String(),
         "reason": pl.String(),
+        "withheld": pl.Int64(),
         "before": pl.String(),
         "after": pl.String(),
         "content_hash": pl.String(),

@@ -15,6 +15,8 @@ from tmdbkit.exceptions import StageError
 from tmdbkit.holdings import Holdings
 from tmdbkit.log import Log, reading, write_text
 from tmdbkit.logs import DROPPED, FAILURES, IMPORTS, MISSING, OUTCOMES, PAYLOADS, STAGED
+from tmdbkit.overlay import SAME_RATING, Overlay
+from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
 from tmdbkit.views import MovieCard, draw_facts, flat
@@ -50,10 +52,12 @@ class Stage:
         self.name = name or str(self.folder)
         self.offline = settings.offline
         self.options = transform.Options.of(settings)
+        self.providers = settings.providers
         self._holdings = Holdings(self.folder, self.options)
         self._failures = Log(self.folder / "failures", FAILURES)
+        self._ratings = Log(self.folder / "ratings", RATINGS)
         self._imports = Log(self.folder / "imports", IMPORTS)
-        self._logs = (self._failures, self._imports)
+        self._logs = (self._failures, self._ratings, self._imports)
         _check_layout(self.folder)
 
     # Reading.
@@ -65,7 +69,7 @@ class Stage:
 
     def scan(self) -> pl.LazyFrame:
         """Return the same rows lazily and in no order."""
-        return self._holdings.rows().select(ROW.names())
+        return self._overlay().over(self._holdings.rows()).select(ROW.names())
 
     def ids(self) -> set[int]:
         """Return the ids that are staged."""
@@ -138,11 +142,28 @@ class Stage:
         """
         with reading(self.folder):
             found = self._holdings.newest(tmdb_ids).sort("part", "tmdb_id").collect()
+            overlay = self._overlay()
         for some in found.iter_slices(size):
             with reading(self.folder):
-                rows = self._holdings.rows_of(some).select(ROW.names()).collect()
+                rows = overlay.over(self._holdings.rows_of(some)).select(ROW.names()).collect()
                 texts = self._holdings.texts(some).collect()
             yield rows, texts
+
+    def ratings(self) -> pl.DataFrame:
+        """Return the newest rating of each movie, system and provider, in `RATINGS` and `chosen`.
+
+        Of a system that several providers rate, the one whose rating counts is `chosen`: the first
+        of `TMDBKIT_PROVIDERS` that has points. TMDB's own come from the payloads.
+        """
+        with reading(self.folder):
+            return self._overlay().ratings(self._holdings.rows())
+
+    def asked(self, provider: str) -> pl.DataFrame:
+        """Return `tmdb_id, asked_at` of the movies that a provider was asked for, latest only."""
+        with reading(self.folder):
+            of_provider = self._ratings.scan().filter(pl.col("provider") == provider)
+            latest = of_provider.group_by("tmdb_id").agg(asked_at=pl.col("fetched_at").max())
+            return latest.sort("tmdb_id").collect()
 
     def imports(self) -> pl.DataFrame:
         """Return the import log: one row for each document of each push, the newest last."""
@@ -169,11 +190,13 @@ class Stage:
         staged = self.ids()
         wrote = pl.col("outcome").is_in(["created", "updated", "unchanged"])
         pushed = self.imports().filter(wrote)["tmdb_id"].n_unique()
+        with reading(self.folder):
+            rated = staged.intersection(self._overlay().collected["tmdb_id"])
         return {
             "staged": len(staged),
             "missing": self.missing().height,
             "failed": self.failures().height,
-            "rated": 0,
+            "rated": len(rated),
             "approved": 0,
             "held": 0,
             "rejected": 0,
@@ -184,7 +207,7 @@ class Stage:
     def table(self) -> pl.DataFrame:
         """Return one flat row a movie, for reading: names instead of ids, year, points, votes."""
         with reading(self.folder):
-            return flat(self._holdings.rows().sort("tmdb_id").collect())
+            return flat(self._overlay().over(self._holdings.rows()).sort("tmdb_id").collect())
 
     def find(self, text: str) -> pl.DataFrame:
         """Return the rows of `table` whose title or people have `text` in them, in any case."""
@@ -201,7 +224,7 @@ class Stage:
         """
         with reading(self.folder):
             found = self._holdings.newest([tmdb_id]).collect()
-            rows = self._holdings.rows_of(found).drop("part").collect()
+            rows = self._overlay().over(self._holdings.rows_of(found)).drop("part").collect()
         if rows.is_empty():
             raise KeyError(f"{tmdb_id} is not staged in {self.folder}")
         row = flat(rows).row(0, named=True)
@@ -272,6 +295,12 @@ class Stage:
             self._begin()
             self._failures.append(rows.select(pl.col(n).cast(t) for n, t in FAILURES.items()))
 
+    def add_ratings(self, rows: pl.DataFrame) -> None:
+        """Append ratings, in `RATINGS`; one of the system "" says that there was none."""
+        if not rows.is_empty():
+            self._begin()
+            self._ratings.append(rows)
+
     def add_imports(self, rows: pl.DataFrame) -> None:
         """Append outcomes of a push, in the columns of `imports()`."""
         if not rows.is_empty():
@@ -311,6 +340,12 @@ class Stage:
                 write_text(marker, json.dumps({"layout": LAYOUT}) + "\n")
             except OSError as error:
                 raise StageError(f"{self.folder} cannot be made: {error.strerror}") from error
+
+    def _overlay(self) -> Overlay:
+        """Return what is laid over the rows, read from the logs once."""
+        rated = self._ratings.scan().filter(pl.col("system") != "")
+        newest = rated.sort("fetched_at", "part").unique(SAME_RATING, keep="last")
+        return Overlay(newest.select(RATINGS.names()).collect(), self.providers)
 
 
 def _check_layout(folder: Path) -> None:

@@ -12,7 +12,15 @@ import polars as pl
 from tmdbkit import transform
 from tmdbkit.convex.delivery import Delivery, movie_batches, row_batches
 from tmdbkit.convex.merge import ALL, Scope
-from tmdbkit.convex.plan import Change, content_hash, image_form, plan_changes, slug_candidates
+from tmdbkit.convex.plan import (
+    NOTHING,
+    Change,
+    Withheld,
+    content_hash,
+    image_form,
+    plan_changes,
+    slug_candidates,
+)
 from tmdbkit.convex.planned import Plan
 from tmdbkit.convex.results import OUTCOMES
 from tmdbkit.exceptions import PassingFault
@@ -97,22 +105,27 @@ class Importer:
         """How many mutations were sent so far."""
         return self._delivery.batches
 
-    def plan(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> Plan:
+    def plan(
+        self, rows: pl.DataFrame, payloads: pl.DataFrame, withheld: Withheld = NOTHING
+    ) -> Plan:
         """Compare some rows with the target, and return what a push of them would do.
 
         Args:
             rows: Of the stage, in `schema.ROW`.
             payloads: `tmdb_id, payload, fetched_at` of the same movies, for the names of people.
+            withheld: What of them is not to be sent.
         """
-        changes = self._few_enough(self._compare(rows.to_dicts()))
+        changes = self._few_enough(self._compare(rows.to_dicts(), withheld))
         going = pl.col("tmdb_id").is_in([change.tmdb_id for change in changes if change.goes])
         names = self._names(rows.filter(going), payloads.filter(going))
         return Plan(str(self.target.title), tuple(changes), names, self.left_out(), self._scope)
 
-    def push(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
+    def push(
+        self, rows: pl.DataFrame, payloads: pl.DataFrame, withheld: Withheld = NOTHING
+    ) -> pl.DataFrame:
         """Plan and send some rows; log and return their `OUTCOMES`."""
         try:
-            plan = self.plan(rows, payloads)
+            plan = self.plan(rows, payloads, withheld)
         except PassingFault as error:  # none of them could be looked up; the next ones may
             pairs = rows.select("tmdb_id", "title").rows()
             changes = [Change(tmdb_id, title, "create") for tmdb_id, title in pairs]
@@ -167,7 +180,7 @@ class Importer:
             self.target.interrupt()
         self.close()
 
-    def _compare(self, documents: list[Document]) -> list[Change]:
+    def _compare(self, documents: list[Document], withheld: Withheld) -> list[Change]:
         there = self._delivery.ask(self.target.documents, [row["tmdb_id"] for row in documents])
         have = {int(document["tmdb_id"]) for document in there}
         new = [document for document in documents if document["tmdb_id"] not in have]
@@ -180,6 +193,7 @@ class Importer:
             taken=dict(self._delivery.ask(self.target.slug_owners, slugs)),
             now=_iso(self._now()),
             scope=self._scope,
+            withheld=withheld,
         )
 
     def _names(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -268,7 +282,8 @@ class Importer:
                     change.tmdb_id,
                     change.title,
                     outcome,
-                    reason,
+                    reason or "; ".join(change.withheld),
+                    len(change.withheld),
                     _json(change.before) if outcome in ("updated", "deleted") else None,
                     _json(change.set) if wrote else None,
                     content_hash(change.set) if wrote else None,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from tmdbkit.convex.merge import ALL, Scope, merge
-from tmdbkit.schema import IMAGES, OPTIONAL, STAMPS
+from tmdbkit.schema import IMAGES, OPTIONAL, RATINGS, STAMPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +35,7 @@ class Change:
         kept: Fields with a value there and none here.
         erased: Fields whose value there is given up.
         reason: Why it is withheld.
+        withheld: Ratings that are not sent though the rest is: the system, and why.
     """
 
     tmdb_id: int
@@ -46,6 +47,7 @@ class Change:
     kept: tuple[str, ...] = ()
     erased: tuple[str, ...] = ()
     reason: str = ""
+    withheld: tuple[str, ...] = ()
 
     @property
     def goes(self) -> bool:
@@ -77,6 +79,31 @@ class Change:
         }
 
 
+@dataclass(frozen=True)
+class Withheld:
+    """What is not to be sent, and why.
+
+    Attributes:
+        movies: Whole movies, by id.
+        ratings: Of other movies, ratings, by id and system.
+    """
+
+    movies: Mapping[int, str] = field(default_factory=dict)
+    ratings: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+
+    def of(self, tmdb_id: int) -> tuple[str, ...]:
+        """Return a line for each rating of a movie that is not sent."""
+        return tuple(f"{system}: {why}" for system, why in self.ratings.get(tmdb_id, {}).items())
+
+    def cleared(self, row: Document) -> Document:
+        """Return a row in which nothing is known of the ratings that are not sent."""
+        unknown = dict.fromkeys(self.ratings.get(row["tmdb_id"], ()))
+        return {**row, **{name: {**row[name], **unknown} for name in RATINGS if name in row}}
+
+
+NOTHING = Withheld()
+
+
 def plan_changes(
     rows: Iterable[Document],
     there: Iterable[Document],
@@ -86,6 +113,7 @@ def plan_changes(
     taken: Mapping[str, int],
     now: str,
     scope: Scope = ALL,
+    withheld: Withheld = NOTHING,
 ) -> list[Change]:
     """Compare rows with the documents that the target has for them.
 
@@ -97,13 +125,14 @@ def plan_changes(
         taken: Who has which slug there.
         now: The time that new and changed documents carry, ISO.
         scope: Which fields may be touched.
+        withheld: What is not to be sent.
     """
     found: dict[int, list[Document]] = defaultdict(list)
     for document in there:
         found[int(document["tmdb_id"])].append(document)
     slugs = dict(taken)
     making = _Making(contract, images, slugs, now, scope)
-    return [_change(row, found[row["tmdb_id"]], making) for row in rows]
+    return [_judged(row, found[row["tmdb_id"]], making, withheld) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -134,6 +163,19 @@ def content_hash(document: Mapping[str, Any]) -> str:
     """Return a short hash of a document, the same for any order of its keys."""
     text = json.dumps(document, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _judged(
+    row: Document, there: Sequence[Document], making: _Making, withheld: Withheld
+) -> Change:
+    """Leave out what is withheld, and plan the rest."""
+    tmdb_id = row["tmdb_id"]
+    if tmdb_id in withheld.movies:
+        return Change(tmdb_id, row["title"], "withheld", reason=withheld.movies[tmdb_id])
+    if tmdb_id not in withheld.ratings:
+        return _change(row, there, making)
+    change = _change(withheld.cleared(row), there, making)
+    return replace(change, withheld=withheld.of(tmdb_id))
 
 
 def _change(row: Document, there: Sequence[Document], making: _Making) -> Change:

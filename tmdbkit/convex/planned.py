@@ -87,6 +87,8 @@ class Plan:
     def counts(self) -> dict[str, str | int]:
         """Return the target and the counts by name; kept and erase count fields.
 
+        Withheld are movies, and ratings of movies of which the rest goes.
+
         A way back also has `delete`, where it takes movies away that a push created.
         """
         kinds = Counter(change.kind for change in self.changes)
@@ -97,7 +99,7 @@ class Plan:
             "create": kinds["create"],
             "update": kinds["update"],
             "unchanged": kinds["unchanged"],
-            "withheld": kinds["withheld"],
+            "withheld": kinds["withheld"] + sum(len(c.withheld) for c in self.changes),
             "kept": sum(len(change.kept) for change in self.changes),
             "erase": sum(len(change.erased) for change in self.changes),
         }
@@ -208,7 +210,9 @@ class Plan:
         if self.left_out:
             facts.append(("not known there", ", ".join(self.left_out)))
         withheld = [change for change in self.changes if change.kind == "withheld"]
-        return facts + [("withheld", f"{c.title}: {c.reason}") for c in withheld[:10]]
+        lines = [f"{change.title}: {change.reason}" for change in withheld]
+        lines += [f"{change.title}: {line}" for change in self.changes for line in change.withheld]
+        return facts + [("withheld", line) for line in lines[:10]]
 
     def __repr__(self) -> str:
         return "\n".join(f"{name}: {value}" for name, value in self._facts())
@@ -232,7 +236,8 @@ class MovieChange:
             if name
         ]
         kept = [f"{name}: kept" for name in change.kept]
-        return told + kept + ([change.reason] if change.reason else [])
+        withheld = [f"{line} (withheld)" for line in change.withheld]
+        return told + kept + withheld + ([change.reason] if change.reason else [])
 
     def __repr__(self) -> str:
         head = f"{self.change.title} ({self.change.tmdb_id}): {self.change.kind}"
@@ -256,12 +261,16 @@ def _moved(change: Change) -> list[str]:
 
 def _field_rows(change: Change) -> list[FieldRow]:
     head = (change.tmdb_id, change.title, change.kind)
+    withheld: list[FieldRow] = [
+        (change.tmdb_id, change.title, "withheld", None, None, None, line)
+        for line in change.withheld
+    ]
     if change.kind in ("withheld", "create", "delete"):
-        return [(*head, None, None, None, change.reason)]
+        return [(*head, None, None, None, change.reason), *withheld]
     return [
         (*head, name, _text(change.before.get(name)), _text(change.set.get(name)), "")
         for name in _moved(change)
-    ]
+    ] + withheld
 
 
 def _text(value: Any) -> str | None:

@@ -22,6 +22,7 @@ OUTCOMES = pl.Schema(
         "title": pl.String(),
         "outcome": pl.String(),
         "reason": pl.String(),
+        "withheld": pl.Int64(),
         "before": pl.String(),
         "after": pl.String(),
         "content_hash": pl.String(),
@@ -39,7 +40,7 @@ class PushResult:
         created: How many documents were made.
         updated: How many were changed.
         unchanged: How many were as they should be.
-        withheld: How many were not sent, each with a reason.
+        withheld: How many movies, or ratings of movies, were not sent, each with a reason.
         conflicts: How many had been changed by someone else meanwhile, and were left alone.
         failed: How many were refused or could not be sent.
         batches: How many mutations were sent.
@@ -70,7 +71,7 @@ class PushResult:
 
     def with_failures(self, unsent: Sequence[tuple[int, str]]) -> PushResult:
         """Return it with movies that never came as far as the target, `tmdb_id, reason`."""
-        rows = [(tmdb_id, "", "failed", reason) for tmdb_id, reason in unsent]
+        rows = [(tmdb_id, "", "failed", reason, 0) for tmdb_id, reason in unsent]
         more = pl.DataFrame(rows, self.outcomes.schema, orient="row")
         outcomes = pl.concat([self.outcomes, more])
         return replace(self, failed=self.failed + len(unsent), outcomes=outcomes)
@@ -144,7 +145,7 @@ class DeleteResult:
 
 def told(outcomes: pl.DataFrame) -> pl.DataFrame:
     """Return what a result keeps of outcomes; the import log has the rest."""
-    return outcomes.select("tmdb_id", "title", "outcome", "reason")
+    return outcomes.select("tmdb_id", "title", "outcome", "reason", "withheld")
 
 
 def add_up(
@@ -171,7 +172,7 @@ def add_up(
         created=count["created"],
         updated=count["updated"],
         unchanged=count["unchanged"],
-        withheld=count["withheld"],
+        withheld=count["withheld"] + int(rows["withheld"].sum()),
         conflicts=count["conflict"],
         failed=count["failed"],
         deleted=count["deleted"],

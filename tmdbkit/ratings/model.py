@@ -66,11 +66,17 @@ class Provider(Protocol):
         name: As the ratings log has it.
         systems: The systems that it rates.
         terms: Whose terms apply, in one line with the address where they stand.
+        metered: Whether asking uses up a quota, so that nobody is asked for twice without need.
+        fallback: Whether it is asked only for movies that lack a rating of one of its systems.
+        requests: How many requests were made.
     """
 
     name: str
     systems: tuple[str, ...]
     terms: str
+    metered: bool
+    fallback: bool
+    requests: int
 
     def cost(self, wanted: pl.DataFrame) -> Cost:
         """Return what `collect` would take, without asking anybody."""

@@ -1,0 +1,211 @@
+"""Asks providers for ratings, one after the other, and writes to the stage what comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tmdbkit.exceptions import OfflineError, StopError
+from tmdbkit.ratings.model import FAILED, RATINGS
+from tmdbkit.views import draw_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime, timedelta
+
+    from tmdbkit.progress import Progress
+    from tmdbkit.ratings.model import Collected, Cost, Provider
+    from tmdbkit.stage import Stage
+
+NOTHING = ""  # the system of a row which says that a provider has no rating of a movie
+WANTED = pl.Schema({"tmdb_id": pl.Int64(), "imdb_id": pl.String()})
+
+
+@dataclass(frozen=True)
+class RatingsResult:
+    """What asking for ratings came to.
+
+    Attributes:
+        movies: How many different movies were wanted.
+        rated: How many of them have a rating from these providers now.
+        missing: How many have none, because nobody asked knows one.
+        failed: How many have none because a provider could not be asked for them.
+        http_requests: How many requests were made.
+        by_system: How many of the movies each system rates now.
+        failures: `provider, tmdb_id, reason` of whatever could not be asked for.
+        stopped: A line for each provider that had to stop early, and why.
+    """
+
+    movies: int
+    rated: int
+    missing: int
+    failed: int
+    http_requests: int
+    by_system: dict[str, int]
+    failures: pl.DataFrame = field(repr=False)
+    stopped: tuple[str, ...] = ()
+
+    def counts(self) -> dict[str, object]:
+        """Return the counts by name."""
+        names = ("movies", "rated", "missing", "failed", "http_requests", "by_system")
+        return {name: getattr(self, name) for name in names}
+
+    def _facts(self) -> list[tuple[str, str]]:
+        names = ("movies", "rated", "missing", "failed")
+        facts = [(name, f"{getattr(self, name):,}") for name in names]
+        facts.append(("requests", f"{self.http_requests:,}"))
+        facts += [(system, f"{count:,} movies") for system, count in self.by_system.items()]
+        facts += [("stopped", line) for line in self.stopped]
+        reasons = self.failures.group_by("provider", "reason").len().sort("len", descending=True)
+        return facts + [
+            (f"failed: {count:,}", f"{provider}: {reason}")
+            for provider, reason, count in reasons.head(5).rows()
+        ]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name}: {value}" for name, value in self._facts())
+
+    def _repr_html_(self) -> str:
+        return draw_facts("Ratings", self._facts())
+
+
+def due(
+    provider: Provider, wanted: pl.DataFrame, stage: Stage, oldest: datetime | None
+) -> pl.DataFrame:
+    """Return the movies that a provider is to be asked for.
+
+    One that costs no quota is asked for all. Of the others nobody is asked for a movie again whose
+    answer is not older than `oldest`; a fallback is not asked for what has all of its systems.
+    """
+    if not provider.metered:
+        return wanted
+    asked = stage.asked(provider.name)
+    settled = asked if oldest is None else asked.filter(pl.col("asked_at") >= oldest)
+    left = wanted.join(settled, on="tmdb_id", how="anti", maintain_order="left")
+    if provider.fallback:
+        rated = stage.ratings().filter(
+            pl.col("system").is_in(provider.systems) & pl.col("points").is_not_null()
+        )
+        systems = rated.group_by("tmdb_id").agg(pl.col("system").n_unique())
+        full = systems.filter(pl.col("system") == len(provider.systems))
+        left = left.join(full, on="tmdb_id", how="anti", maintain_order="left")
+    return left
+
+
+def costs(
+    providers: Iterable[Provider], wanted: pl.DataFrame, stage: Stage, oldest: datetime | None
+) -> list[tuple[Provider, int, Cost]]:
+    """Return for each provider how many movies it would be asked for, and what that would take."""
+    found = []
+    for provider in providers:
+        left = due(provider, wanted, stage, oldest)
+        found.append((provider, left.height, provider.cost(left)))
+    return found
+
+
+def collect(
+    providers: Sequence[Provider],
+    wanted: pl.DataFrame,
+    stage: Stage,
+    *,
+    older_than: timedelta | None,
+    progress: Progress,
+    now: datetime,
+) -> RatingsResult:
+    """Ask each provider for what is due, and keep what comes as it comes.
+
+    A provider that stops, because its quota is used up or it is down, stops none of the others; the
+    next run goes on from there.
+    """
+    oldest = None if older_than is None else now - older_than
+    failed, stopped = [_no_failures()], []
+    progress.begin("rating", wanted.height * len(providers))
+    done = 0
+    try:
+        for provider in providers:
+            left = due(provider, wanted, stage, oldest)
+            done += wanted.height - left.height
+            asking = _Asking(provider, left, stage, now)
+            for settled in asking:
+                done += settled
+                progress.update(done)
+            failed.append(asking.failures())
+            stopped += [asking.stopped] * bool(asking.stopped)
+    finally:
+        progress.end()
+    return _result(providers, wanted, stage, pl.concat(failed), stopped)
+
+
+class _Asking:
+    """One provider's turn; yields how many movies are settled, or failed, as they come."""
+
+    def __init__(self, provider: Provider, left: pl.DataFrame, stage: Stage, now: datetime) -> None:
+        self.stopped = ""
+        self._provider, self._left, self._stage, self._now = provider, left, stage, now
+        self._failed = [FAILED.to_frame()]
+        self._settled: set[int] = set()
+
+    def __iter__(self) -> Iterator[int]:
+        try:
+            for came in self._provider.collect(self._left):
+                _keep(self._provider, came, self._stage, self._now)
+                self._failed.append(came.failed)
+                self._settled.update(came.asked, came.failed["tmdb_id"])
+                yield len(came.asked) + came.failed.height
+        except (StopError, OfflineError) as error:
+            self.stopped = f"{self._provider.name}: {error}"
+
+    def failures(self) -> pl.DataFrame:
+        """Return `provider, tmdb_id, reason`; whoever it did not come to has failed as well."""
+        unasked = self._left.filter(~pl.col("tmdb_id").is_in(self._settled)).select(
+            "tmdb_id", reason=pl.lit("the provider stopped before it came to this movie")
+        )
+        failed = pl.concat([*self._failed, unasked])
+        return failed.select(pl.lit(self._provider.name).alias("provider"), *FAILED)
+
+
+def _keep(provider: Provider, came: Collected, stage: Stage, now: datetime) -> None:
+    """Write ratings to the stage, and for the movies that have none, where asking costs, that."""
+    rows = came.ratings
+    if provider.metered:
+        unrated = sorted(set(came.asked) - set(rows["tmdb_id"]))
+        none = [
+            (tmdb_id, NOTHING, None, None, None, None, provider.name, now) for tmdb_id in unrated
+        ]
+        rows = pl.concat([rows, pl.DataFrame(none, RATINGS, orient="row")])
+    else:
+        known = stage.ratings().filter(pl.col("provider") == provider.name)
+        same = ["tmdb_id", "system", "points", "votes"]
+        rows = rows.join(known, on=same, how="anti", nulls_equal=True)
+    stage.add_ratings(rows)
+
+
+def _no_failures() -> pl.DataFrame:
+    return pl.DataFrame(schema={"provider": pl.String, **FAILED})
+
+
+def _result(
+    providers: Sequence[Provider],
+    wanted: pl.DataFrame,
+    stage: Stage,
+    failures: pl.DataFrame,
+    stopped: list[str],
+) -> RatingsResult:
+    names = [provider.name for provider in providers]
+    rated = stage.ratings().filter(pl.col("provider").is_in(names) & pl.col("points").is_not_null())
+    rated = rated.join(wanted, on="tmdb_id", how="semi")
+    ids = set(rated["tmdb_id"])
+    failed = set(failures["tmdb_id"]) - ids
+    by_system = rated.group_by("system").agg(pl.col("tmdb_id").n_unique()).sort("system")
+    return RatingsResult(
+        movies=wanted.height,
+        rated=len(ids),
+        missing=wanted.height - len(ids) - len(failed),
+        failed=len(failed),
+        http_requests=sum(provider.requests for provider in providers),
+        by_system=dict(by_system.rows()),
+        failures=failures,
+        stopped=tuple(stopped),
+    )

@@ -17,7 +17,7 @@ ROOT = PACKAGE.parent
 # A module may import from its own layer and from those above it, never from below.
 LAYERS = (
     ("exceptions", "progress"),
-    ("settings", "schema", "languages", "slugs"),
+    ("settings", "schema", "languages", "slugs", "ids"),
     ("payloads",),
     (
         "tmdb",
@@ -40,6 +40,7 @@ LAYERS = (
     ("stage",),
     (
         "staging",
+        "checking",
         "collecting",
         "convex.delivery",
         "convex.importer",
@@ -53,7 +54,7 @@ LAYERS = (
     ),
     ("workflows",),
     ("demo",),
-    ("notebook", "inputs", "commands", "cli", "__main__"),
+    ("notebook", "inputs", "commands", "rating_commands", "cli", "__main__"),
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tmdbkit.tmdb.client import TMDBClient
     from tmdbkit.tmdb.session import TMDBSession
     from tmdbkit.workflows import (
+        check,
+        collect_ratings,
         delete_movies,
         import_direct,
         plan_push,
@@ -40,6 +42,8 @@ __all__ = [
     "TMDBClient",
     "TMDBKitError",
     "TMDBSession",
+    "check",
+    "collect_ratings",
     "delete_movies",
     "import_direct",
     "plan_push",

@@ -9,7 +9,7 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tmdbkit import __version__, commands
+from tmdbkit import __version__, commands, rating_commands
 from tmdbkit.exceptions import StopError, TMDBKitError, UsageError
 
 if TYPE_CHECKING:
@@ -60,6 +60,30 @@ def parser() -> argparse.ArgumentParser:
     _takes_stage(stage)
     _takes_source(stage)
     stage.add_argument("--refresh", action="store_true", help="fetch staged movies again too")
+
+    ratings = _verb(verbs, "ratings", rating_commands.ratings, "ask providers for ratings")
+    _takes_ids(ratings)
+    _takes_stage(ratings)
+    _takes_source(ratings)
+    ratings.add_argument(
+        "--provider", action="append", metavar="NAME", help="imdb, mdblist or omdb; repeat it"
+    )
+    ratings.add_argument(
+        "--dry-run", action="store_true", help="say what it takes; ask nobody"
+    )
+    ratings.add_argument("--older-than", metavar="AGE", type=_age, help="30d: ask again for older")
+    ratings.add_argument("--table", metavar="FILE", help="a CSV or Parquet file of your own")
+    ratings.add_argument("--id", default="tmdb_id", metavar="COLUMN", help="its column of ids")
+    for option in ("--points", "--votes"):
+        ratings.add_argument(
+            option, action="append", metavar="SYSTEM=COLUMN", help=f"its column of {option[2:]}"
+        )
+
+    check = _verb(verbs, "check", rating_commands.check, "look for what is wrong")
+    _takes_stage(check)
+    _takes_source(check)
+    check.add_argument("--skip", type=_names, default=[], metavar="RULES", help="leave these out")
+    check.add_argument("--html", metavar="FILE", help="write the report as a page, too")
 
     plan = _verb(verbs, "plan", commands.plan, "say what a push would do, and change nothing")
     _takes_ids(plan)

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tmdbkit.convex.reading import movies_of
 from tmdbkit.exceptions import OfflineError, StopError
+from tmdbkit.ids import checked_ids
 from tmdbkit.ratings.model import FAILED, RATINGS
+from tmdbkit.ratings.providers import open_providers
+from tmdbkit.settings import Settings
 from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime, timedelta
 
+    from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
-    from tmdbkit.ratings.model import Collected, Cost, Provider
+    from tmdbkit.ratings.model import Collected, Provider
     from tmdbkit.stage import Stage
 
 NOTHING = ""  # the system of a row which says that a provider has no rating of a movie
+COSTS = pl.Schema(
+    {
+        "provider": pl.String(),
+        "movies": pl.Int64(),
+        "requests": pl.Int64(),
+        "days": pl.Int64(),
+        "terms": pl.String(),
+    }
+)
 WANTED = pl.Schema({"tmdb_id": pl.Int64(), "imdb_id": pl.String()})
 
 
@@ -94,15 +109,46 @@ def due(
     return left
 
 
+@contextmanager
+def opened(
+    providers: Iterable[str | Provider] | None, settings: Settings | None
+) -> Iterator[list[Provider]]:
+    """Yield the providers that are given or named; the named ones are closed at the end.
+
+    Raises:
+        UsageError: There is none of that name, or its key is missing.
+    """
+    given = None if providers is None else list(providers)
+    names = None if given is None else [name for name in given if isinstance(name, str)]
+    found: list[Provider] = [own for own in given or () if not isinstance(own, str)]
+    with ExitStack() as closing:
+        for named in open_providers(names, settings or Settings.from_env()):
+            closing.callback(named.close)
+            found.append(named)
+        yield found
+
+
+def wanted_of(stage: Stage, target: Target | None, ids: Iterable[int] | None) -> pl.DataFrame:
+    """Return `tmdb_id, imdb_id` of what is to be rated, as the stage or the target has them."""
+    known = movies_of(target) if target is not None else stage.scan().collect()
+    rows = known.select(pl.col(name).cast(kind) for name, kind in WANTED.items())
+    rows = rows.unique("tmdb_id", keep="first").sort("tmdb_id")
+    if ids is None:
+        return rows
+    asked = pl.DataFrame({"tmdb_id": checked_ids(ids)}, {"tmdb_id": pl.Int64})
+    return asked.join(rows, on="tmdb_id", how="left").with_columns(pl.col("imdb_id").fill_null(""))
+
+
 def costs(
     providers: Iterable[Provider], wanted: pl.DataFrame, stage: Stage, oldest: datetime | None
-) -> list[tuple[Provider, int, Cost]]:
-    """Return for each provider how many movies it would be asked for, and what that would take."""
-    found = []
+) -> pl.DataFrame:
+    """Return `provider, movies, requests, days, terms`: what asking for the wanted would take."""
+    rows = []
     for provider in providers:
         left = due(provider, wanted, stage, oldest)
-        found.append((provider, left.height, provider.cost(left)))
-    return found
+        cost = provider.cost(left)
+        rows.append((provider.name, left.height, cost.requests, cost.days, provider.terms))
+    return pl.DataFrame(rows, COSTS, orient="row")
 
 
 def collect(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tmdbkit.staging import StageResult
 
 RECORDED_AT = datetime(2026, 1, 15, tzinfo=UTC)  # the sample's payloads are of that winter
+SEEN_AT = datetime(2026, 1, 20, tzinfo=UTC)  # its own present, or it would be stale by and by
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def sample(folder: str | Path | None = None) -> Stage:
         home = Path(folder).expanduser()
         if home.exists() and (not home.is_dir() or any(home.iterdir())):
             raise UsageError(f"{home} is not empty; name a new folder for the sample")
-    stage = Stage(home, settings=Settings(), name="a copy of the sample")
+    stage = Stage(home, settings=Settings(), name="a copy of the sample", now=lambda: SEEN_AT)
     rows = [(tmdb_id, text, RECORDED_AT, STAGED) for tmdb_id, text in sample_payloads().items()]
     stage.add(pl.DataFrame(rows, PAYLOADS, orient="row"))
     shutil.copytree(shipped("sample") / "posters", home / "posters")

@@ -16,15 +16,18 @@ from tmdbkit.holdings import Holdings
 from tmdbkit.log import Log, reading, write_text
 from tmdbkit.logs import DROPPED, FAILURES, IMPORTS, MISSING, OUTCOMES, PAYLOADS, STAGED
 from tmdbkit.overlay import SAME_RATING, Overlay
+from tmdbkit.quality import find
+from tmdbkit.ratings.aggregate import consensus
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
 from tmdbkit.views import MovieCard, draw_facts, flat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 LAYOUT = 1
+AGREED = ["consensus", "certainty", "spread"]
 MISSING_FOR = timedelta(days=30)  # then a 404 is asked again
 
 
@@ -35,6 +38,7 @@ class Stage:
         folder: Where it is; default as the settings say.
         settings: What shapes rows, and the default folder; default `Settings.from_env()`.
         name: What its drawing calls it, instead of the folder.
+        now: The time of day, by which rules judge what is stale or still to come.
 
     Raises:
         StageError: The folder is a file, or of a newer tmdbkit.
@@ -46,11 +50,13 @@ class Stage:
         *,
         settings: Settings | None = None,
         name: str | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         settings = settings or Settings.from_env()
         self.folder = Path(folder).expanduser() if folder is not None else settings.stage
         self.name = name or str(self.folder)
         self.offline = settings.offline
+        self.now = now
         self.options = transform.Options.of(settings)
         self.providers = settings.providers
         self._holdings = Holdings(self.folder, self.options)
@@ -205,9 +211,28 @@ class Stage:
         }
 
     def table(self) -> pl.DataFrame:
-        """Return one flat row a movie, for reading: names instead of ids, year, points, votes."""
+        """Return one flat row a movie, for reading: names instead of ids, year, points, votes.
+
+        `consensus`, `certainty` and `spread` are those of `ratings.aggregate`, `findings` the names
+        of the rules that the movie or one of its ratings breaks.
+        """
+        movies, ratings = self.for_rules()
+        found = find(movies, ratings, now=self.now()).group_by("tmdb_id", maintain_order=True)
+        names = found.agg(findings=pl.col("rule").unique(maintain_order=True))
+        agreed = consensus(ratings).select("tmdb_id", pl.col(AGREED).round(2))
+        return (
+            movies.join(agreed, on="tmdb_id", how="left", maintain_order="left")
+            .join(names, on="tmdb_id", how="left", maintain_order="left")
+            .with_columns(pl.col("findings").fill_null(pl.lit([], pl.List(pl.String))))
+        )
+
+    def for_rules(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return what the rules look at: the flat table of movies, and the ratings that count."""
         with reading(self.folder):
-            return flat(self._overlay().over(self._holdings.rows()).sort("tmdb_id").collect())
+            rows, overlay = self._holdings.rows(), self._overlay()
+            movies = flat(overlay.over(rows).sort("tmdb_id").collect())
+            ratings = overlay.ratings(rows).filter("chosen")
+        return movies, ratings.join(movies, on="tmdb_id", how="semi").select(RATINGS.names())
 
     def find(self, text: str) -> pl.DataFrame:
         """Return the rows of `table` whose title or people have `text` in them, in any case."""
@@ -311,7 +336,7 @@ class Stage:
         """Take movies out, and return how many; they can be staged again."""
         going = sorted(self.ids() & set(tmdb_ids))
         if going:
-            at = now or datetime.now(UTC)
+            at = now or self.now()
             self._holdings.payloads.append(
                 pl.DataFrame(
                     [(tmdb_id, "", at, DROPPED) for tmdb_id in going], PAYLOADS, orient="row"
@@ -321,7 +346,7 @@ class Stage:
 
     def compact(self, *, now: datetime | None = None) -> int:
         """Merge small files, and return how many were replaced; nobody who reads is disturbed."""
-        at = now or datetime.now(UTC)
+        at = now or self.now()
         return self._holdings.compact(at) + sum(log.compact(at) for log in self._logs)
 
     def compact_if_piled_up(self) -> None:

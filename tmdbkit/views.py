@@ -17,7 +17,7 @@ import polars as pl
 from tmdbkit.schema import SCALES, SYSTEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 SYSTEM_NAMES = {
@@ -28,6 +28,7 @@ SYSTEM_NAMES = {
     "tmdb": "TMDB",
 }
 BORDER = "1px solid #88888844"
+RATED = "#2f6fa8"  # of a rating's bar: a mid-tone, to be seen on white and on black
 
 
 def flat(rows: pl.DataFrame) -> pl.DataFrame:
@@ -66,18 +67,37 @@ def flat(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def draw_facts(heading: str, facts: Sequence[tuple[str, str]]) -> str:
-    """Return a heading and its facts, one a line."""
+def draw_facts(
+    heading: str, facts: Sequence[tuple[str, str]], shares: Mapping[str, float] | None = None
+) -> str:
+    """Return a heading and its facts, one a line.
+
+    Args:
+        heading: What they are about.
+        facts: Names and values.
+        shares: From 0 to 1, by the names of the facts that get a bar of that length.
+    """
+    bars = {name: draw_bar(share, RATED) for name, share in (shares or {}).items()}
     lines = "".join(
         f'<div style="display:flex;gap:1em;padding:2px 0">'
         f'<div style="flex:none;width:9em;opacity:0.7">{escape(name)}</div>'
-        f"<div>{escape(value)}</div></div>"
+        f"<div>{escape(value)}{bars.get(name, '')}</div></div>"
         for name, value in facts
     )
     return (
         f'<div style="border:{BORDER};border-radius:4px;padding:8px 12px;max-width:46em">'
         f'<div style="font-weight:bold;padding-bottom:4px">{escape(heading)}</div>{lines}</div>'
     )
+
+
+def draw_bar(share: float, colour: str) -> str:
+    """Return a bar 110 px long, filled by a share from 0 to 1; what is more than 0 is seen."""
+    filled = min(max(share, 0.0), 1.0)
+    inner = (
+        f"background-color:{colour};border-radius:3px;height:6px;width:{filled:.1%};"
+        f"min-width:{2 if filled else 0}px"
+    )
+    return f'<div style="width:110px;max-width:100%"><div style="{inner}"></div></div>'
 
 
 @dataclass(frozen=True)
@@ -127,9 +147,17 @@ class MovieCard:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        body = draw_facts(self.heading(), self.facts())
+        body = draw_facts(self.heading(), self.facts(), self._shares())
         style = "display:flex;gap:12px;align-items:flex-start"
         return f'<div style="{style}">{body}{self._poster()}</div>'
+
+    def _shares(self) -> dict[str, float]:
+        points = {system: self.row[f"{system}_points"] for system in SYSTEMS}
+        return {
+            SYSTEM_NAMES[system]: value / SCALES[system]
+            for system, value in points.items()
+            if value is not None
+        }
 
     def _poster(self) -> str:
         style = "width:110px;border-radius:4px"
@@ -142,7 +170,7 @@ class MovieCard:
         return cover(str(self.row["title"]), int(self.row["tmdb_id"]))
 
 
-def cover(title: str, tmdb_id: int) -> str:
+def cover(title: str, tmdb_id: int, width: int = 110) -> str:
     """Return a poster for a movie that has none to show: its initials on a colour of its own.
 
     The colour is written in hex: in an untrusted notebook, JupyterLab strips gradients and hsl().
@@ -150,9 +178,10 @@ def cover(title: str, tmdb_id: int) -> str:
     initials = "".join(word[0] for word in title.split()[:2]).upper()
     mid_tone = colorsys.hls_to_rgb(tmdb_id * 47 % 360 / 360, 0.38, 0.35)
     colour = "#" + "".join(f"{round(part * 255):02x}" for part in mid_tone)
+    height = width * 3 // 2
     style = (
         f"background-color:{colour};color:#ffffff;border:{BORDER};border-radius:4px;flex:none;"
-        "width:110px;height:165px;line-height:165px;text-align:center;font-size:32px;"
-        "font-weight:bold"
+        f"width:{width}px;height:{height}px;line-height:{height}px;text-align:center;"
+        f"font-size:{width * 32 // 110}px;font-weight:bold"
     )
     return f'<div style="{style}">{escape(initials)}</div>'

@@ -6,6 +6,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from .fetching import rate, throughput
+from .pushing import pushing, remembering
+from .rating import joining
 from .working import appending, importing, transforming
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Line]]] = {
     "transform": transforming,
     "append": appending,
     "import": importing,
+    "push": pushing,
+    "memory": remembering,
+    "ratings": joining,
 }
 
 

@@ -14,6 +14,7 @@ from tests.servers.convex import FakeTime
 from tmdbkit import ConvexDeployment, ConvexSnapshot, transform, workflows
 from tmdbkit.logs import IMPORTS, PAYLOADS, STAGED
 from tmdbkit.progress import Silent
+from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
 from tmdbkit.stage import Stage
@@ -177,6 +178,14 @@ class Shelf:
         staged = [(n, *entry) for n, entry in self._payloads.items() if n in wanted]
         for start in range(0, len(staged), size):
             yield _transformed(tuple(staged[start : start + size]))
+
+    def for_rules(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """What rules look at: of these movies, nothing is wrong."""
+        return pl.DataFrame(schema={"tmdb_id": pl.Int64, "title": pl.String}), RATINGS.to_frame()
+
+    def now(self) -> datetime:
+        """The time of day."""
+        return NOW
 
     def add_imports(self, rows: pl.DataFrame) -> None:
         """Log outcomes."""

@@ -7,13 +7,14 @@
 // Convex does. What it has not: conflicts between mutations, rate limits, and calls without a key.
 
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
+import { indexed } from "./indexed.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const FUNCTIONS = join(HERE, "../../tmdbkit/convex/functions");
@@ -65,7 +66,9 @@ class Refusal extends Error {
 /** An error that Convex reports without having run the function. */
 class NotRun extends Error {}
 
-const { convexTest, convexToJson, functions, makeFunctionReference, schema } = await bundle();
+const { DatabaseFake, convexTest, convexToJson, functions, makeFunctionReference, schema } =
+  await bundle();
+indexed(DatabaseFake);
 const deployed = options["without-functions"] ? {} : functions;
 
 let backend;
@@ -90,13 +93,16 @@ async function bundle() {
         contents: `
           export * as functions from ${JSON.stringify(join(FUNCTIONS, "tmdbkit.ts"))};
           export { default as schema } from ${JSON.stringify(SCHEMAS[options.schema])};
-          export { convexTest } from "convex-test";
+          export { convexTest, DatabaseFake } from "convex-test";
           export { makeFunctionReference } from "convex/server";
           export { convexToJson } from "convex/values";
         `,
         resolveDir: HERE,
       },
-      plugins: [{ name: "schema", setup: useChosenSchema }],
+      plugins: [
+        { name: "schema", setup: useChosenSchema },
+        { name: "database", setup: openDatabase },
+      ],
       nodePaths: [join(HERE, "node_modules")],
       bundle: true,
       format: "esm",
@@ -112,6 +118,13 @@ async function bundle() {
 /** The functions import "./schema"; in an app that is the app's own. */
 function useChosenSchema({ onResolve }) {
   onResolve({ filter: /^\.\/schema$/ }, () => ({ path: SCHEMAS[options.schema] }));
+}
+
+/** convex-test keeps its database to itself; `indexed` needs it. */
+function openDatabase({ onLoad }) {
+  onLoad({ filter: /\/convex-test\/dist\/index\.js$/ }, async ({ path }) => ({
+    contents: `${await readFile(path, "utf8")}\nexport { DatabaseFake };`,
+  }));
 }
 
 async function answer(kind, { path, args = {}, format }) {
@@ -236,8 +249,8 @@ const ROUTES = {
   "POST /test/patch": async ({ body: { table, tmdb_id, fields, unset } }) =>
     await backend.run(async ({ db }) => {
       const removed = Object.fromEntries(unset.map((field) => [field, undefined]));
-      const documents = await db.query(table).collect();
-      const found = documents.filter((document) => document.tmdb_id === tmdb_id);
+      const range = (index) => index.eq("tmdb_id", tmdb_id);
+      const found = await db.query(table).withIndex("by_tmdb_id", range).collect();
       for (const { _id } of found) await db.patch(_id, { ...fields, ...removed });
       return found.length;
     }),

@@ -1,107 +1,254 @@
-"""A push through a storm of faults, and pushes that are killed: the same end as in calm weather."""
+"""A push through a storm of faults, under limits, amid edits, and killed: the end is the same."""
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import signal
 import subprocess
 import sys
-from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tmdbkit import Stage
-from tmdbkit.convex import delivery
+import pytest
 
-from .bench import counts, deployment, movie, payload, push, staged, without
+from tests.servers.convex import ConvexProxy, FakeTime
+from tests.servers.trouble import chance
+from tests.servers.wire import Answer
+from tmdbkit import ConvexSnapshot, plan_push
+from tmdbkit.convex import delivery
+from tmdbkit.convex.planned import Plan
+from tmdbkit.progress import Silent
+from tmdbkit.tmdb.images import ImageForm
+
+from .bench import LATER, NOW, counts, deployment, movie, outcome, payload, push, staged, without
+from .storm import SHARES, Storm, credited, films, people, stored
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
-    from tests.servers.convex import ConvexProxy
+    from tests.servers.convex import Run
+    from tmdbkit import Stage
+    from tmdbkit.convex.target import Target
 
     from .backend import ConvexBackend, Document
 
-MOVIES = 200
 STAMPS = ("created_at", "updated_at", "tmdb_data_imported_at")
-# Of a hundred calls: ten answers lost after execution, ten 503s, five resets, ten cut, five 429s.
-STORM = ["lost"] * 10 + ["occ"] * 10 + ["reset"] * 5 + ["cut"] * 5 + ["cut_json"] * 5 + ["429"] * 5
 
 
-def films(count: int = MOVIES) -> list[Document]:
-    """Movies of their own title, each with a person of its own."""
-    return [
-        payload(
-            number,
-            title=f"Film {number}",
-            credits={"cast": [{"id": number, "name": f"P{number}", "order": 0}], "crew": []},
-        )
-        for number in range(1, count + 1)
-    ]
+def planned(stage: Stage, target: Target) -> Plan:
+    """What a push at this moment would do."""
+    return plan_push(stage, target, images=ImageForm(), progress=Silent(), now=lambda: NOW)
 
 
-def wanted(number: int) -> Document:
-    return without(
-        movie(
-            number,
-            title=f"Film {number}",
-            slug=f"film-{number}",
-            cast=[number],
-            crew=[],
-            directors=[],
-        ),
-        *STAMPS,
-    )
+def wanted(plan: Plan) -> dict[int, list[Document]]:
+    """What a target that was empty holds in the end: each document once, as it was planned."""
+    return {change.tmdb_id: [change.set] for change in plan.changes}
 
 
-def stored(backend: ConvexBackend) -> list[Document]:
-    rows = sorted(backend.dump("movies"), key=lambda row: row["tmdb_id"])
-    return [without(row, "_id", "_creationTime", *STAMPS) for row in rows]
+# Faults
 
 
+@pytest.fixture
+def many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small batches, so that there are many calls to go wrong."""
+    monkeypatch.setattr(delivery, "BATCH_MOVIES", 5)
+    monkeypatch.setattr(delivery, "BATCH_ROWS", 10)
+
+
+@pytest.mark.usefixtures("many_calls")
+@pytest.mark.parametrize("count", [250, pytest.param(1_000, marks=pytest.mark.large)])
 def test_through_lost_cut_and_refused_answers_every_movie_arrives_once_as_it_was_planned(
-    proxy: ConvexProxy,
-    backend: ConvexBackend,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    backend: ConvexBackend, tmp_path: Path, count: int
 ) -> None:
-    monkeypatch.setattr(delivery, "BATCH_MOVIES", 4)  # so that there are many calls to go wrong
-    monkeypatch.setattr(delivery, "BATCH_ROWS", 8)
-    draw = random.Random(7)
-    proxy.script("*", *(draw.choice([*STORM, *["ok"] * 60]) for _ in range(2000)))
-    stage = staged(tmp_path / "stage", *films())
-    target = deployment(proxy.url)
-    assert counts(push(stage, target)) == {"created": MOVIES}
-    met = Counter(call.met for call in proxy.calls)
-    assert {"lost", "occ", "reset", "cut", "429"} <= met.keys()
-    assert stored(backend) == [wanted(number) for number in range(1, MOVIES + 1)]
-    people = [(row["crew_id"], row["crew_type"]) for row in backend.dump("crew")]
-    assert sorted(people) == [(number, "Actor") for number in range(1, MOVIES + 1)]
-    assert counts(push(stage, target)) == {"unchanged": MOVIES}
+    movies = films(count)
+    stage = staged(tmp_path / "stage", *movies)
+    plan = planned(stage, ConvexSnapshot(tmp_path))
+    time = FakeTime()
+    with Storm(backend.url, time, seed=7) as storm:
+        assert counts(push(stage, deployment(storm.url, time=time))) == {"created": count}
+    met = storm.met()
+    assert all(met[fault] for fault in (*SHARES, "429"))
+    assert met["lost"] + met["occ"] > 0.15 * (met.total() - met["429"])
+    assert stored(backend) == wanted(plan)
+    assert people(backend) == credited(movies)
+    assert not planned(stage, deployment(backend.url))
 
 
-def test_pushes_that_are_killed_end_the_same_and_store_nothing_twice(
+# Limits
+
+
+@pytest.mark.large
+def test_four_hundred_movies_with_a_crew_of_a_hundred_and_fifty_meet_no_limit(
     backend: ConvexBackend, tmp_path: Path
 ) -> None:
-    stage = staged(tmp_path / "stage", *films())
-    environment = {
-        **os.environ,
-        "CONVEX_URL": backend.url,
-        "CONVEX_DEPLOY_KEY": backend.key,
-    }
-    command = [sys.executable, "-m", "tmdbkit", "push", "--stage", str(stage.folder)]
-    for moment in (1, 60, 130):
-        running = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    movies = films(400, crew=150, known=2_000)
+    stage = staged(tmp_path / "stage", *movies)
+    plan = planned(stage, ConvexSnapshot(tmp_path))
+    result = push(stage, deployment(backend.url))
+    assert counts(result) == {"created": 400}
+    assert result.batches == plan.batches()  # none had to be halved
+    assert stored(backend) == wanted(plan)
+    assert people(backend) == credited(movies)
+
+
+def test_of_500_movies_the_one_that_the_tables_do_not_take_is_named_with_its_field_and_value(
+    backend: ConvexBackend, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "stage", *films(499), payload(500, status="Rumored"))
+    with ConvexProxy(backend.url) as proxy:
+        proxy.script("contract", only_released)
+        result = push(stage, deployment(proxy.url))
+    assert counts(result) == {"created": 499, "withheld": 1}
+    assert outcome(result, 500) == ("withheld", "status is 'Rumored', wanted 'Released'")
+    assert sorted(stored(backend)) == list(range(1, 500))
+
+
+def only_released(run: Run) -> Answer:
+    """The contract of an app that takes released movies alone."""
+    answer = json.loads(run().body)
+    fields = answer["value"]["tables"]["movies"]["value"]
+    fields["status"]["fieldType"] = {"type": "literal", "value": "Released"}
+    return Answer(200, json.dumps(answer).encode())
+
+
+def test_of_500_movies_the_one_that_the_deployment_refuses_is_named_with_its_field(
+    backend: ConvexBackend, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "stage", *films(500))
+    target = deployment(backend.url)
+    plan = planned(stage, target)
+    spoiled = [
+        replace(change, set=without(change.set, "runtime_minutes"))
+        if change.tmdb_id == 273
+        else change
+        for change in plan.changes
+    ]
+    result = push(stage, target, plan=replace(plan, changes=tuple(spoiled)))
+    assert counts(result) == {"created": 499, "failed": 1}
+    assert "missing the required field `runtime_minutes`" in outcome(result, 273)[1]
+    assert stored(backend) == {n: rows for n, rows in wanted(plan).items() if n != 273}
+
+
+# Edits by others
+
+
+def test_no_edit_between_a_saved_plan_and_its_push_is_lost(
+    backend: ConvexBackend, tmp_path: Path
+) -> None:
+    target = deployment(backend.url)
+    stage = staged(tmp_path / "stage", *films(400))
+    push(stage, target)
+    staged(stage.folder, *({**film, "popularity": 99.5} for film in films(400)), at=LATER)
+    planned(stage, target).save(tmp_path / "plan.json")
+    theirs = {n: EDITS[n % len(EDITS)] for n in range(1, 201)}
+    for tmdb_id, edit in theirs.items():
+        backend.patch("movies", tmdb_id, **edit)
+    backend.mutation("deleteMovies", tmdb_ids=list(range(201, 301)))
+
+    result = push(stage, target, plan=Plan.load(tmp_path / "plan.json"), at=LATER)
+
+    same_field = sum("popularity" in edit for edit in theirs.values())
+    assert counts(result) == {"updated": 300 - same_field, "conflicts": 100 + same_field}
+    there = stored(backend)
+    assert there.keys() == {*range(1, 201), *range(301, 401)}
+    assert all(holds(there[n], {"popularity": 99.5} | theirs.get(n, {})) for n in there)
+
+
+@pytest.mark.usefixtures("many_calls")
+def test_no_edit_during_a_push_through_a_storm_is_lost(
+    backend: ConvexBackend, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "stage", *films(100))
+    push(stage, deployment(backend.url))
+    staged(stage.folder, *({**film, "popularity": 99.5} for film in films(200)), at=LATER)
+    theirs: dict[int, Document] = {}
+
+    def someone(batch: list[int]) -> None:
+        for tmdb_id in batch:
+            turn = theirs.setdefault(tmdb_id, {}).get("budget", 0)
+            if chance(tmdb_id, turn) < 0.4:
+                edit = {**EDITS[tmdb_id % len(EDITS)], "budget": turn + 1}
+                if not backend.patch("movies", tmdb_id, **edit):
+                    backend.insert("movies", movie(tmdb_id, **edit))
+                theirs[tmdb_id] |= edit
+
+    time = FakeTime()
+    with Storm(backend.url, time, seed=11, someone=someone) as storm:
+        result = push(stage, deployment(storm.url, time=time), at=LATER)
+    assert storm.met()["lost"]
+    assert set(counts(result)) == {"created", "updated", "conflicts"}
+    there = stored(backend)
+    assert there.keys() == set(range(1, 201))
+    assert all(holds(there[n], edit) for n, edit in theirs.items())
+
+
+# What others change: a field that the push sets, one that it does not, and one that is the app's.
+EDITS: list[Document] = [{"popularity": 1.5}, {"tagline": "Theirs."}, {"mood": ["dark"]}]
+
+
+def holds(documents: list[Document], values: Document) -> bool:
+    """Whether there is one document, and it has these values."""
+    return len(documents) == 1 and documents[0] == documents[0] | values
+
+
+# Kills
+
+
+@pytest.mark.parametrize(
+    ("count", "kills"), [(400, 2), pytest.param(1_500, 20, marks=pytest.mark.large)]
+)
+def test_pushes_that_are_killed_end_the_same_and_store_nothing_twice(
+    backend: ConvexBackend, tmp_path: Path, count: int, kills: int
+) -> None:
+    movies = films(count)
+    stage = staged(tmp_path / "stage", *movies)
+    plan = planned(stage, ConvexSnapshot(tmp_path))
+    draw = random.Random(3)
+    for _ in range(kills):
+        moment = draw.choice(["moviesByTmdbIds", "slugOwners", "addPeople", "applyMovies"])
+        assert killed(stage, backend, moment, draw.randint(1, 3), ran=draw.random() < 0.5)
+    done = subprocess.run(
+        cli_push(stage), env=settings(backend.url, backend), capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert unstamped(stored(backend)) == unstamped(wanted(plan))
+    assert people(backend) == credited(movies)
+    assert not planned(stage, deployment(backend.url))
+    assert stage.status()["pushed"] == count
+
+
+def killed(stage: Stage, backend: ConvexBackend, name: str, turn: int, *, ran: bool) -> bool:
+    """Push, and kill that with its so manieth call of a function, before or after it ran."""
+    pushes: list[subprocess.Popen[bytes]] = []
+
+    def kill(run: Run) -> Answer:
+        answer = run() if ran else Answer(0, ending="reset")
+        pushes[0].kill()
+        return answer
+
+    with ConvexProxy(backend.url) as proxy:
+        proxy.script(name, *["ok"] * (turn - 1), kill)
+        pushes.append(
+            subprocess.Popen(
+                cli_push(stage),
+                env=settings(proxy.url, backend),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
         )
-        for _ in range(2000):
-            if running.poll() is not None or len(backend.dump("movies")) >= moment:
-                break
-        running.kill()
-        running.wait()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert "failed: 0" in done.stdout
-    assert stored(backend) == [wanted(number) for number in range(1, MOVIES + 1)]
-    assert len(backend.dump("crew")) == MOVIES
-    assert Stage(stage.folder).status()["pushed"] == MOVIES
+        return pushes[0].wait(timeout=60) == -signal.SIGKILL
+
+
+def cli_push(stage: Stage) -> list[str]:
+    return [sys.executable, "-m", "tmdbkit", "push", "--stage", str(stage.folder)]
+
+
+def settings(url: str, backend: ConvexBackend) -> dict[str, str]:
+    return {**os.environ, "CONVEX_URL": url, "CONVEX_DEPLOY_KEY": backend.key}
+
+
+def unstamped(documents: dict[int, list[Document]]) -> dict[int, list[Document]]:
+    """The same without the times that depend on when a push was made."""
+    return {n: [without(row, *STAMPS) for row in rows] for n, rows in documents.items()}

@@ -10,7 +10,7 @@ import pytest
 from tmdbkit import transform
 from tmdbkit.demo import RECORDED_AT, sample_payloads
 from tmdbkit.schema import SYSTEMS
-from tmdbkit.views import MovieCard, draw_facts, flat
+from tmdbkit.views import MovieCard, cover, draw_bar, draw_facts, flat
 
 from .conftest import T0, answers, payload, people
 
@@ -117,7 +117,34 @@ def test_a_card_shows_no_picture_that_is_not_on_https(address: str) -> None:
     assert "<img" not in MovieCard(row)._repr_html_()
 
 
+def test_a_card_has_a_bar_for_each_rating_as_long_as_its_share_of_the_scale() -> None:
+    rated = {**card().row, "imdb_points": 8.25, "letterboxd_points": 2.0, "metacritic_points": 0.0}
+    html = MovieCard(rated)._repr_html_()
+    assert re.findall(r"width:(\d+\.\d%)", html) == ["82.5%", "40.0%", "0.0%"]
+
+
 # How HTML is made.
+
+
+@pytest.mark.parametrize(
+    ("share", "drawn"),
+    [
+        (0.0, "width:0.0%;min-width:0px"),
+        (1e-6, "width:0.0%;min-width:2px"),
+        (0.5, "width:50.0%;min-width:2px"),
+        (7.2, "width:100.0%;min-width:2px"),
+    ],
+)
+def test_a_bar_stays_in_its_frame_and_what_is_not_nothing_is_seen(share: float, drawn: str) -> None:
+    assert drawn in draw_bar(share, "#2e7d32")
+
+
+def test_a_cover_of_any_width_keeps_its_shape_and_its_colour() -> None:
+    small, large = cover("Spirited Away", 129, width=44), cover("Spirited Away", 129)
+    assert "width:44px;height:66px" in small
+    assert "width:110px;height:165px" in large
+    assert re.findall(r"#\w{6}", small) == re.findall(r"#\w{6}", large)
+    assert cover("", 1).endswith("></div>")
 
 
 def test_facts_are_escaped_and_readable_in_every_theme() -> None:

@@ -15,8 +15,9 @@ import requests
 
 from tests.servers.wire import Answer
 from tmdbkit.exceptions import OfflineError, TMDBKitError, UsageError
-from tmdbkit.tmdb.answers import lifetime
+from tmdbkit.settings import Settings
 from tmdbkit.tmdb.cache import AnswerCache
+from tmdbkit.tmdb.session import TMDBService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,7 +97,7 @@ LIFETIMES = [
 
 @pytest.mark.parametrize(("path", "fresh"), LIFETIMES)
 def test_lists_live_an_hour_details_a_day_configuration_a_week(path: str, fresh: timedelta) -> None:
-    assert lifetime(path) == fresh
+    assert TMDBService.of(Settings()).lifetime(path) == fresh
 
 
 @pytest.mark.parametrize(

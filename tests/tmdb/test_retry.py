@@ -157,7 +157,7 @@ def test_a_fault_that_may_pass_is_asked_again(turn: Any, start: Start, connect: 
 def test_an_answer_that_does_not_come_is_asked_for_again(
     start: Start, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tmdbkit.tmdb.session.READ_TIMEOUT", 0.2)
+    monkeypatch.setattr("tmdbkit.tmdb.layers.READ_TIMEOUT", 0.2)
     server = failing(start, "hang", hang_seconds=5)
     assert connect(server).get(PATH).value["id"] == 603
     assert len(server.requests) == 2
@@ -350,7 +350,7 @@ def test_an_error_says_what_happened(turn: str, words: str, start: Start, connec
 def test_an_answer_that_never_comes_is_named_so(
     start: Start, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tmdbkit.tmdb.session.READ_TIMEOUT", 0.03)
+    monkeypatch.setattr("tmdbkit.tmdb.layers.READ_TIMEOUT", 0.03)
     server = failing(start, "hang", hang_seconds=0.3)
     with pytest.raises(PassingFault, match=f"^{PATH}: did not answer in 30 s$"):
         connect(server, retries=0).get(PATH)

@@ -4,22 +4,20 @@ import base64
 import logging
 import re
 import sqlite3
-from collections import deque
-from contextlib import closing, suppress
-from traceback import TracebackException
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
 
 import pytest
 import requests
 
+from tests.leaks import leaks, told_by, told_by_files, told_by_logs, unpacked
 from tests.servers.wire import Answer
 from tmdbkit.exceptions import SettingsError, TMDBKitError
 from tmdbkit.settings import Secret
 from tmdbkit.tmdb.client import TMDBClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.servers.tmdb import TMDBServer
@@ -32,65 +30,6 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiI5OTkifQ.Very-Secret_signature"
 KEY = "0123456789abcdef0123456789abcdef"
 ODD_KEY = "s3cr3t+/=&#ke y%41"  # another one once it stands in an address
 PATH = "/movie/603"
-
-
-def forms(secret: str) -> set[str]:
-    """How a secret may stand somewhere: as it is, in an address, packed by base64."""
-    plain = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
-    return plain | {base64.b64encode(text.encode()).decode() for text in plain}
-
-
-def unpacked(text: str) -> str:
-    """The text, and after it whatever it holds that base64 can read."""
-    found = [text]
-    for packed in re.findall(r"[A-Za-z0-9+/]{16,}={0,2}", text):
-        with suppress(ValueError):
-            found.append(base64.b64decode(packed).decode("latin-1"))
-    return "\n".join(found)
-
-
-def told_by(error: BaseException) -> Iterator[str]:
-    """All that anybody can print of an error: itself, its causes and contexts, every local."""
-    yield from (str(error), repr(error), repr(vars(error)))
-    # The first frame is the test's own, which knows the secret.
-    inside = error.__traceback__ and error.__traceback__.tb_next
-    whole = TracebackException(type(error), error, inside, capture_locals=True)
-    yield from whole.format()
-    for linked in _chain(error):
-        yield from (repr(linked), repr(linked.args), repr(vars(linked)))
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    links: deque[BaseException | None] = deque([error])
-    seen: list[BaseException] = []
-    while links:
-        link = links.popleft()
-        if link is not None and link not in seen:
-            seen.append(link)
-            links.extend((link.__cause__, link.__context__))
-    return seen
-
-
-def told_by_logs(caplog: pytest.LogCaptureFixture) -> Iterator[str]:
-    yield caplog.text
-    yield from (repr(vars(record)) for record in caplog.records)
-
-
-def told_by_files(folder: Path) -> Iterator[str]:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            yield path.name
-            yield unpacked(path.read_bytes().decode("latin-1"))
-
-
-def leaks(secret: str, told: Iterator[str]) -> list[str]:
-    """Where the secret stands, with what stands around it."""
-    return [
-        text[max(0, at - 60) : at + len(form) + 20]
-        for text in told
-        for form in forms(secret)
-        if (at := text.find(form)) >= 0
-    ]
 
 
 COURSES: dict[str, list[Any]] = {
@@ -198,7 +137,7 @@ def test_a_secret_shows_itself_nowhere_when_no_answer_comes(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tmdbkit.tmdb.session.READ_TIMEOUT", 0.03)
+    monkeypatch.setattr("tmdbkit.tmdb.layers.READ_TIMEOUT", 0.03)
     caplog.set_level(logging.DEBUG)
     server = start(script={f"/3{PATH}": ["hang"]}, hang_seconds=0.3, **accepted(secret))
     with pytest.raises(TMDBKitError) as raised:

@@ -60,23 +60,31 @@ class Collected:
 
 
 class Provider(Protocol):
-    """Where ratings come from: ids in, ratings out, failures as rows.
+    """Where ratings come from: ids in, ratings out, failures as rows."""
 
-    Attributes:
-        name: As the ratings log has it.
-        systems: The systems that it rates.
-        terms: Whose terms apply, in one line with the address where they stand.
-        metered: Whether asking uses up a quota, so that nobody is asked for twice without need.
-        fallback: Whether it is asked only for movies that lack a rating of one of its systems.
-        requests: How many requests were made.
-    """
+    @property
+    def name(self) -> str:
+        """As the ratings log has it."""
 
-    name: str
-    systems: tuple[str, ...]
-    terms: str
-    metered: bool
-    fallback: bool
-    requests: int
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """The systems that it rates."""
+
+    @property
+    def terms(self) -> str:
+        """Whose terms apply, in one line with the address where they stand."""
+
+    @property
+    def metered(self) -> bool:
+        """Whether asking uses up a quota, so that nobody is asked for twice without need."""
+
+    @property
+    def fallback(self) -> bool:
+        """Whether it is asked only for movies that lack a rating of one of its systems."""
+
+    @property
+    def requests(self) -> int:
+        """How many requests were made."""
 
     def cost(self, wanted: pl.DataFrame) -> Cost:
         """Return what `collect` would take, without asking anybody."""

@@ -1,27 +1,20 @@
-"""What TMDB's answers mean: a good body, a fault that may pass, or one that will not."""
+"""What a session hands back: a body of JSON, or what is known of a file that it saved."""
 
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import requests
-
-from tmdbkit.exceptions import (
-    CredentialsRefused,
-    NotFound,
-    PassingFault,
-    RateLimited,
-    RequestRefused,
-    ServiceError,
-    StopError,
-)
-from tmdbkit.tmdb.retry import PASSING_STATUSES, retry_after
+from tmdbkit.exceptions import PassingFault
 from tmdbkit.tmdb.texts import is_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    import requests
 
 
 @dataclass(frozen=True)
@@ -32,16 +25,35 @@ class Answer:
         text: The body as it was received.
         received_at: When it was received, which for a cached answer is earlier.
         cached: Whether it came from the cache.
+        headers: As they were received; none where it is cached.
     """
 
     text: str
     received_at: datetime
     cached: bool
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def value(self) -> Any:
         """The body, parsed when it is first asked for; the stage wants the text alone."""
         return json.loads(self.text)
+
+
+@dataclass(frozen=True)
+class Download:
+    """What came of downloading a file.
+
+    Attributes:
+        changed: Whether there is a new file; otherwise the server's is the one that we have.
+        etag: The server's mark of this version, for the next time; "" where it gives none.
+        last_modified: Since when the server has it, in its own words, or "".
+        received_at: When it was asked for.
+    """
+
+    changed: bool
+    etag: str
+    last_modified: str
+    received_at: datetime
 
 
 def read_json(response: requests.Response, path: str) -> str:
@@ -59,58 +71,10 @@ def read_json(response: requests.Response, path: str) -> str:
     return text
 
 
-def lifetime(path: str) -> timedelta:
-    """Return how long a cached answer is fresh: configuration a week, details a day, lists an hour.
-
-    Design, section 5.
-    """
-    if path.startswith(("/configuration", "/genre/")):
-        return timedelta(weeks=1)
-    if re.match(r"/(movie|person|collection|find)/(\d|tt\d)", path):
-        return timedelta(days=1)
-    return timedelta(hours=1)
-
-
-def judge(response: requests.Response, path: str, now: datetime) -> ServiceError | None:
-    """Return what TMDB's status and status_code mean, or None where all is well."""
-    status = response.status_code
-    if status == requests.codes.ok:
-        return None
-    code, message = _said(response)
-    kind, reason = _kind(status, code)
-    wait = retry_after(response, now) if issubclass(kind, PassingFault) else None
-    return kind(reason, path=path, status=status, code=code, message=message, retry_after=wait)
-
-
-INVALID_ID = 44  # comes with a 500, and stays wrong however often it is asked
-SUSPENDED = 45
-
-
-def _kind(status: int, code: int | None) -> tuple[type[ServiceError], str]:
-    if status == requests.codes.unauthorized or code == SUSPENDED:
-        return CredentialsRefused, (
-            f"answered {status}: the key was refused; check TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY"
-        )
-    if status == requests.codes.not_found:
-        if code is None:  # a gateway's page, or a wrong address: it says nothing of the movie
-            return RequestRefused, "answered 404, but not as TMDB does; check TMDB_BASE_URL"
-        return NotFound, "answered 404"
-    if status == requests.codes.too_many_requests:
-        return RateLimited, "answered 429"
-    if status in PASSING_STATUSES and code != INVALID_ID:
-        return PassingFault, f"answered {status}"
-    if status // 100 == 3:
-        return StopError, f"answered {status}, a redirect; check TMDB_BASE_URL"
-    return RequestRefused, f"answered {status}"
-
-
-def _said(response: requests.Response) -> tuple[int | None, str]:
-    """Read TMDB's own code and message; an edge server's HTML says neither."""
+def read_object(response: requests.Response) -> dict[str, Any]:
+    """Return the JSON object that an error is told in; {} for a page, a list or nothing."""
     try:
         body = response.json()
     except ValueError:
-        return None, ""
-    if not isinstance(body, dict):
-        return None, ""
-    code = body.get("status_code")
-    return (code if isinstance(code, int) else None), str(body.get("status_message") or "")[:200]
+        return {}
+    return body if isinstance(body, dict) else {}

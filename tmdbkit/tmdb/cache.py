@@ -49,7 +49,7 @@ class _Connection(sqlite3.Connection):
 
 
 class AnswerCache:
-    """A folder's SQLite file of answers, keyed by method, address and sorted parameters.
+    """A folder's SQLite file of answers, keyed by method, address, sorted parameters and body.
 
     Only requests without credentials come here, so none can be in a key or in the file.
     """
@@ -143,4 +143,6 @@ def _key(request: requests.PreparedRequest) -> str:
     """
     address, _, query = str(request.url).partition("?")
     text = f"{request.method} {address}?{'&'.join(sorted(query.split('&')))}"
-    return blake2b(text.encode(), digest_size=16).hexdigest()
+    body = request.body or b""
+    asked = text.encode() + (body.encode() if isinstance(body, str) else body)
+    return blake2b(asked, digest_size=16).hexdigest()

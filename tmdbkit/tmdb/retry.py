@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+WireError = requests.RequestException | urllib3.exceptions.HTTPError | ValueError
+
 PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 FIRST_WAIT, LONGEST_WAIT = 0.5, 20.0
 READ_TIMEOUT = 30.0
@@ -134,13 +136,12 @@ class Contact:
         return backoff(tries, longest=1.0)
 
 
-def fault(
-    error: requests.RequestException | ValueError, path: str, service: str, url: str, variable: str
-) -> ServiceError:
+def fault(error: WireError, path: str, service: str, url: str, variable: str) -> ServiceError:
     """Say in our words what requests ran into; its own name the address with its key.
 
     Args:
-        error: What requests raised; a ValueError where it could not read a redirect.
+        error: What requests raised; a ValueError where it could not read a redirect, urllib3's
+            own where a file's bytes are read below requests.
         path: What was asked for.
         service: The name to call the other side.
         url: Its address.
@@ -152,12 +153,12 @@ def fault(
         return HostUnreachable(
             f"{service} cannot be reached at {host}; check the {cause} and {variable}"
         )
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout | urllib3.exceptions.ReadTimeoutError):
         return PassingFault(f"did not answer in {READ_TIMEOUT:.0f} s", path=path)
     return PassingFault("the answer broke off", path=path)
 
 
-def is_unreachable(error: requests.RequestException | ValueError) -> bool:
+def is_unreachable(error: WireError) -> bool:
     """Tell whether no connection came about, as against one that broke."""
     if isinstance(
         error,

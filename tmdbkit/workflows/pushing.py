@@ -1,10 +1,10 @@
-"""The verbs that users call; composition only."""
+"""From the stage to a target: planned, sent, read back, taken back."""
 
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
@@ -12,82 +12,33 @@ import polars as pl
 
 from tmdbkit import progress as progresses
 from tmdbkit import transform
-from tmdbkit.convex.delivery import READ
+from tmdbkit.checking import ratings_withheld, rows_withheld
 from tmdbkit.convex.importer import CHUNK, PEOPLE, Importer
 from tmdbkit.convex.merge import ALL, Scope
+from tmdbkit.convex.plan import Withheld
 from tmdbkit.convex.planned import Plan
-from tmdbkit.convex.results import DeleteResult, PushResult
 from tmdbkit.convex.sending import Sending
 from tmdbkit.convex.undo import way_back
 from tmdbkit.convex.verification import Verification
 from tmdbkit.exceptions import UsageError
+from tmdbkit.ids import checked_ids
 from tmdbkit.logs import IMPORTS
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
-from tmdbkit.staging import THREADS, StageResult, fetch_movies, stage_ids
+from tmdbkit.staging import THREADS, fetch_movies
 from tmdbkit.tmdb.images import ImageForm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
+    from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
     from tmdbkit.stage import Stage
     from tmdbkit.tmdb.session import TMDBSession
 
 
-def stage_movies(
-    session: TMDBSession,
-    stage: Stage,
-    ids: Iterable[int],
-    *,
-    refresh: bool = False,
-    threads: int = THREADS,
-    progress: Progress | None = None,
-) -> StageResult:
-    """Fetch movies into the stage; those that are staged already cost no request.
-
-    Args:
-        session: Where payloads come from.
-        stage: Where they go.
-        ids: TMDB ids; repeats count once.
-        refresh: Fetch those again that are staged already.
-        threads: How many requests are under way at once.
-        progress: What is told how far it is; default a widget, a line, or nothing.
-
-    Raises:
-        UsageError: An id that is none.
-        StopError: Going on is pointless; what came until then is staged.
-    """
-    return stage_ids(
-        session,
-        stage,
-        checked_ids(ids),
-        refresh=refresh,
-        threads=threads,
-        progress=progress or progresses.default(),
-        now=_now(),
-    )
-
-
-def refresh_movies(
-    session: TMDBSession,
-    stage: Stage,
-    ids: Iterable[int] | None = None,
-    *,
-    older_than: timedelta | None = None,
-    threads: int = THREADS,
-    progress: Progress | None = None,
-) -> StageResult:
-    """Fetch staged movies again: these, those of some age, or all.
-
-    What a person decided is never overwritten, and the payloads of before stay in the log.
-    """
-    wanted = stage.fetched_before(_now() - older_than) if older_than else stage.ids()
-    chosen = wanted if ids is None else wanted.intersection(checked_ids(ids))
-    return stage_movies(
-        session, stage, sorted(chosen), refresh=True, threads=threads, progress=progress
-    )
+Piece = tuple[pl.DataFrame, pl.DataFrame, Withheld]
 
 
 def plan_push(
@@ -126,8 +77,8 @@ def plan_push(
         with Importer(
             target, people=people, images=form, now=now or _now, scope=scope, limit=limit
         ) as importer:
-            for rows, payloads in stage.batches(wanted, size=CHUNK):
-                parts.append(importer.plan(rows, payloads))
+            for piece in _pieces(stage, wanted):
+                parts.append(importer.plan(*piece))
                 shown.update(sum(map(len, parts)))
     finally:
         shown.end()
@@ -186,8 +137,8 @@ def push(
             raise UsageError(f"the plan is for {plan.target}, not for {target.title}")
         sent = sending.run(plan.parts(CHUNK), len(plan), Importer.send)
         return sent if plan.undoes else _planned_anew(sent, stage, sending, plan.scope)
-    batches = stage.batches(wanted, size=CHUNK)
-    pushed = sending.run(batches, total, _push_rows, scope=scope, limit=limit)
+    pieces = _pieces(stage, wanted)
+    pushed = sending.run(pieces, total, _push_rows, scope=scope, limit=limit)
     pushed = _planned_anew(pushed, stage, sending, scope)
     return pushed.with_failures([(n, f"not staged; tmdbkit stage {n} fetches it") for n in absent])
 
@@ -259,12 +210,13 @@ def import_direct(
     options = transform.Options.of(session.settings)
     unsent: list[tuple[int, str]] = []
 
-    def batches() -> Generator[tuple[pl.DataFrame, pl.DataFrame]]:
+    def batches() -> Generator[Piece]:
         for payloads, failed in fetch_movies(session, wanted, threads=threads):
             made = transform.transform(payloads, options)
             unsent.extend(failed)
             unsent.extend(made.malformed.rows())
-            yield made.rows.select(ROW.names()), payloads
+            rows = made.rows.select(ROW.names())
+            yield rows, payloads, rows_withheld(rows, _now())
 
     form = images or _image_form(session.settings)
     _check_people(people)
@@ -273,87 +225,20 @@ def import_direct(
         return sending.run(fetched, len(wanted), _push_rows).with_failures(unsent)
 
 
-def absent_from_stage(stage: Stage, target: Target) -> list[int]:
-    """Return the movies that this stage pushed to the target, and does not hold any more."""
-    wrote = pl.col("outcome").is_in(["created", "updated", "unchanged"])
-    pushed = stage.imports().filter(wrote & (pl.col("target") == str(target.title)))
-    return sorted(set(pushed["tmdb_id"]) - stage.ids())
-
-
-def delete_movies(target: Target, ids: Iterable[int]) -> DeleteResult:
-    """Delete the documents of movies from a target.
-
-    What is there is looked up first: where the answer to a deletion is lost, the second try finds
-    nothing, and would report as absent what the first one deleted.
-    """
-    wanted = checked_ids(ids)
-    target.preflight(writing=True)
-    target.contract()
-    there: set[int] = set()
-    for start in range(0, len(wanted), READ):
-        found = {int(row["tmdb_id"]) for row in target.documents(wanted[start : start + READ])}
-        if found:
-            target.delete_movies(sorted(found))
-        there |= found
-    target.flush()
-    rows = [(tmdb_id, "deleted" if tmdb_id in there else "absent") for tmdb_id in wanted]
-    frame = pl.DataFrame(rows, {"tmdb_id": pl.Int64, "outcome": pl.String}, orient="row")
-    deleted = frame.filter(pl.col("outcome") == "deleted").height
-    return DeleteResult(str(target.title), deleted, frame.height - deleted, frame)
-
-
-def run_local_import(
-    session: TMDBSession,
-    stage: Stage,
-    target: Target,
-    ids: Iterable[int],
-    *,
-    people: str | None = None,
-    progress: Progress | None = None,
-) -> LocalImport:
-    """Stage movies, then push them: each step can be run again, and goes on where it was."""
-    wanted = checked_ids(ids)
-    staged = stage_movies(session, stage, wanted, progress=progress)
-    there = stage.ids().intersection(wanted)  # what of the others became, `staged` tells
-    pushed = push(stage, target, sorted(there), people=people, progress=progress)
-    return LocalImport(staged, pushed)
-
-
-@dataclass(frozen=True)
-class LocalImport:
-    """What staging and pushing came to."""
-
-    staged: StageResult
-    pushed: PushResult
-
-    def __repr__(self) -> str:
-        return f"{self.staged!r}\n{self.pushed!r}"
-
-    def _repr_html_(self) -> str:
-        return self.staged._repr_html_() + self.pushed._repr_html_()
-
-
-def checked_ids(ids: Iterable[int]) -> list[int]:
-    """Return the ids without repeats, in order.
-
-    Raises:
-        UsageError: One is not a whole number above 0.
-    """
-    found: dict[int, None] = {}
-    for tmdb_id in ids:
-        if isinstance(tmdb_id, bool) or not isinstance(tmdb_id, int) or tmdb_id < 1:
-            raise UsageError(f"{tmdb_id!r} is not a TMDB id, a whole number above 0 such as 603")
-        found[tmdb_id] = None
-    return list(found)
-
-
 def _check_people(people: str | None) -> None:
     if people not in (None, *PEOPLE):
         raise UsageError(f"people is {people!r}; it must be one of {', '.join(PEOPLE)}")
 
 
-def _push_rows(importer: Importer, batch: tuple[pl.DataFrame, pl.DataFrame]) -> pl.DataFrame:
-    return importer.push(*batch)
+def _pieces(stage: Stage, wanted: list[int] | None) -> Iterator[Piece]:
+    """Yield rows and payloads of some movies at a time, and what of the stage is not to be sent."""
+    withheld = ratings_withheld(stage)
+    for rows, payloads in stage.batches(wanted, size=CHUNK):
+        yield rows, payloads, withheld
+
+
+def _push_rows(importer: Importer, piece: Piece) -> pl.DataFrame:
+    return importer.push(*piece)
 
 
 def _image_form(settings: Settings | None = None) -> ImageForm:

@@ -1,0 +1,97 @@
+"""What the rules look at: the movies and the ratings of a stage, of a frame, or of a target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tmdbkit.convex.plan import Withheld
+from tmdbkit.convex.reading import movies_of
+from tmdbkit.exceptions import UsageError
+from tmdbkit.quality import RULES, find, withheld
+from tmdbkit.ratings.model import RATINGS
+from tmdbkit.ratings.rows import as_ratings
+from tmdbkit.schema import INSTANT, SYSTEMS
+from tmdbkit.stage import Stage
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tmdbkit.convex.target import Target
+
+RATING_ERRORS = tuple(rule for rule in RULES if rule.of == "rating" and rule.severity == "error")
+
+
+def looked_at(source: Stage | pl.DataFrame | Target) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the flat table of movies, and the ratings that count.
+
+    Args:
+        source: A stage; a target; or a frame, of documents or of the flat table.
+
+    Raises:
+        UsageError: The frame has no `tmdb_id`.
+    """
+    if isinstance(source, Stage):
+        return source.for_rules()
+    frame = source if isinstance(source, pl.DataFrame) else movies_of(source)
+    if "tmdb_id" not in frame.columns:
+        raise UsageError("the frame has no column tmdb_id; name the one that holds TMDB's ids so")
+    table = _flat(frame)
+    return table, _ratings_of(table)
+
+
+def ratings_withheld(stage: Stage) -> Withheld:
+    """Return the ratings of a stage that break an error rule, which no push sends."""
+    table, ratings = stage.for_rules()
+    return _withheld(table, ratings, stage.now())
+
+
+def rows_withheld(rows: pl.DataFrame, now: datetime) -> Withheld:
+    """Return the ratings of rows that were just fetched which break an error rule."""
+    table, ratings = looked_at(rows)
+    return _withheld(table, ratings, now)
+
+
+def _withheld(table: pl.DataFrame, ratings: pl.DataFrame, now: datetime) -> Withheld:
+    findings = find(table, ratings, RATING_ERRORS, now=now)
+    kept_back = findings.join(withheld(findings), on=["tmdb_id", "system"], how="semi")
+    reasons: dict[int, dict[str, str]] = {}
+    for tmdb_id, system, why in kept_back.select("tmdb_id", "system", "why").rows():
+        reasons.setdefault(tmdb_id, {}).setdefault(system, why)
+    return Withheld(ratings=reasons)
+
+
+def _flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a frame with the columns that rules look at, as far as they can be had of it."""
+    added = []
+    if "year" not in frame.columns and "release_date" in frame.columns:
+        year = pl.col("release_date").str.slice(0, 4).cast(pl.Int32, strict=False)
+        added.append(year.alias("year"))
+    for column, name in (("vote_pts_system", "points"), ("vote_count_system", "votes")):
+        if column in frame.columns:
+            members = pl.col(column).struct
+            added += [members.field(system).alias(f"{system}_{name}") for system in SYSTEMS]
+    return frame.with_columns(added)
+
+
+def _ratings_of(table: pl.DataFrame) -> pl.DataFrame:
+    """Return the ratings in a flat table's columns `{system}_points` and `{system}_votes`."""
+    known = pl.lit(None, INSTANT)
+    if "tmdb_data_imported_at" in table.columns:
+        known = pl.col("tmdb_data_imported_at").str.to_datetime(time_zone="UTC", strict=False)
+    systems = [system for system in SYSTEMS if f"{system}_points" in table.columns]
+    found = [
+        as_ratings(
+            table.select(
+                "tmdb_id",
+                pl.lit(system).alias("system"),
+                pl.col(f"{system}_points").cast(pl.Float64).alias("points"),
+                pl.col(f"^{system}_votes$").cast(pl.Int64).alias("votes"),
+                known.alias("fetched_at"),
+            ),
+            "document",
+        ).filter(pl.col("points").is_not_null() | pl.col("votes").is_not_null())
+        for system in systems
+    ]
+    return pl.concat([RATINGS.to_frame(), *found])

@@ -1,0 +1,93 @@
+"""What rules find: one row a movie or rating that breaks one, the worst first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tmdbkit.quality.features import features
+from tmdbkit.quality.of_movies import MOVIE_RULES
+from tmdbkit.quality.of_ratings import RATING_RULES
+from tmdbkit.schema import INSTANT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from tmdbkit.quality.rule import Rule
+
+RULES: tuple[Rule, ...] = (*RATING_RULES, *MOVIE_RULES)
+FINDINGS = pl.Schema(
+    {
+        "tmdb_id": pl.Int64(),
+        "title": pl.String(),
+        "rule": pl.String(),
+        "severity": pl.String(),
+        "system": pl.String(),
+        "value": pl.String(),
+        "why": pl.String(),
+    }
+)
+
+
+def find(
+    movies: pl.DataFrame,
+    ratings: pl.DataFrame,
+    rules: Sequence[Rule] = RULES,
+    *,
+    now: datetime,
+) -> pl.DataFrame:
+    """Return `FINDINGS`: errors before warnings, then by rule, then the farthest off.
+
+    Args:
+        movies: With `tmdb_id` and what there is of the columns of `views.flat`; rules about others
+            are passed over. `asked_title` and `asked_year` may say what was asked for.
+        ratings: Preferred ones of these movies, frames of `RATINGS`.
+        rules: What to look for.
+        now: The time, for what is in the future or stale.
+    """
+    order = {rule.name: place for place, rule in enumerate(rules)}
+    rows = {
+        "movie": movies.with_columns(pl.lit(now).cast(INSTANT).alias("now")),
+        "rating": features(ratings, movies, now=now),
+    }
+    found = [_found(rows[kind], [rule for rule in rules if rule.of == kind]) for kind in rows]
+    return (
+        pl.concat([each for frames in found for each in frames] or [_nothing()])
+        .sort(
+            pl.col("severity") != "error",
+            pl.col("rule").replace_strict(order, default=None, return_dtype=pl.Int32),
+            -pl.col("degree"),
+            "tmdb_id",
+            "system",
+        )
+        .select(FINDINGS.names())
+    )
+
+
+def withheld(findings: pl.DataFrame) -> pl.DataFrame:
+    """Return `tmdb_id, system` of the ratings that an error keeps out of a push."""
+    errors = findings.filter(pl.col("severity") == "error").drop_nulls("system")
+    return errors.select("tmdb_id", "system").unique(maintain_order=True)
+
+
+def _found(rows: pl.DataFrame, rules: Sequence[Rule]) -> list[pl.DataFrame]:
+    """Return what each rule finds; the rules look at all rows together."""
+    able = [rule for rule in rules if rule.needs() <= set(rows.columns)]
+    broken = rows.select(rule.expression.fill_null(value=False).alias(rule.name) for rule in able)
+    kept = [name for name in ("tmdb_id", "title", "system") if name in rows.columns]
+    found = (rule.finds(rows.filter(broken[rule.name]), kept) for rule in able)
+    return [
+        each.with_columns(
+            pl.lit(None, dtype).alias(name)
+            for name, dtype in FINDINGS.items()
+            if name not in each.columns
+        ).select(*(pl.col(n).cast(d) for n, d in FINDINGS.items()), "degree")
+        for each in found
+        if not each.is_empty()
+    ]
+
+
+def _nothing() -> pl.DataFrame:
+    return FINDINGS.to_frame().with_columns(pl.lit(None, pl.Float64).alias("degree"))

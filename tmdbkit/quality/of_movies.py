@@ -1,0 +1,114 @@
+"""Rules about a movie's document; none is an error, since TMDB may send all of it."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from tmdbkit.languages import LANGUAGES
+from tmdbkit.quality.rule import Rule
+
+LONGEST = 20 * 60  # minutes
+MILLIONS = 1_000  # a budget below is more likely millions than dollars
+YEARS = 1  # a festival and the release may lie in two years
+
+IMDB, BUDGET, RUNTIME = pl.col("imdb_id"), pl.col("budget"), pl.col("runtime_minutes")
+SLUG, STATUS, DATE = pl.col("slug"), pl.col("status"), pl.col("release_date")
+LANGUAGE, POSTER = pl.col("original_language"), pl.col("main_poster")
+DAY = DATE.str.to_date("%Y-%m-%d", strict=False)
+FORM = r"^tt\d{7,}$"
+
+
+def _shared(name: pl.Expr) -> pl.Expr:
+    return (name != "") & name.is_duplicated()
+
+
+def _plain(title: pl.Expr) -> pl.Expr:
+    """Return a title's letters and digits, without accents, case and a leading article."""
+    bare = title.str.normalize("NFKD").str.replace_all(r"\p{M}", "").str.to_lowercase()
+    return bare.str.replace(r"^(the|an?) ", "").str.replace_all(r"[^\p{L}\p{N}]", "")
+
+
+def _is_titled(title: str) -> pl.Expr:
+    """Return whether one of two titles is the beginning, or the end, of the other."""
+    asked, own = _plain(pl.col("asked_title")), _plain(pl.col(title))
+    part = own.str.contains(asked, literal=True) | asked.str.contains(own, literal=True)
+    return (own != "") & part
+
+
+def _warning(
+    name: str, sentence: str, broken: pl.Expr, value: pl.Expr, why: pl.Expr | None = None
+) -> Rule:
+    return Rule(name, "warning", sentence, broken, "movie", value, why)
+
+
+MOVIE_RULES = (
+    _warning(
+        "imdb_id_malformed",
+        "The IMDb id is none: tt and at least seven digits",
+        (IMDB != "") & ~IMDB.str.contains(FORM),
+        IMDB,
+    ),
+    _warning(
+        "imdb_id_is_tmdb_id",
+        "The IMDb id is the movie's TMDB id",
+        IMDB.str.extract(r"^(?:tt)?0*(\d+)$").cast(pl.Int64, strict=False)
+        == pl.col("tmdb_id").cast(pl.Int64),
+        IMDB,
+    ),
+    _warning("imdb_id_shared", "Two movies have the same IMDb id", _shared(IMDB), IMDB),
+    _warning(
+        "title_not_asked_for",
+        "The title is not the one that was asked for",
+        (pl.col("asked_title") != "") & ~_is_titled("title") & ~_is_titled("original_title"),
+        pl.col("title"),
+        pl.format("asked for: {}", pl.col("asked_title")),
+    ),
+    _warning(
+        "year_not_asked_for",
+        "The year is not the one that was asked for",
+        (pl.col("year").cast(pl.Int64) - pl.col("asked_year").cast(pl.Int64)).abs() > YEARS,
+        pl.col("year"),
+        pl.format("asked for: {}", pl.col("asked_year")),
+    ),
+    _warning(
+        "date_malformed",
+        "The release date is none: YYYY-MM-DD",
+        (DATE != "") & (DAY.is_null() | ~DATE.str.contains(r"^\d{4}-\d\d-\d\d$")),
+        DATE,
+    ),
+    _warning(
+        "released_in_future",
+        "The film counts as released, and its date is still to come",
+        (STATUS == "Released") & (pl.col("now").dt.date() < DAY),
+        DATE,
+    ),
+    _warning(
+        "runtime_missing",
+        "A released film without a runtime",
+        (STATUS == "Released") & (RUNTIME.fill_null(0) <= 0),
+        RUNTIME,
+    ),
+    _warning("runtime_long", "The film runs for more than 20 hours", RUNTIME > LONGEST, RUNTIME),
+    _warning(
+        "budget_in_millions",
+        "The budget is below 1,000 dollars, as if it were in millions",
+        (BUDGET > 0) & (BUDGET < MILLIONS),
+        BUDGET,
+    ),
+    _warning("slug_empty", "The slug is empty", SLUG.fill_null("") == "", SLUG),
+    _warning("slug_repeated", "Two movies have the same slug", _shared(SLUG), SLUG),
+    _warning("poster_missing", "There is no poster", POSTER.fill_null("") == "", POSTER),
+    _warning(
+        "language_unknown",
+        "The original language is none that TMDB knows",
+        ~LANGUAGE.fill_null("").is_in(list(LANGUAGES.values())),
+        LANGUAGE,
+    ),
+    _warning(
+        "director_missing",
+        "Nobody is named as director",
+        pl.col("directors").list.len().fill_null(0) == 0,
+        pl.lit(""),
+        pl.col("directors").list.len().cast(pl.String) + " directors",
+    ),
+)

@@ -1,0 +1,55 @@
+"""What a rule is: one expression that is true where something is wrong, and words for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that can be wrong.
+
+    Attributes:
+        name: What it is called in findings and decisions.
+        severity: Of an `error` the rating stays out of a push; a `warning` wants a person to look.
+        sentence: What is wrong, for a person.
+        expression: True where it is broken; where a column is missing, the rule is passed over.
+        of: What a row is: a rating (`features.features`), or a movie (`views.flat` with `now`).
+        value: The value that is wrong, as text.
+        why: What makes it wrong, as text; default the sentence.
+        degree: How far off it is; the worst of a rule stand first.
+    """
+
+    name: str
+    severity: Literal["error", "warning"]
+    sentence: str
+    expression: pl.Expr = field(repr=False)
+    of: Literal["rating", "movie"]
+    value: pl.Expr = field(repr=False)
+    why: pl.Expr | None = field(default=None, repr=False)
+    degree: pl.Expr = field(default_factory=lambda: pl.lit(1.0), repr=False)
+
+    def needs(self) -> set[str]:
+        """Return the columns that it looks at."""
+        return {name for part in self._parts() for name in part.meta.root_names()}
+
+    def finds(self, rows: pl.DataFrame, kept: Sequence[str]) -> pl.DataFrame:
+        """Return `rule, severity, value, why, degree` and the kept columns of the rows given."""
+        why = pl.lit(self.sentence) if self.why is None else self.why
+        return rows.select(
+            *kept,
+            pl.lit(self.name).alias("rule"),
+            pl.lit(self.severity).alias("severity"),
+            self.value.cast(pl.String).fill_null("").alias("value"),
+            why.fill_null(self.sentence).alias("why"),
+            self.degree.cast(pl.Float64).fill_null(1.0).alias("degree"),
+        )
+
+    def _parts(self) -> list[pl.Expr]:
+        return [self.expression, self.value, self.degree, *([] if self.why is None else [self.why])]

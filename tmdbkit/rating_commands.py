@@ -1,0 +1,123 @@
+"""What the commands `ratings` and `check` do with their arguments."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tmdbkit.commands import FINE, FOUND, printed_json, say
+from tmdbkit.exceptions import UsageError
+from tmdbkit.inputs import given_ids, open_stage, open_target, read_settings
+
+if TYPE_CHECKING:
+    import argparse
+
+    import polars as pl
+
+    from tmdbkit.convex.target import Target
+    from tmdbkit.ratings.model import Provider
+    from tmdbkit.report import Report
+
+STOPPED = 3
+
+
+def ratings(args: argparse.Namespace) -> int:
+    """Ask providers for ratings, or say what that would take."""
+    from tmdbkit.workflows import collect_ratings, rating_costs
+
+    stage, target = open_stage(args), _source(args)
+    providers, settings = _providers(args), read_settings()
+    if target is None and len(stage) == 0:
+        raise UsageError("the stage is empty; fill it with tmdbkit stage, or name --from-target")
+    ids = given_ids(args)
+    if args.dry_run:
+        asked = rating_costs(
+            stage, providers, ids, target=target, older_than=args.older_than, settings=settings
+        )
+        return _tell_costs(args, asked)
+    result = collect_ratings(
+        stage, providers, ids, target=target, older_than=args.older_than, settings=settings
+    )
+    if not printed_json(args, result.counts()):
+        say(repr(result))
+    for line in result.stopped:
+        sys.stderr.write(f"tmdbkit: stopped: {line}\n")
+    if result.stopped:
+        return STOPPED
+    return FOUND if result.failed else FINE
+
+
+def _source(args: argparse.Namespace) -> Target | None:
+    """Return the target whose movies are meant, where those of the stage are not."""
+    from_target, args.from_target = args.from_target, False
+    if not from_target:
+        return None
+    target = open_target(args, "movies of", writes=False)
+    target.preflight(writing=False)
+    return target
+
+
+def _providers(args: argparse.Namespace) -> list[str | Provider] | None:
+    """Return the providers that are named, and the table where there is one."""
+    found: list[str | Provider] = [name for name in args.provider or [] if name != "table"]
+    if args.table:
+        from tmdbkit.ratings.table import Table
+
+        found.append(
+            Table(
+                Path(args.table).expanduser(),
+                points=_pairs(args.points, "points"),
+                votes=_pairs(args.votes, "votes"),
+                id=args.id,
+                id_of="imdb" if args.id.startswith("imdb") else "tmdb",
+            )
+        )
+    elif "table" in (args.provider or []):
+        raise UsageError("--provider table needs --table FILE, and --points imdb=COLUMN")
+    return found or None
+
+
+def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts or []]
+    for name, sign, column in pairs:
+        if not (name and sign and column):
+            raise UsageError(f"--{option} takes SYSTEM=COLUMN, such as imdb=my_rating")
+    return {name: column for name, _, column in pairs}
+
+
+def _tell_costs(args: argparse.Namespace, asked: pl.DataFrame) -> int:
+    if not printed_json(args, {"providers": asked.to_dicts()}):
+        for row in asked.iter_rows(named=True):
+            days = f", {row['days']} days of its quota" if row["days"] > 1 else ""
+            say(f"{row['provider']}: {row['movies']:,} movies, {row['requests']:,} requests{days}")
+            say(f"  {row['terms']}")
+    return FINE
+
+
+def check(args: argparse.Namespace) -> int:
+    """Look for what is wrong with the stage, or with what a target holds."""
+    from tmdbkit.workflows import check as check_movies
+
+    target = _source(args)
+    stage = open_stage(args)
+    if target is None and len(stage) == 0:
+        raise UsageError(
+            f"the stage is empty; looked in {stage.folder.resolve()}. Fill it with tmdbkit stage"
+        )
+    report = check_movies(stage if target is None else target, skip=args.skip)
+    if args.html:
+        _write_page(Path(args.html).expanduser(), report)
+    counts = report.counts()
+    if not printed_json(args, counts):
+        say(repr(report))
+    return FOUND if counts["errors"] else FINE
+
+
+def _write_page(path: Path, report: Report) -> None:
+    from tmdbkit.log import write_text
+
+    try:
+        write_text(path, report.page())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None

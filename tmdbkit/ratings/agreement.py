@@ -1,0 +1,189 @@
+"""What a rating should be, by the other systems: one joint model of the five, kept in constants."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from itertools import combinations
+
+import polars as pl
+
+from tmdbkit.schema import SYSTEMS
+
+# All in points of 100. From 65 films with ratings of several systems, 2026, and 146 films of 2015
+# with IMDb, Metacritic and Rotten Tomatoes; rounded, since Letterboxd was known of 22 only.
+LEVEL = {
+    "imdb": 70.0,
+    "letterboxd": 73.0,
+    "metacritic": 63.0,
+    "rotten_tomatoes": 67.0,
+    "tmdb": 71.0,
+}
+DISPERSION = {
+    "imdb": 10.5,
+    "letterboxd": 10.5,
+    "metacritic": 19.0,
+    "rotten_tomatoes": 28.0,
+    "tmdb": 7.0,
+}
+CORRELATION = {
+    ("imdb", "letterboxd"): 0.94,
+    ("imdb", "metacritic"): 0.72,
+    ("imdb", "rotten_tomatoes"): 0.74,
+    ("imdb", "tmdb"): 0.96,
+    ("letterboxd", "metacritic"): 0.80,
+    ("letterboxd", "rotten_tomatoes"): 0.79,
+    ("letterboxd", "tmdb"): 0.91,
+    ("metacritic", "rotten_tomatoes"): 0.93,
+    ("metacritic", "tmdb"): 0.67,
+    ("rotten_tomatoes", "tmdb"): 0.69,
+}
+# How far single votes on one film lie apart; a critic's verdict on Rotten Tomatoes is yes or no.
+SCATTER = {
+    "imdb": 25.0,
+    "letterboxd": 25.0,
+    "metacritic": 17.0,
+    "rotten_tomatoes": 45.0,
+    "tmdb": 25.0,
+}
+# Votes from which on a rating speaks about others; the model's deviations have their noise in them.
+HEARD = {
+    "imdb": 50,
+    "letterboxd": 50,
+    "metacritic": 5,
+    "rotten_tomatoes": 5,
+    "tmdb": 50,
+}
+
+
+def correlation(one: str, other: str) -> float:
+    """Return how two systems' ratings of the same films go together."""
+    return 1.0 if one == other else CORRELATION[min(one, other), max(one, other)]
+
+
+def covariance(one: str, other: str) -> float:
+    """Return it in squared points of 100."""
+    return correlation(one, other) * DISPERSION[one] * DISPERSION[other]
+
+
+def credibility(system: str, votes: pl.Expr) -> pl.Expr:
+    """Return the weight of a rating against its system's level, 0 to 1: votes / (votes + k).
+
+    k is the votes' variance within a film by that between films (Bühlmann, "Experience rating and
+    credibility", ASTIN Bulletin 4, 1967). Votes that are not told count as many: systems that
+    tell none publish no rating before there are enough.
+    """
+    k = (SCATTER[system] / DISPERSION[system]) ** 2
+    return (votes / (votes + k)).fill_null(1.0)
+
+
+def shrunk(system: str, score: pl.Expr, votes: pl.Expr) -> pl.Expr:
+    """Return a score drawn towards its system's level where few voted, the Bayesian average."""
+    return LEVEL[system] + credibility(system, votes) * (score - LEVEL[system])
+
+
+def expect(scores: pl.DataFrame) -> pl.DataFrame:
+    """Add what the other systems of a movie let one expect of each.
+
+    The mean and standard deviation of a multivariate normal, given the known ones (Anderson,
+    "An Introduction to Multivariate Statistical Analysis", theorem 2.5.1). Without any other, these
+    are the system's level and dispersion.
+
+    Args:
+        scores: With `{system}_score`, 0 to 100, null where unknown.
+
+    Returns:
+        The same rows and columns, and `{system}_expected`, `{system}_deviation`.
+    """
+    known = pl.sum_horizontal(
+        pl.col(f"{system}_score").is_not_null().cast(pl.Int32) * 2**place
+        for place, system in enumerate(SYSTEMS)
+    )
+    weighed = scores.with_columns(known.alias("known")).join(
+        _regressions(), on="known", how="left", maintain_order="left"
+    )
+    return weighed.select(
+        *scores.columns,
+        *(_expected(system).alias(f"{system}_expected") for system in SYSTEMS),
+        *(f"{system}_deviation" for system in SYSTEMS),
+    )
+
+
+def residuals(scores: pl.DataFrame) -> pl.DataFrame:
+    """Add how far each rating is from what the others let one expect, in standard deviations.
+
+    A rating of few votes says nothing about others, and is itself allowed the noise of so few.
+
+    Args:
+        scores: With `{system}_score` and `{system}_votes`.
+
+    Returns:
+        The same rows and columns, and `{system}_expected`, `_deviation` and `_residual`.
+    """
+    heard = scores.select(
+        pl.when(is_heard(system)).then(f"{system}_score").alias(f"{system}_score")
+        for system in SYSTEMS
+    )
+    told = expect(heard).drop(heard.columns)
+    return (
+        pl.concat([scores, told], how="horizontal")
+        .with_columns(_with_noise(system) for system in SYSTEMS)
+        .with_columns(
+            (
+                (pl.col(f"{system}_score") - pl.col(f"{system}_expected"))
+                / pl.col(f"{system}_deviation")
+            ).alias(f"{system}_residual")
+            for system in SYSTEMS
+        )
+    )
+
+
+def is_heard(system: str) -> pl.Expr:
+    """Return whether a system's rating has enough votes to speak; untold ones are enough."""
+    return pl.col(f"{system}_votes").fill_null(HEARD[system]) >= HEARD[system]
+
+
+def _with_noise(system: str) -> pl.Expr:
+    fewer = (1 / pl.col(f"{system}_votes") - 1 / HEARD[system]).clip(lower_bound=0.0).fill_null(0.0)
+    deviation = pl.col(f"{system}_deviation")
+    return (deviation**2 + SCATTER[system] ** 2 * fewer).sqrt().alias(deviation.meta.output_name())
+
+
+def _expected(system: str) -> pl.Expr:
+    terms = (
+        pl.col(f"{system}_by_{other}") * (pl.col(f"{other}_score") - LEVEL[other])
+        for other in SYSTEMS
+        if other != system
+    )
+    return (pl.sum_horizontal(*terms) + LEVEL[system]).clip(0.0, 100.0)
+
+
+@cache
+def _regressions() -> pl.DataFrame:
+    """Return every regression of a system on others: one row for each set of known systems."""
+    rows = []
+    for known in range(2 ** len(SYSTEMS)):
+        present = [system for place, system in enumerate(SYSTEMS) if known >> place & 1]
+        row: dict[str, float] = {"known": known}
+        for system in SYSTEMS:
+            others = [other for other in present if other != system]
+            weights = _weights(system, others)
+            explained = sum(weights[other] * covariance(system, other) for other in others)
+            row[f"{system}_deviation"] = math.sqrt(covariance(system, system) - explained)
+            for other in SYSTEMS:
+                row[f"{system}_by_{other}"] = weights.get(other, 0.0)
+        rows.append(row)
+    return pl.DataFrame(rows).with_columns(pl.col("known").cast(pl.Int32))
+
+
+def _weights(system: str, others: list[str]) -> dict[str, float]:
+    """Solve covariance(others) · weights = covariance(others, system) by elimination."""
+    rows = [[covariance(a, b) for b in others] + [covariance(a, system)] for a in others]
+    for pivot, below in combinations(range(len(rows)), 2):
+        factor = rows[below][pivot] / rows[pivot][pivot]
+        rows[below] = [v - factor * p for v, p in zip(rows[below], rows[pivot], strict=True)]
+    weights: dict[str, float] = {}
+    for place in reversed(range(len(rows))):
+        solved = sum(rows[place][k] * weights[others[k]] for k in range(place + 1, len(rows)))
+        weights[others[place]] = (rows[place][-1] - solved) / rows[place][place]
+    return weights

@@ -1,0 +1,242 @@
+"""What is wrong with a whole column of ratings: one system's, as one provider gave them."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import polars as pl
+
+from tmdbkit.ratings.aggregate import is_rated
+from tmdbkit.ratings.agreement import HEARD, residuals
+from tmdbkit.schema import SCALES, SYSTEMS
+
+COLUMN = ["system", "provider"]
+FAULTS = pl.Schema(
+    {
+        "system": pl.String(),
+        "provider": pl.String(),
+        "swapped_with": pl.String(),
+        "astray": pl.Boolean(),
+    }
+)
+
+# The finest step that a system shows; TMDB shows thousandths, Letterboxd hundredths.
+STEPS = {
+    "imdb": 0.1,
+    "letterboxd": 0.01,
+    "metacritic": 1.0,
+    "rotten_tomatoes": 1.0,
+    "tmdb": 0.001,
+}
+ENOUGH = 1_000  # ratings of a column that tell of all of it
+
+# In nats, as a log likelihood ratio: a movie's on average, and all movies' together.
+SWAP_EACH, SWAP_ALL, SWAP_MOVIES = 0.15, 6.0, 8
+FARTHEST = 3.0  # standard deviations; beyond, a rating is no better a witness
+TOO_FINE = 2.0  # nats against a system in whose step the points cannot be
+
+# Columns agree when their ranks go together so much: audiences among themselves, or critics, and
+# one with the other. The first shows in few movies.
+NEAR, NEAR_MOVIES = 0.55, 12
+ACROSS, ACROSS_MOVIES = 0.3, 40
+CRITICS = frozenset({"metacritic", "rotten_tomatoes"})
+
+
+Column = tuple[str, str | None]
+Pair = tuple[Column, Column, float]
+Swap = tuple[str, str | None, str, str | None, str]
+
+
+def describe(ratings: pl.DataFrame) -> pl.DataFrame:
+    """Return one row a column: how many ratings, its commonest points' share, the share with votes.
+
+    Args:
+        ratings: Frames of `RATINGS`.
+
+    Returns:
+        `system, provider, rated, usual, counted`.
+    """
+    points = pl.col("points").filter(is_rated())
+    return ratings.group_by(COLUMN, maintain_order=True).agg(
+        points.len().alias("rated"),
+        (points.value_counts().struct.field("count").max() / points.len()).alias("usual"),
+        (pl.col("votes").is_not_null() & pl.col("points").is_not_null())
+        .sum()
+        .truediv(pl.col("points").is_not_null().sum())
+        .alias("counted"),
+    )
+
+
+def faults(ratings: pl.DataFrame) -> pl.DataFrame:
+    """Return `FAULTS`: the columns whose ratings are another system's, or of other movies.
+
+    Args:
+        ratings: Preferred ones, without those of columns that are known to be bad.
+    """
+    table = _side_by_side(_enough(ratings))
+    swapped = []
+    while len(swapped) < len(SYSTEMS) and (best := _likeliest_swap(table)):
+        one, its, other, theirs, by = best
+        swapped += [(one, its, other, False), (other, theirs, one, False)]
+        table = _put_back(table, one, its, other, theirs, by)
+    astray = [(system, provider, None, True) for system, provider in _astray(table)]
+    return pl.DataFrame([*swapped, *astray], FAULTS, orient="row").unique(
+        COLUMN, keep="first", maintain_order=True
+    )
+
+
+def too_fine(points: pl.Expr, step: float | pl.Expr) -> pl.Expr:
+    """Return whether points cannot be multiples of a step; what Float32 does to them is none."""
+    steps = points / step
+    return (steps - steps.round()).abs() > 0.02
+
+
+def _enough(ratings: pl.DataFrame) -> pl.DataFrame:
+    """Return all ratings of so many movies that each column has `ENOUGH`, taken from all over."""
+    least = pl.col("system").replace_strict(HEARD, default=None, return_dtype=pl.Int64)
+    heard = ratings.filter(is_rated() & (pl.col("votes").fill_null(least) >= least))
+    every = pl.len().over(COLUMN) // ENOUGH + 1
+    movies = heard.filter(pl.int_range(pl.len()).over(COLUMN) % every == 0).select("tmdb_id")
+    return heard.join(movies.unique(), on="tmdb_id", how="semi")
+
+
+def _side_by_side(ratings: pl.DataFrame) -> pl.DataFrame:
+    """Return one row a movie with points, score, votes and provider of each system.
+
+    The score is that of the points whether or not they are on the system's scale.
+    """
+    table = ratings.select("tmdb_id").unique(maintain_order=True)
+    for system in SYSTEMS:
+        own = (
+            ratings.filter(pl.col("system") == system)
+            .unique("tmdb_id", keep="first")
+            .select(
+                "tmdb_id",
+                pl.col("points").alias(f"{system}_points"),
+                (pl.col("points") * 100 / SCALES[system]).alias(f"{system}_score"),
+                pl.col("votes").alias(f"{system}_votes"),
+                pl.col("provider").alias(f"{system}_provider"),
+            )
+        )
+        table = table.join(own, on="tmdb_id", how="left", maintain_order="left")
+    return table
+
+
+def _likeliest_swap(table: pl.DataFrame) -> Swap | None:
+    """Return the two columns that each other's names fit best, where they fit far better."""
+    labelled = residuals(table)
+    gains = pl.concat(
+        _gain(table, labelled, one, other, by)
+        for one, other in combinations(SYSTEMS, 2)
+        for by in (("points",) if SCALES[one] == SCALES[other] else ("points", "score"))
+    )
+    convincing = gains.filter(
+        (pl.col("movies") >= SWAP_MOVIES)
+        & (pl.col("each") > SWAP_EACH)
+        & (pl.col("each") * pl.col("movies") > SWAP_ALL)
+    ).sort("each", "one", "other", descending=[True, False, False])
+    return next(convincing.select("one", "its", "other", "theirs", "by").iter_rows(), None)
+
+
+def _put_back(
+    table: pl.DataFrame, one: str, its: str | None, other: str, theirs: str | None, by: str
+) -> pl.DataFrame:
+    swapped = pl.col(f"{one}_provider").eq_missing(its)
+    swapped &= pl.col(f"{other}_provider").eq_missing(theirs)
+    return table.with_columns(
+        pl.when(swapped).then(taken).otherwise(taken.meta.output_name())
+        for taken in _exchanged(one, other, by)
+    )
+
+
+def _gain(
+    table: pl.DataFrame, labelled: pl.DataFrame, one: str, other: str, by: str
+) -> pl.DataFrame:
+    """Return how much likelier two columns are with their names changed, by their providers."""
+    both = pl.col(f"{one}_points").is_not_null() & pl.col(f"{other}_points").is_not_null()
+    pair = table.filter(both)
+    changed = residuals(pair.with_columns(*_exchanged(one, other, by)))
+    gain = (_misfit(one) + _misfit(other)).alias("gain")
+    before = labelled.filter(both).select(gain).to_series()
+    return (
+        changed.select(
+            (before - gain).alias("gain"),
+            pl.col(f"{one}_provider").alias("its"),
+            pl.col(f"{other}_provider").alias("theirs"),
+        )
+        .group_by("its", "theirs", maintain_order=True)
+        .agg(pl.len().alias("movies"), pl.col("gain").mean().alias("each"))
+        .with_columns(one=pl.lit(one), other=pl.lit(other), by=pl.lit(by))
+    )
+
+
+def _exchanged(one: str, other: str, by: str) -> list[pl.Expr]:
+    """Give two systems each other's points, or each other's scores, and the votes with them."""
+    taken = []
+    for system, source in ((one, other), (other, one)):
+        factor = 1.0 if by == "points" else SCALES[system] / SCALES[source]
+        points = pl.col(f"{source}_points") * factor
+        taken += [
+            points.alias(f"{system}_points"),
+            (points * 100 / SCALES[system]).alias(f"{system}_score"),
+            pl.col(f"{source}_votes").alias(f"{system}_votes"),
+        ]
+    return taken
+
+
+def _misfit(system: str) -> pl.Expr:
+    """Return the negative log likelihood of a system's points, up to a constant."""
+    away = pl.col(f"{system}_residual").abs().clip(0, FARTHEST) ** 2 / 2
+    fine = too_fine(pl.col(f"{system}_points"), STEPS[system])
+    return away + TOO_FINE * fine.cast(pl.Float64)
+
+
+def _astray(table: pl.DataFrame) -> list[Column]:
+    """Return the columns that do not go with the others, the least fitting taken out one by one.
+
+    What is left is right when two providers say the same, or when one gave all columns; else it
+    cannot be told which side is wrong, and all are returned.
+    """
+    pairs = _pairs(table)
+    columns = {column for one, other, _ in pairs for column in (one, other)}
+    left = set(columns)
+    while left and (worst := min(left, key=lambda c: (_margin(c, pairs, left), str(c)))):
+        if _margin(worst, pairs, left) >= 0:
+            break
+        left.remove(worst)
+    vouched = len(left) > 1 and len(_providers(left)) >= min(2, len(_providers(columns)))
+    if left == columns or vouched:
+        return sorted(columns - left, key=str)
+    return sorted(columns, key=str)
+
+
+def _providers(columns: set[Column]) -> set[str | None]:
+    return {provider for _, provider in columns}
+
+
+def _margin(column: Column, pairs: list[Pair], among: set[Column]) -> float:
+    """Return by how much a column agrees with others, on average; below 0 it does not."""
+    margins = [
+        margin for one, other, margin in pairs if column in (one, other) and {one, other} <= among
+    ]
+    return sum(margins) / len(margins) if margins else 0.0
+
+
+def _pairs(table: pl.DataFrame) -> list[Pair]:
+    """Return each two columns that share enough movies, and how far they are from disagreeing."""
+    pairs = []
+    for one, other in combinations(SYSTEMS, 2):
+        near = (one in CRITICS) == (other in CRITICS)
+        bar, least = (NEAR, NEAR_MOVIES) if near else (ACROSS, ACROSS_MOVIES)
+        ranks = pl.corr(f"{one}_score", f"{other}_score", method="spearman").fill_nan(0.0)
+        found = (
+            table.drop_nulls([f"{one}_score", f"{other}_score"])
+            .group_by(f"{one}_provider", f"{other}_provider", maintain_order=True)
+            .agg(pl.len().alias("movies"), ranks.alias("ranks"))
+            .filter(pl.col("movies") >= least)
+        )
+        pairs += [
+            ((one, its), (other, theirs), together - bar)
+            for its, theirs, _, together in found.rows()
+        ]
+    return pairs

@@ -1,0 +1,199 @@
+"""OMDb: IMDb, Rotten Tomatoes and Metacritic, a request for each movie."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from tmdbkit.exceptions import (
+    Interrupted,
+    NotFound,
+    OfflineError,
+    ServiceError,
+    StopError,
+    TMDBKitError,
+)
+from tmdbkit.ratings.model import POINTS_OF, RATINGS, Collected
+from tmdbkit.ratings.rows import by_imdb_id
+from tmdbkit.ratings.web import (
+    Found,
+    KeyedService,
+    Rating,
+    Timing,
+    WebProvider,
+    collected,
+    votes,
+    within,
+)
+from tmdbkit.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Unpack
+
+    import polars as pl
+
+PATH = "/"
+RATE = 10.0  # requests a second
+THREADS = 4
+TOGETHER = 40  # movies that are handed over at a time
+UNKNOWN_ID = re.compile(r"incorrect imdb id|not found", re.IGNORECASE)
+
+SYSTEM_OF = {
+    "Internet Movie Database": "imdb",
+    "Rotten Tomatoes": "rotten_tomatoes",
+    "Metacritic": "metacritic",
+}
+_VALUE = re.compile(r"([\d.]+)(?:/(\d+)|%)")
+
+
+class OMDb(WebProvider):
+    """Ratings from OMDb, by IMDb ids.
+
+    Args:
+        settings: Keys, addresses, folders; default `Settings.from_env()`.
+        daily: How many requests a day your plan allows.
+        timing: `clock, sleep, now, jitter`, as `Session` has them.
+
+    Raises:
+        SettingsError: There is no key, which only the cache can do without.
+    """
+
+    name = "omdb"
+    fallback = True
+    systems = tuple(SYSTEM_OF.values())
+    terms = "OMDb's terms, CC BY-NC 4.0; www.omdbapi.com/legal.htm"
+
+    def __init__(
+        self, settings: Settings | None = None, *, daily: int = 1000, **timing: Unpack[Timing]
+    ) -> None:
+        settings = settings or Settings.from_env()
+        service = OMDbService(
+            name="OMDb",
+            base_url=settings.omdb_base_url,
+            variable="OMDB_BASE_URL",
+            keys="OMDB_API_KEY",
+            rate=RATE,
+            key=settings.omdb_api_key,
+        )
+        key_from = "one is free at www.omdbapi.com/apikey.aspx"
+        super().__init__(service, settings, daily, key_from, **timing)
+
+    def collect(self, wanted: pl.DataFrame) -> Iterator[Collected]:
+        """Yield what comes, some movies at a time; those that OMDb lacks are settled unrated.
+
+        Args:
+            wanted: Frames of `tmdb_id, imdb_id`; whoever has no IMDb id cannot be asked for.
+
+        Raises:
+            QuotaUsedUp: No more today; what was yielded before stays good.
+            StopError: Going on is pointless for another reason.
+        """
+        known, others = by_imdb_id(wanted.unique("tmdb_id", maintain_order=True))
+        if others.height:
+            yield Collected([], RATINGS.to_frame(), others)
+        try:
+            with ThreadPoolExecutor(THREADS, "tmdbkit-omdb") as pool:
+                yield from self._rounds(pool, known.select("tmdb_id", "imdb_id").rows())
+        finally:
+            self.session.resume()
+
+    def _rounds(self, pool: ThreadPoolExecutor, rows: list[tuple[int, str]]) -> Iterator[Collected]:
+        """Yield what the threads find; after what stops one of them, none asks for more."""
+        stops: list[TMDBKitError] = []
+
+        def ask(row: tuple[int, str]) -> Found | None:
+            try:
+                return None if stops else self._ask(*row)
+            except (StopError, Interrupted) as error:
+                stops.append(error)
+                return None
+
+        try:
+            for start in range(0, len(rows), TOGETHER):
+                found = pool.map(ask, rows[start : start + TOGETHER])
+                yield collected(self.name, [movie for movie in found if movie])
+                if stops:
+                    break
+        except BaseException:  # Ctrl-C, too: whoever waits in a thread is to wait no longer
+            self.session.interrupt()
+            raise
+        if stops:
+            raise stops[0]
+
+    def _ask(self, tmdb_id: int, imdb_id: str) -> Found:
+        try:
+            answer = self.session.get(PATH, {"i": imdb_id})
+        except NotFound:
+            return Found(tmdb_id, self.session.now())
+        except (StopError, Interrupted):
+            raise
+        except (ServiceError, OfflineError) as error:
+            reason = f"OMDb: {str(error).removeprefix(f'{PATH}: ')}"
+            return Found(tmdb_id, self.session.now(), reason=reason)
+        try:
+            return Found(tmdb_id, answer.received_at, read_ratings(answer.value, imdb_id))
+        except ValueError as error:
+            return Found(tmdb_id, answer.received_at, reason=f"OMDb: malformed answer: {error}")
+
+    def _requests_for(self, wanted: pl.DataFrame) -> int:
+        return by_imdb_id(wanted.unique("tmdb_id"))[0].height
+
+
+class OMDbService(KeyedService):
+    """What OMDb answers: an object whose `Response` is "True", or "False" with an `Error`."""
+
+    def complaint(self, body: Any) -> str | None:
+        """Return the words of a body that is no movie."""
+        told = body if isinstance(body, dict) else {}
+        return None if told.get("Response") == "True" else str(told.get("Error") or "")
+
+    def by_words(self, status: int, words: str) -> tuple[type[ServiceError], str] | None:
+        """Return that there is no such movie, too, which comes with a 200."""
+        if UNKNOWN_ID.search(words):
+            return NotFound, f"answered {status}"
+        return super().by_words(status, words)
+
+
+def read_ratings(movie: Mapping[str, Any], imdb_id: str) -> list[Rating]:
+    """Return the ratings of an answer; votes are known for IMDb alone, even without a rating.
+
+    Raises:
+        ValueError: It is another movie's, or has another shape.
+    """
+    if (said := movie.get("imdbID", imdb_id)) != imdb_id:
+        raise ValueError(f"it is that of {str(said)[:20]}, and {imdb_id} was asked for")
+    points = {
+        "imdb": within(movie.get("imdbRating"), POINTS_OF["imdb"]),
+        "rotten_tomatoes": None,
+        "metacritic": within(movie.get("Metascore"), POINTS_OF["metacritic"]),
+        **_listed(movie.get("Ratings")),
+    }
+    counted = {"imdb": votes(movie.get("imdbVotes"))}
+    return [Rating(system, points[system], counted.get(system)) for system in points]
+
+
+def _listed(ratings: Any) -> dict[str, float | None]:
+    """Return the points of `[{Source, Value}]`."""
+    if not isinstance(ratings or [], list):
+        raise ValueError("its ratings are no list")  # noqa: TRY004
+    points: dict[str, float | None] = {}
+    for rating in ratings or []:
+        if not isinstance(rating, dict):
+            raise ValueError("a rating is no object")  # noqa: TRY004
+        system = SYSTEM_OF.get(str(rating.get("Source")))
+        if system is not None:
+            points[system] = _points(system, rating.get("Value"))
+    return points
+
+
+def _points(system: str, value: Any) -> float | None:
+    """Read "7.7/10", "94%" or "84/100"; what is not out of the system's own scale is malformed."""
+    if value in (None, "", "N/A"):
+        return None
+    highest = POINTS_OF[system]
+    form = _VALUE.fullmatch(str(value))
+    if form is None or float(form[2] or 100) != highest:
+        raise ValueError(f"{system}: {str(value)[:40]!r} is not out of {highest:g}")
+    return within(form[1], highest)

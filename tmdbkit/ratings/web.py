@@ -1,0 +1,263 @@
+"""What MDBList and OMDb have in common: a key in the address, a daily quota, numbers as text."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypedDict
+from urllib.parse import quote, quote_plus
+
+import polars as pl
+
+from tmdbkit.exceptions import (
+    PassingFault,
+    QuotaUsedUp,
+    ServiceError,
+    SettingsError,
+    UsageError,
+)
+from tmdbkit.ratings.model import FAILED, RATINGS, Collected, Cost
+from tmdbkit.ratings.rows import as_ratings
+from tmdbkit.tmdb.layers import Session
+from tmdbkit.tmdb.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Unpack
+
+    import requests
+
+    from tmdbkit.settings import Secret, Settings
+
+LIMIT_REACHED = re.compile(r"limit\b.*\b(reached|exceeded)", re.IGNORECASE)
+KEY_REFUSED = re.compile(r"\bapi ?key\b", re.IGNORECASE)
+MOST_VOTES = 10**12  # more than there are, and fewer than a column can hold
+
+
+class Timing(TypedDict, total=False):
+    """What a session waits by and tells the time by, as `Session` has it."""
+
+    clock: Callable[[], float]
+    sleep: Callable[[float], object] | None
+    now: Callable[[], datetime]
+    jitter: Callable[[], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyedService(Service):
+    """A service that takes its key in the address, and tells its errors with any status.
+
+    Attributes:
+        key: What goes into the parameter `apikey`.
+    """
+
+    key: Secret
+
+    def complaint(self, body: Any) -> str | None:
+        """Return the words of a body that is an error, None for one that is what was asked for."""
+        raise NotImplementedError
+
+    def by_words(self, status: int, words: str) -> tuple[type[ServiceError], str] | None:
+        """Return the error that only its words tell from others."""
+        return self.key_refused(status) if KEY_REFUSED.search(words) else None
+
+    def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Return a copy that carries the key."""
+        signed = request.copy()
+        signed.prepare_url(signed.url, {"apikey": self.key.reveal()})
+        return signed
+
+    def judge(self, response: requests.Response, path: str, now: datetime) -> ServiceError | None:
+        """Return what is wrong with an answer: by its words, and where they say little its status.
+
+        A page that is no JSON has no words, and with a 200 the session finds it out.
+        """
+        words = self._words(response)
+        status = response.status_code
+        if LIMIT_REACHED.search(words or "") or (status == 429 and nothing_left(response.headers)):
+            return self.used_up(response.headers, now, words or "")
+        if words is None:
+            return super().judge(response, path, now)
+        meaning = self.by_words(status, words) or (
+            (PassingFault, "answered 200, but not with ratings")
+            if response.ok
+            else self.by_status(status)
+        )
+        return self.refusal(meaning, response, path, now, message=words)
+
+    def used_up(self, headers: Mapping[str, str], now: datetime, words: str = "") -> QuotaUsedUp:
+        """Return the error that says when to go on."""
+        resets_at = _resets_at(headers, now)
+        when = f"after {resets_at:%Y-%m-%d %H:%M} UTC" if resets_at else "tomorrow"
+        return QuotaUsedUp(
+            f"{self.name}'s quota of requests is used up; run the same command again {when}, "
+            "it goes on from here",
+            message=words,
+            retry_after=(resets_at - now).total_seconds() if resets_at else None,
+        )
+
+    def _words(self, response: requests.Response) -> str | None:
+        """Return the complaint, without the key where the service repeats it."""
+        try:
+            words = self.complaint(response.json())
+        except ValueError:
+            return None
+        key = self.key.reveal()
+        for form in (key, quote(key, safe=""), quote_plus(key)):
+            words = words and words.replace(form, "***")
+        return words
+
+
+def nothing_left(headers: Mapping[str, str]) -> bool:
+    """Tell whether an answer was the last one that the quota allows."""
+    return headers.get("X-RateLimit-Remaining", "").strip() == "0"
+
+
+def _resets_at(headers: Mapping[str, str], now: datetime) -> datetime | None:
+    """Read when a quota begins anew, in seconds since 1970, where that can be meant."""
+    try:
+        at = datetime.fromtimestamp(float(headers.get("X-RateLimit-Reset", "")), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return at if now < at < now + timedelta(days=32) else None
+
+
+class WebProvider:
+    """A provider that is asked over HTTP with a key; closing it closes its session.
+
+    Args:
+        service: What is asked.
+        settings: Where the cache is, and whether to stay offline.
+        daily: How many requests a day the plan allows.
+        key_from: Where a key is to be had.
+
+    Raises:
+        SettingsError: There is no key, which only the cache can do without.
+    """
+
+    name: str
+    metered = True
+
+    def __init__(
+        self,
+        service: KeyedService,
+        settings: Settings,
+        daily: int,
+        key_from: str,
+        **timing: Unpack[Timing],
+    ) -> None:
+        if daily < 1:
+            raise UsageError(f"daily is {daily}; it must be 1 or more")
+        if not service.key and not settings.offline:
+            raise SettingsError(
+                f"no key of {service.name}: set {service.keys} in the environment or in .env; "
+                f"{key_from}"
+            )
+        self.daily = daily
+        self.service = service
+        self.session = Session(service, settings, **timing)
+
+    @property
+    def requests(self) -> int:
+        """How many requests were made."""
+        return self.session.requests
+
+    def cost(self, wanted: pl.DataFrame) -> Cost:
+        """Return how many requests, and how many days of the plan's quota, `collect` would take."""
+        count = self._requests_for(wanted)
+        return Cost(count, math.ceil(count / self.daily))
+
+    def _requests_for(self, wanted: pl.DataFrame) -> int:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the session."""
+        self.session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.session!r})"
+
+
+class Rating(NamedTuple):
+    """What one system says of a movie, the points on its own scale."""
+
+    system: str
+    points: float | None
+    votes: int | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a provider says of one movie, or why that is not known."""
+
+    tmdb_id: int
+    fetched_at: datetime
+    ratings: Sequence[Rating] = ()
+    reason: str = ""
+
+
+def collected(provider: str, found: Sequence[Found]) -> Collected:
+    """Return as frames what was found; a system that has neither points nor votes is left out."""
+    rows = [
+        (movie.tmdb_id, *rating, movie.fetched_at)
+        for movie in found
+        for rating in movie.ratings
+        if rating.points is not None or rating.votes
+    ]
+    names = ("tmdb_id", "system", "points", "votes", "fetched_at")
+    frame = pl.DataFrame(rows, {name: RATINGS[name] for name in names}, orient="row")
+    failed = [(movie.tmdb_id, movie.reason) for movie in found if movie.reason]
+    return Collected(
+        asked=[movie.tmdb_id for movie in found if not movie.reason],
+        ratings=as_ratings(frame, provider),
+        failed=pl.DataFrame(failed, FAILED, orient="row"),
+    )
+
+
+def number(value: object) -> float | None:
+    """Return a number that stands there as one or as text, None where there is none.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if value is None or value in ("", "N/A"):
+        return None
+    if isinstance(value, str):
+        value = value.replace(",", "")
+    try:
+        read = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        read = math.nan
+    if not math.isfinite(read):
+        raise ValueError(f"{str(value)[:40]!r} is no number")
+    return read
+
+
+def within(value: object, highest: float) -> float | None:
+    """Return a number from 0 to the highest that there can be, None where there is none.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    read = number(value)
+    if read is not None and not 0 <= read <= highest:
+        raise ValueError(f"{read:g} is not between 0 and {highest:g}")
+    return read
+
+
+def votes(value: object) -> int | None:
+    """Return a number of votes, None where it is not known.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    read = within(value, MOST_VOTES)
+    return None if read is None else int(read)

@@ -1,0 +1,309 @@
+"""A session with any service: cache ▸ retry ▸ pacer ▸ credentials ▸ network guard."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from copy import copy
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import requests
+import urllib3.exceptions
+
+from tmdbkit.exceptions import (
+    CredentialsRefused,
+    HostUnreachable,
+    OfflineError,
+    RateLimited,
+    ServiceError,
+)
+from tmdbkit.tmdb.answers import Answer, Download, read_json
+from tmdbkit.tmdb.cache import SIX_MONTHS, AnswerCache
+from tmdbkit.tmdb.files import save
+from tmdbkit.tmdb.pacer import Pacer
+from tmdbkit.tmdb.retry import READ_TIMEOUT, Contact, backoff, check_patience, fault, retrying
+from tmdbkit.tmdb.wire import connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from tmdbkit.settings import Settings
+    from tmdbkit.tmdb.service import Service
+
+T = TypeVar("T")
+
+
+class Session:
+    """A polite, cached connection to a service, for one thread or many.
+
+    Args:
+        service: What is asked, and how.
+        settings: Where the cache is, and whether to stay offline.
+        offline: Answer from the cache alone; default as the settings say.
+        cache: Whether to keep answers on disk.
+        retries: How many tries follow the first for a fault that may pass.
+        pool: How many connections are kept open.
+        clock: Seconds that only grow.
+        sleep: Waits so many seconds; the default ends at once on `interrupt`.
+        now: The time of day.
+        jitter: Draws from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        settings: Settings,
+        *,
+        offline: bool | None = None,
+        cache: bool = True,
+        retries: int = 3,
+        pool: int = 8,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.service = service
+        self.settings = settings
+        self.offline = settings.offline if offline is None else offline
+        self.base_url = service.base_url
+        self.pacer = Pacer(service.rate, clock=clock, sleep=sleep)
+        self.cache = AnswerCache.open(settings.cache, service.name.lower()) if cache else None
+        self.requests = 0
+        self.hits = 0
+        self.now = now
+        self._clock = clock
+        self._retrying = partial(retrying, retries, rest=self.pacer.rest, jitter=jitter)
+        self._lock = threading.Lock()
+        self._refused: CredentialsRefused | None = None
+        self._contact = Contact()
+        self._wire = connection(pool)
+        self._environment = self._wire.merge_environment_settings(
+            self.base_url, {}, True, None, None
+        )
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        store: bool = True,
+        refresh: bool = False,
+    ) -> Answer:
+        """Return the answer to a GET, from the cache where it is fresh there.
+
+        Args:
+            path: As the service documents it: "/movie/603".
+            params: The service's own parameters; those that are None are left out.
+            store: Whether a new answer is kept in the cache.
+            refresh: Ask even where the cache has an answer.
+
+        Raises:
+            OfflineError: Offline, and not in the cache.
+            NotFound: It says that there is no such thing.
+            RequestRefused: It will never answer this.
+            PassingFault: It failed to the last retry.
+            StopError: Refused credentials, or a host that does not answer.
+        """
+        return self._answer(path, self._prepare("GET", path, params), store, refresh)
+
+    def post(
+        self, path: str, body: Mapping[str, Any], *, store: bool = True, refresh: bool = False
+    ) -> Answer:
+        """Return the answer to a POST that only asks, as `get` does.
+
+        Args:
+            path: As the service documents it.
+            body: What is sent as JSON; it tells one cached answer from another.
+            store: Whether a new answer is kept in the cache.
+            refresh: Ask even where the cache has an answer.
+        """
+        return self._answer(path, self._prepare("POST", path, json=body), store, refresh)
+
+    def download(self, path: str, to: Path, *, etag: str = "") -> Download:
+        """Save a file as the server has it, whole or not at all; it is never held in memory.
+
+        Args:
+            path: Where it is under the service's address.
+            to: Where it is saved, in a folder that exists; an older one there is replaced.
+            etag: The mark of the version that is there already, which is not sent again.
+
+        Raises:
+            OfflineError: Offline.
+            ServiceError: As for `get`.
+            OSError: It cannot be written.
+        """
+        self._guard(path)
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        if etag and to.exists():
+            headers["If-None-Match"] = etag
+        request = self._prepare("GET", path, headers=headers)
+        return self._retry(path, request, partial(self._save, path, to))
+
+    def remember(self, path: str, params: Mapping[str, Any] | None, text: str) -> None:
+        """Put an answer into the cache by hand, as recorded samples are."""
+        if self.cache is not None:
+            self.cache.store(self._prepare("GET", path, params), text)
+
+    def interrupt(self) -> None:
+        """End the waits of all threads; `resume` allows them again."""
+        self.pacer.interrupt()
+
+    def resume(self) -> None:
+        """Allow waiting again."""
+        self.pacer.resume()
+
+    def close(self) -> None:
+        """Close the connections and the cache."""
+        self._wire.close()
+        if self.cache is not None:
+            self.cache.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # The layers, from outside in.
+
+    def _prepare(
+        self, method: str, path: str, params: Mapping[str, Any] | None = None, **rest: Any
+    ) -> requests.PreparedRequest:
+        given = {
+            name: str(value).lower() if isinstance(value, bool) else value
+            for name, value in (params or {}).items()
+        }
+        request = requests.Request(method, self.base_url + path, params=given, **rest)
+        return self._wire.prepare_request(request)
+
+    def _answer(
+        self, path: str, request: requests.PreparedRequest, store: bool, refresh: bool
+    ) -> Answer:
+        if not refresh and (kept := self._read_cache(path, request)):
+            return kept
+        self._guard(path)
+        answer = self._retry(path, request, partial(self._read, path))
+        if store and self.cache is not None:
+            self.cache.store(request, answer.text)
+        return answer
+
+    def _read_cache(self, path: str, request: requests.PreparedRequest) -> Answer | None:
+        if self.cache is None:
+            return None
+        oldest = SIX_MONTHS if self.offline else self.service.lifetime(path)
+        kept = self.cache.read(request, oldest, self.now())
+        if kept is None:
+            return None
+        with self._lock:
+            self.hits += 1
+        return Answer(kept.text, kept.received_at, cached=True)
+
+    def _retry(
+        self,
+        path: str,
+        request: requests.PreparedRequest,
+        receive: Callable[[requests.Response], T],
+    ) -> T:
+        loop = self._retrying()
+        try:
+            outcome: T = loop(self._pace, path, request, receive)
+        except ServiceError as error:
+            error.attempts = max(error.attempts, loop.statistics["attempt_number"])
+            raise
+        return outcome
+
+    def _pace(
+        self,
+        path: str,
+        request: requests.PreparedRequest,
+        receive: Callable[[requests.Response], T],
+    ) -> T:
+        """Ask in a slot of the schedule; a pause is for every thread, and uses up no try."""
+        began, pauses = self._clock(), 0
+        while True:
+            slot = self.pacer.wait()
+            try:
+                return self._send(path, request, receive)
+            except RateLimited as error:
+                check_patience(error, self._clock() - began)
+                pauses += 1
+                wanted = error.retry_after
+                self.pacer.rejected(slot, backoff(pauses) * 2 if wanted is None else wanted)
+            except HostUnreachable as error:
+                pauses += 1
+                self.pacer.pause(self._contact.pause(error, self._clock() - began, pauses))
+
+    def _send(
+        self,
+        path: str,
+        request: requests.PreparedRequest,
+        receive: Callable[[requests.Response], T],
+    ) -> T:
+        """Send one request with credentials, and take the answer in.
+
+        Errors are made outside of `except`, so that none carries, as its context, one of requests'
+        own, which names the address with its key.
+        """
+        self._guard(path)
+        if self._refused is not None:
+            raise copy(self._refused)  # one that is raised twice drags the first traceback along
+        signed = self.service.sign(request)
+        with self._lock:
+            self.requests += 1
+        outcome = self._exchange(path, signed, receive)
+        if isinstance(outcome, CredentialsRefused):
+            self._refused = outcome
+        if isinstance(outcome, ServiceError):
+            raise outcome
+        return outcome
+
+    def _guard(self, path: str) -> None:
+        """Let nothing through offline: neither to wait for a slot, nor into the network."""
+        if self.offline:
+            raise OfflineError(
+                f"offline, and the cache has no answer for {path}; "
+                "run it once without TMDBKIT_OFFLINE=1 to fill the cache"
+            )
+
+    def _exchange(
+        self,
+        path: str,
+        request: requests.PreparedRequest,
+        receive: Callable[[requests.Response], T],
+    ) -> T | ServiceError:
+        timeout = (self._contact.connect_timeout, READ_TIMEOUT)
+        try:
+            with self._wire.send(
+                request, timeout=timeout, allow_redirects=False, **self._environment
+            ) as response:
+                self._contact.reached = True
+                refusal = self.service.judge(response, path, self.now())
+                if not isinstance(refusal, RateLimited):
+                    self.pacer.accepted()
+                return receive(response) if refusal is None else refusal
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+            return fault(error, path, self.service.name, self.base_url, self.service.variable)
+
+    # What an answer becomes.
+
+    def _read(self, path: str, response: requests.Response) -> Answer:
+        text = read_json(response, path)
+        return Answer(text, self.now(), cached=False, headers=response.headers)
+
+    def _save(self, path: str, to: Path, response: requests.Response) -> Download:
+        changed = response.status_code != requests.codes.not_modified
+        if changed:
+            save(response, to, path)
+        etag, since = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+        return Download(changed, etag, since, self.now())
+
+    def __repr__(self) -> str:
+        kept = f"{len(self.cache):,} cached answers" if self.cache is not None else "no cache"
+        mode = "offline" if self.offline else "live"
+        counts = f"{self.hits:,} hits, {self.requests:,} requests"
+        return f"{self.service.name}Session({mode}, {kept}, {counts})"

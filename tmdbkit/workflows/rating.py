@@ -1,0 +1,115 @@
+"""Ratings: asked for, and checked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from tmdbkit import progress as progresses
+from tmdbkit.checking import looked_at
+from tmdbkit.collecting import RatingsResult, collect, costs, opened, wanted_of
+from tmdbkit.exceptions import UsageError
+from tmdbkit.quality import RULES, find
+from tmdbkit.report import Report
+from tmdbkit.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    import polars as pl
+
+    from tmdbkit.convex.target import Target
+    from tmdbkit.progress import Progress
+    from tmdbkit.quality import Rule
+    from tmdbkit.ratings.model import Provider
+    from tmdbkit.settings import Settings
+
+
+def collect_ratings(
+    stage: Stage,
+    providers: Iterable[str | Provider] | None = None,
+    ids: Iterable[int] | None = None,
+    *,
+    target: Target | None = None,
+    older_than: timedelta | None = None,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+) -> RatingsResult:
+    """Ask for the ratings of movies, and keep what comes in the stage's log.
+
+    Who costs a quota is asked for no movie twice. What failed, or was not come to because a quota
+    was used up, is asked for on the next run.
+
+    Args:
+        stage: Where ratings go.
+        providers: Names (`imdb`, `mdblist`, `omdb`) or providers of your own, such as a `Table`;
+            default all that need no key or have theirs.
+        ids: Only these; default all that are staged.
+        target: Rate what this one holds, by its own ids; it need not be staged.
+        older_than: Ask again where the answer is older.
+        settings: Keys and addresses; default `Settings.from_env()`.
+        progress: What is told how far it is.
+
+    Raises:
+        UsageError: No such provider, or its key is missing.
+    """
+    with opened(providers, settings) as asked:
+        return collect(
+            asked,
+            wanted_of(stage, target, ids),
+            stage,
+            older_than=older_than,
+            progress=progress or progresses.default(),
+            now=_now(),
+        )
+
+
+def rating_costs(
+    stage: Stage,
+    providers: Iterable[str | Provider] | None = None,
+    ids: Iterable[int] | None = None,
+    *,
+    target: Target | None = None,
+    older_than: timedelta | None = None,
+    settings: Settings | None = None,
+) -> pl.DataFrame:
+    """Say what `collect_ratings` would take, and ask nobody.
+
+    Returns:
+        `provider, movies, requests, days, terms`: how many movies it would be asked for, the
+        requests, the days of its quota, and whose terms apply.
+    """
+    oldest = _now() - older_than if older_than else None
+    with opened(providers, settings) as asked:
+        return costs(asked, wanted_of(stage, target, ids), stage, oldest)
+
+
+def check(
+    source: Stage | pl.DataFrame | Target,
+    *,
+    rules: Sequence[Rule] = RULES,
+    skip: Collection[str] = (),
+    now: datetime | None = None,
+) -> Report:
+    """Look for what is wrong with movies and their ratings; nothing is changed.
+
+    Args:
+        source: A stage; a target; or a frame, of documents or of the flat table.
+        rules: What to look for: `check(stage, rules=[*RULES, mine])`.
+        skip: Names of rules to leave out.
+        now: The time by which something is stale or still to come; default the stage's own.
+
+    Raises:
+        UsageError: A name to skip that no rule has, or a frame without `tmdb_id`.
+    """
+    names = {rule.name for rule in rules}
+    if unknown := sorted(set(skip) - names):
+        raise UsageError(f"no rule {unknown[0]!r}; there are {', '.join(sorted(names))}")
+    chosen = [rule for rule in rules if rule.name not in skip]
+    movies, ratings = looked_at(source)
+    at = now or (source.now() if isinstance(source, Stage) else _now())
+    return Report(movies.height, tuple(chosen), find(movies, ratings, chosen, now=at))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -60,14 +60,13 @@ def crowd(size: int) -> pl.DataFrame:
     return pl.select(tmdb_id=number, title=pl.format("Movie {}", number), year=year, **points)
 
 
+UNKNOWN = {"title": None, "year": None, "tmdb": float("nan"), "metacritic": float("inf")}
 EDGES = {
     "empty": table(),
     "one movie": table({"imdb": 80, "rotten_tomatoes": 90, "tmdb": 75}),
-    "nothing known": table({"title": None, "year": None}, {"title": "", "year": None}),
-    "columns without a type": table({}, {}).with_columns(
-        pl.lit(None).alias(name) for name in ("year", *(f"{s}_points" for s in SYSTEMS))
+    "nothing known": table(UNKNOWN, UNKNOWN).with_columns(
+        pl.lit(None).alias(name) for name in ("year", "imdb_points", "letterboxd_points")
     ),
-    "no numbers": table({"imdb": float("nan"), "tmdb": float("inf"), "metacritic": float("nan")}),
 }
 
 
@@ -86,11 +85,16 @@ def labels(picture: plots.Picture) -> list[str]:
 
 
 @pytest.mark.parametrize("draw", DRAWN, ids=lambda draw: draw.__name__)
-def test_the_same_movies_in_any_order_make_the_same_bytes(draw: Draw) -> None:
-    movies = crowd(60)
-    png = draw(movies).png()
-    assert png.startswith(b"\x89PNG\r\n")
-    assert draw(movies.sample(fraction=1, shuffle=True, seed=3)).png() == png
+def test_the_same_movies_in_any_order_make_the_same_chart(draw: Draw) -> None:
+    movies = crowd(300)
+    other = draw(movies.sample(fraction=1, shuffle=True, seed=3))
+    assert draw(movies).chart.to_dict() == other.chart.to_dict()
+
+
+def test_the_same_chart_makes_the_same_bytes() -> None:
+    one, other = (plots.agreement(crowd(60)).png() for _ in range(2))
+    assert one.startswith(b"\x89PNG\r\n")
+    assert one == other
 
 
 @pytest.mark.parametrize("edge", EDGES)
@@ -128,6 +132,15 @@ def test_a_picture_is_shown_at_half_its_pixels_with_its_caption_beside() -> None
     size = metadata["image/png"]
     assert isinstance(size, dict)
     assert 500 < size["width"] < 700
+
+
+def test_a_picture_has_paper_and_a_font_of_its_own(tmp_path: Path) -> None:
+    root = ElementTree.parse(plots.coverage(crowd(9)).save(tmp_path / "picture.svg")).getroot()
+    paper = root[0]
+    assert paper.tag.endswith("rect")
+    assert (paper.get("fill"), paper.get("width")) == ("white", root.get("width"))
+    fonts = {e.get("font-family") for e in root.iter() if e.get("font-family")}
+    assert fonts == {"Liberation Sans"}
 
 
 def test_altair_s_own_settings_are_neither_used_nor_changed(tmp_path: Path) -> None:
@@ -176,6 +189,12 @@ def test_coverage_is_the_share_of_a_decade_s_movies_that_a_system_has_rated() ->
     assert shares.height == 2 * len(SYSTEMS)
 
 
+def test_decades_stand_in_order_and_what_has_no_year_after_them() -> None:
+    movies = table(*({"year": year} for year in (2031, None, 1895, 1960)))
+    decades = marks.shares(movies)["decade"].unique(maintain_order=True).to_list()
+    assert decades == ["1890s", "1960s", "2030s", "no year"]
+
+
 @pytest.mark.parametrize("year", [None, 0, 199, 20_019])
 def test_a_year_that_cannot_be_is_no_decade(year: int | None) -> None:
     assert set(marks.shares(table({"year": year}))["decade"]) == {"no year"}
@@ -184,6 +203,20 @@ def test_a_year_that_cannot_be_is_no_decade(year: int | None) -> None:
 def test_coverage_says_100_percent_only_where_none_is_missing() -> None:
     rated = plots.coverage(table(*({"imdb": 80} for _ in range(299)), {}))
     assert "99%" in {row["text"] for row in values(rated)}
+
+
+def test_a_median_is_of_those_who_have_a_rating_on_the_scale_of_all() -> None:
+    rated = table({"letterboxd": 60, "tmdb": 50}, {"letterboxd": 80}, {"letterboxd": 90})
+    assert marks.medians(rated).rows() == [("Letterboxd", 3, 80.0), ("TMDB", 1, 50.0)]
+
+
+def test_a_distribution_says_how_many_were_rated_by_each_system_or_that_none_was(
+    tmp_path: Path,
+) -> None:
+    drawn = plots.distribution(table({"imdb": 80}, {"imdb": 70}))
+    text = drawn.save(tmp_path / "picture.svg").read_text()
+    assert text.count("2 movies") == 1
+    assert text.count("no ratings") == 4
 
 
 def test_a_distribution_is_highest_where_the_ratings_are() -> None:
@@ -209,6 +242,41 @@ def test_systems_that_differ_by_a_level_agree_and_who_falls_out_of_line_is_named
     found = plots.agreement(table(*steady, odd), y="metacritic")
     assert labels(found)[0] == "Odd (1999)"
     assert "correlation 0.9" in found.caption
+
+
+def test_a_line_is_fitted_through_all_pairs() -> None:
+    straight = table(*({"imdb": x, "metacritic": 2 * x + 5} for x in (10, 20, 40)))
+    slope, start, correlation = marks.fit(marks.pairs(straight, "imdb", "metacritic"))
+    assert (slope, start, correlation) == pytest.approx((2, 5, 1))
+
+
+def test_a_movie_that_one_of_two_systems_has_not_rated_is_no_pair() -> None:
+    rated = table({"imdb": 80, "tmdb": 70}, {"imdb": 80}, {"tmdb": 70})
+    assert marks.pairs(rated, "imdb", "tmdb").select("x", "y").rows() == [(80, 70)]
+
+
+def test_a_pair_alone_stands_where_it_is_and_neighbours_share_a_circle() -> None:
+    rated = table(
+        {"imdb": 31.2, "tmdb": 64.9}, {"imdb": 80, "tmdb": 70}, {"imdb": 81, "tmdb": 70.5}
+    )
+    cells = marks.cells(marks.pairs(rated, "imdb", "tmdb"))
+    assert cells.rows() == [(31.2, 64.9, 1), (80.5, 70.25, 2)]
+
+
+def test_circles_count_every_pair() -> None:
+    pairs = marks.pairs(crowd(5_000), "imdb", "metacritic")
+    assert marks.cells(pairs)["movies"].sum() == pairs.height
+
+
+@pytest.mark.parametrize(
+    ("spot", "to_the_right"),
+    [((50, 90), False), ((10, 90), True), ((50, 10), True), ((90, 10), False)],
+)
+def test_a_name_stands_away_from_the_crowd_but_inside(
+    spot: tuple[int, int], to_the_right: bool
+) -> None:
+    pair = marks.pairs(table({"imdb": spot[0], "tmdb": spot[1]}), "imdb", "tmdb")
+    assert marks.outliers(pair, slope=0.0, start=50.0)["to_the_right"].to_list() == [to_the_right]
 
 
 def test_names_do_not_run_into_each_other() -> None:
@@ -243,6 +311,13 @@ TWO = {"title": "Two", "imdb": 1, "tmdb": 99}
 
 def test_the_most_disputed_come_first_and_two_ratings_are_no_dispute() -> None:
     assert labels(plots.disputed(table(CLOSE, TWO, WIDE))) == ["Wide (1999)", "Close (1999)"]
+
+
+def test_a_disputed_movie_has_a_line_from_its_lowest_to_its_highest_score() -> None:
+    chosen = marks.most_disputed(table(WIDE), count=1)
+    assert chosen.select("low", "high").rows() == [(20, 90)]
+    rated = [("IMDb", 20), ("Letterboxd", 50), ("TMDB", 90)]
+    assert marks.ratings(chosen).select("system", "score").rows() == rated
 
 
 def test_a_spread_that_the_table_has_decides() -> None:

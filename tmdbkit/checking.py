@@ -43,8 +43,8 @@ def looked_at(source: Stage | pl.DataFrame | Target) -> tuple[pl.DataFrame, pl.D
 
 def ratings_withheld(stage: Stage) -> Withheld:
     """Return the ratings of a stage that break an error rule, which no push sends."""
-    table, ratings = stage.for_rules()
-    return _withheld(table, ratings, stage.now())
+    table, _ = stage.for_rules()
+    return _withheld(table, stage.ratings().filter("chosen"), stage.now())
 
 
 def rows_withheld(rows: pl.DataFrame, now: datetime) -> Withheld:

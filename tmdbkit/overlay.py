@@ -40,6 +40,12 @@ class Overlay:
             votes.lazy(), on="tmdb_id", how="left", maintain_order="left"
         )
 
+    def beside(self, staged: set[int]) -> pl.DataFrame:
+        """Return `tmdb_id, title` and the vote fields of movies that are rated, and not staged."""
+        others = self.collected.filter(~pl.col("tmdb_id").is_in(staged))
+        votes = vote_objects(prefer(others, self.providers))
+        return votes.select("tmdb_id", pl.lit("").alias("title"), *VOTE_FIELDS)
+
     def ratings(self, rows: pl.LazyFrame) -> pl.DataFrame:
         """Return all ratings, and in the column `chosen` whether each is the one that counts.
 

@@ -155,6 +155,15 @@ class Stage:
                 texts = self._holdings.texts(some).collect()
             yield rows, texts
 
+    def rated_only(self, tmdb_ids: Iterable[int] | None = None) -> pl.DataFrame:
+        """Return `tmdb_id, title` and the vote fields of movies that are rated, and not staged.
+
+        They can be pushed where the scope is nothing but ratings.
+        """
+        with reading(self.folder):
+            found = self._overlay().beside(self.ids())
+        return found if tmdb_ids is None else found.filter(pl.col("tmdb_id").is_in(set(tmdb_ids)))
+
     def ratings(self) -> pl.DataFrame:
         """Return the newest rating of each movie, system and provider, in `RATINGS` and `chosen`.
 

@@ -181,7 +181,11 @@ class Shelf:
 
     def for_rules(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """What rules look at: of these movies, nothing is wrong."""
-        return pl.DataFrame(schema={"tmdb_id": pl.Int64, "title": pl.String}), RATINGS.to_frame()
+        return pl.DataFrame(schema={"tmdb_id": pl.Int64, "title": pl.String}), self.ratings()
+
+    def ratings(self) -> pl.DataFrame:
+        """The ratings of all systems."""
+        return pl.DataFrame(schema={**RATINGS, "chosen": pl.Boolean})
 
     def now(self) -> datetime:
         """The time of day."""

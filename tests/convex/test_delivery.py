@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from tests.servers.convex import ConvexProxy, FakeTime
-from tmdbkit import ConvexSnapshot, workflows
+from tmdbkit import ConvexSnapshot
 from tmdbkit.convex import delivery, importer
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.plan import plan_changes
@@ -19,6 +19,7 @@ from tmdbkit.exceptions import (
     StopError,
     TargetRefused,
 )
+from tmdbkit.workflows import pushing
 
 from .bench import (
     NOBODY,
@@ -266,7 +267,7 @@ def test_movies_whose_genres_could_not_be_sent_wait_too(
 def test_a_person_who_failed_is_sent_again_with_the_next_movie(
     proxy: ConvexProxy, backend: ConvexBackend, stage: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workflows, "CHUNK", 1)
+    monkeypatch.setattr(pushing, "CHUNK", 1)
     proxy.script("addPeople", *["occ"] * 18)
     result = push(stage.put(payload(1), payload(2)), deployment(proxy.url))
     assert counts(result) == {"created": 1, "failed": 1}
@@ -276,7 +277,7 @@ def test_a_person_who_failed_is_sent_again_with_the_next_movie(
 def test_movies_that_could_not_be_looked_up_failed_and_the_others_go_on(
     proxy: ConvexProxy, stage: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workflows, "CHUNK", 1)
+    monkeypatch.setattr(pushing, "CHUNK", 1)
     proxy.script("moviesByTmdbIds", *["occ"] * 9)
     stage.put(payload(1), payload(2))
     result = push(stage, deployment(proxy.url))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tmdbkit import ConvexSnapshot, delete_movies, workflows
+from tmdbkit import ConvexSnapshot, delete_movies
 from tmdbkit.convex.contract import Contract
 from tmdbkit.exceptions import (
     BatchTooLarge,
@@ -23,6 +23,7 @@ from tmdbkit.exceptions import (
 )
 from tmdbkit.schema import validator
 from tmdbkit.tmdb.images import ImageForm
+from tmdbkit.workflows import pushing
 
 from .bench import (
     KEANU,
@@ -130,7 +131,7 @@ def test_people_are_sent_once_by_id_and_job(bench: Bench, stage: Shelf) -> None:
 def test_people_of_many_movies_are_stored_once(
     bench: Bench, stage: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workflows, "CHUNK", 2)
+    monkeypatch.setattr(pushing, "CHUNK", 2)
     result = push(stage.put(*(payload(n) for n in range(1, 8))), bench.target)
     assert len(bench.table("crew")) == 3
     assert result.batches == 4 + 1 + 1  # of movies, people, genres
@@ -492,7 +493,7 @@ def test_slugs_do_not_collide_within_a_push(bench: Bench, stage: Shelf) -> None:
 def test_slugs_do_not_collide_across_the_parts_of_a_push(
     bench: Bench, stage: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workflows, "CHUNK", 1)
+    monkeypatch.setattr(pushing, "CHUNK", 1)
     push(stage.put(payload(1), payload(2)), bench.target)
     assert [row["slug"] for row in bench.table("movies")] == ["the-matrix", "the-matrix-1999"]
 

@@ -184,7 +184,8 @@ class Importer:
         there = self._delivery.ask(self.target.documents, [row["tmdb_id"] for row in documents])
         have = {int(document["tmdb_id"]) for document in there}
         new = [document for document in documents if document["tmdb_id"] not in have]
-        slugs = [slug for document in new for slug in slug_candidates(document)]
+        creates = self._scope.only is None
+        slugs = [slug for document in new for slug in slug_candidates(document)] if creates else []
         return plan_changes(
             documents,
             there,

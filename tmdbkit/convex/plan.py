@@ -211,7 +211,8 @@ def _creation(known: Document, row: Document, making: _Making) -> Change:
 
 
 def _update(known: Document, there: Document, making: _Making) -> Change:
-    tmdb_id, title, contract = known["tmdb_id"], known["title"], making.contract
+    tmdb_id, contract = known["tmdb_id"], making.contract
+    title = known["title"] or str(there.get("title", ""))
     merged = merge(known, there, making.images, making.scope)
     if not merged.changes:
         return Change(tmdb_id, title, "unchanged", kept=tuple(merged.kept))

@@ -99,7 +99,7 @@ def _by_the_others(trusted: pl.DataFrame) -> pl.DataFrame:
     worst = pl.max_horizontal(far)
     next_worst = pl.concat_list(far).list.sort(descending=True).list.get(1)
     for _ in range(2):  # of five ratings two may be wrong
-        doubted = pl.sum_horizontal(_present()) > 2, worst > 1
+        doubted = pl.sum_horizontal(_present()) > 2, worst > (CLEARLY * next_worst).clip(1.0)
         at_odds = witnesses.filter(*doubted)
         heard = at_odds.with_columns(
             pl.when(off != worst).then(f"{system}_score").alias(f"{system}_score")

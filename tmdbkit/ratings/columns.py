@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations
 
 import polars as pl
@@ -35,10 +36,11 @@ SWAP_EACH, SWAP_ALL, SWAP_MOVIES = 0.15, 6.0, 8
 FARTHEST = 3.0  # standard deviations; beyond, a rating is no better a witness
 TOO_FINE = 2.0  # nats against a system in whose step the points cannot be
 
-# Columns agree when their ranks go together so much: audiences among themselves, or critics, and
-# one with the other. The first shows in few movies.
-NEAR, NEAR_MOVIES = 0.55, 12
-ACROSS, ACROSS_MOVIES = 0.3, 40
+# Rank correlations: of audiences among themselves and critics among themselves, of one with the
+# other, and of ratings that belong to other movies (lists of movies are rarely in random order).
+NEAR, ACROSS, ASTRAY = 0.88, 0.55, 0.1
+SURE = 3.0  # nats by which a column must rather belong to other movies
+PAIRED = 8  # movies in which two columns can be compared
 CRITICS = frozenset({"metacritic", "rotten_tomatoes"})
 
 
@@ -200,8 +202,8 @@ def _astray(table: pl.DataFrame) -> list[Column]:
     pairs = _pairs(table)
     columns = {column for one, other, _ in pairs for column in (one, other)}
     left = set(columns)
-    while left and (worst := min(left, key=lambda c: (_margin(c, pairs, left), str(c)))):
-        if _margin(worst, pairs, left) >= 0:
+    while left and (worst := min(left, key=lambda c: (_evidence(c, pairs, left), str(c)))):
+        if _evidence(worst, pairs, left) > -SURE:
             break
         left.remove(worst)
     vouched = len(left) > 1 and len(_providers(left)) >= min(2, len(_providers(columns)))
@@ -214,29 +216,34 @@ def _providers(columns: set[Column]) -> set[str | None]:
     return {provider for _, provider in columns}
 
 
-def _margin(column: Column, pairs: list[Pair], among: set[Column]) -> float:
-    """Return by how much a column agrees with others, on average; below 0 it does not."""
-    margins = [
-        margin for one, other, margin in pairs if column in (one, other) and {one, other} <= among
-    ]
-    return sum(margins) / len(margins) if margins else 0.0
+def _evidence(column: Column, pairs: list[Pair], among: set[Column]) -> float:
+    return sum(
+        nats for one, other, nats in pairs if column in (one, other) and {one, other} <= among
+    )
 
 
 def _pairs(table: pl.DataFrame) -> list[Pair]:
-    """Return each two columns that share enough movies, and how far they are from disagreeing."""
+    """Return each two columns that share movies, and how much likelier they agree than not.
+
+    The log likelihood ratio of their rank correlation, whose inverse hyperbolic tangent has a
+    normal error of 1 / sqrt(movies - 3) (Fisher, "On the probable error of a coefficient of
+    correlation", Metron 1, 1921).
+    """
     pairs = []
     for one, other in combinations(SYSTEMS, 2):
         near = (one in CRITICS) == (other in CRITICS)
-        bar, least = (NEAR, NEAR_MOVIES) if near else (ACROSS, ACROSS_MOVIES)
+        agree, astray = math.atanh(NEAR if near else ACROSS), math.atanh(ASTRAY)
         ranks = pl.corr(f"{one}_score", f"{other}_score", method="spearman").fill_nan(0.0)
+        nats = (
+            (pl.len() - 3.0)
+            * (agree - astray)
+            * (ranks.clip(-0.99, 0.99).arctanh() - (agree + astray) / 2)
+        )
         found = (
             table.drop_nulls([f"{one}_score", f"{other}_score"])
             .group_by(f"{one}_provider", f"{other}_provider", maintain_order=True)
-            .agg(pl.len().alias("movies"), ranks.alias("ranks"))
-            .filter(pl.col("movies") >= least)
+            .agg(pl.len().alias("movies"), nats.alias("nats"))
+            .filter(pl.col("movies") >= PAIRED)
         )
-        pairs += [
-            ((one, its), (other, theirs), together - bar)
-            for its, theirs, _, together in found.rows()
-        ]
+        pairs += [((one, its), (other, theirs), nats) for its, theirs, _, nats in found.rows()]
     return pairs

@@ -22,8 +22,8 @@ from tmdbkit.convex.undo import way_back
 from tmdbkit.convex.verification import Verification
 from tmdbkit.exceptions import UsageError
 from tmdbkit.ids import checked_ids
-from tmdbkit.logs import IMPORTS
-from tmdbkit.schema import ROW
+from tmdbkit.logs import IMPORTS, PAYLOADS
+from tmdbkit.schema import RATINGS, ROW
 from tmdbkit.settings import Settings
 from tmdbkit.staging import THREADS, fetch_movies
 from tmdbkit.tmdb.images import ImageForm
@@ -77,7 +77,7 @@ def plan_push(
         with Importer(
             target, people=people, images=form, now=now or _now, scope=scope, limit=limit
         ) as importer:
-            for piece in _pieces(stage, wanted):
+            for piece in _pieces(stage, wanted, scope):
                 parts.append(importer.plan(*piece))
                 shown.update(sum(map(len, parts)))
     finally:
@@ -128,16 +128,16 @@ def push(
 
     wanted = None if ids is None else checked_ids(ids)
     _check_people(people)
-    staged = stage.ids()
-    absent = [] if wanted is None else [n for n in wanted if n not in staged]
-    total = (len(staged) if wanted is None else len(wanted)) - len(absent)
+    there = _to_send(stage, scope)
+    absent = [] if wanted is None else [n for n in wanted if n not in there]
+    total = (len(there) if wanted is None else len(wanted)) - len(absent)
     sending = Sending(target, people, images or _image_form(), progress, log, now or _now)
     if plan is not None:
         if plan.target != str(target.title):
             raise UsageError(f"the plan is for {plan.target}, not for {target.title}")
         sent = sending.run(plan.parts(CHUNK), len(plan), Importer.send)
         return sent if plan.undoes else _planned_anew(sent, stage, sending, plan.scope)
-    pieces = _pieces(stage, wanted)
+    pieces = _pieces(stage, wanted, scope)
     pushed = sending.run(pieces, total, _push_rows, scope=scope, limit=limit)
     pushed = _planned_anew(pushed, stage, sending, scope)
     return pushed.with_failures([(n, f"not staged; tmdbkit stage {n} fetches it") for n in absent])
@@ -230,11 +230,27 @@ def _check_people(people: str | None) -> None:
         raise UsageError(f"people is {people!r}; it must be one of {', '.join(PEOPLE)}")
 
 
-def _pieces(stage: Stage, wanted: list[int] | None) -> Iterator[Piece]:
-    """Yield rows and payloads of some movies at a time, and what of the stage is not to be sent."""
+def _is_of_ratings(scope: Scope) -> bool:
+    return scope.only is not None and scope.only <= RATINGS
+
+
+def _to_send(stage: Stage, scope: Scope) -> set[int]:
+    """Return the movies of a stage that a push of this scope can send."""
+    rated = stage.rated_only()["tmdb_id"] if _is_of_ratings(scope) else ()
+    return stage.ids().union(rated)
+
+
+def _pieces(stage: Stage, wanted: list[int] | None, scope: Scope) -> Iterator[Piece]:
+    """Yield rows and payloads of some movies at a time, and what of the stage is not to be sent.
+
+    Where nothing but ratings is meant, movies that are rated and not staged come as well.
+    """
     withheld = ratings_withheld(stage)
     for rows, payloads in stage.batches(wanted, size=CHUNK):
         yield rows, payloads, withheld
+    if _is_of_ratings(scope):
+        for rows in stage.rated_only(wanted).iter_slices(CHUNK):
+            yield rows, PAYLOADS.to_frame(), withheld
 
 
 def _push_rows(importer: Importer, piece: Piece) -> pl.DataFrame:

@@ -26,6 +26,7 @@ LAYERS = (
         "quality",
         "log",
         "logs",
+        "decisions",
         "views",
         "convex.client",
         "convex.contract",

@@ -208,6 +208,11 @@ def test_without_styles_a_report_reads_in_order() -> None:
     ]
 
 
+def test_a_movie_does_not_repeat_the_sentence_that_it_stands_under() -> None:
+    drawn = Page(report(finding(SCALE, why=SCALE.sentence))._repr_html_())
+    assert drawn.texts.count(SCALE.sentence) == 1
+
+
 def test_a_rule_that_found_nothing_is_a_row_that_does_not_unfold() -> None:
     drawn = Page(report(finding(SCALE))._repr_html_())
     assert [tag for tag, _ in drawn.elements].count("details") == 1

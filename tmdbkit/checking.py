@@ -8,6 +8,7 @@ import polars as pl
 
 from tmdbkit.convex.plan import Withheld
 from tmdbkit.convex.reading import movies_of
+from tmdbkit.decisions import WORDS, changed_since, verdicts
 from tmdbkit.exceptions import UsageError
 from tmdbkit.quality import RULES, find, withheld
 from tmdbkit.ratings.model import RATINGS
@@ -41,25 +42,47 @@ def looked_at(source: Stage | pl.DataFrame | Target) -> tuple[pl.DataFrame, pl.D
     return table, _ratings_of(table)
 
 
-def ratings_withheld(stage: Stage) -> Withheld:
-    """Return the ratings of a stage that break an error rule, which no push sends."""
+def withheld_of(stage: Stage) -> Withheld:
+    """Return what of a stage no push sends: what breaks an error rule, was held or rejected.
+
+    An approval waives the findings that it saw, as long as what it judged has not moved.
+    """
     table, _ = stage.for_rules()
-    return _withheld(table, stage.ratings().filter("chosen"), stage.now())
+    said = verdicts(stage.decisions())
+    kept_back = said.filter(pl.col("kind").is_in(["hold", "reject"]))
+    reasons = {
+        tmdb_id: f"{WORDS[kind]} in review{by and f' by {by}'}{note and f': {note}'}"
+        for tmdb_id, kind, by, note in kept_back.select("tmdb_id", "kind", "by", "note").rows()
+    }
+    errors = find(table, stage.ratings().filter("chosen"), RATING_ERRORS, now=stage.now())
+    approved = said.filter(pl.col("kind") == "approve").join(
+        changed_since(table, said), on="tmdb_id", how="anti"
+    )
+    return Withheld(reasons, _reasons(errors.join(_waived(approved), on=WAIVED, how="anti")))
 
 
-def rows_withheld(rows: pl.DataFrame, now: datetime) -> Withheld:
+def withheld_rows(rows: pl.DataFrame, now: datetime) -> Withheld:
     """Return the ratings of rows that were just fetched which break an error rule."""
-    table, ratings = looked_at(rows)
-    return _withheld(table, ratings, now)
+    return Withheld(ratings=_reasons(find(*looked_at(rows), RATING_ERRORS, now=now)))
 
 
-def _withheld(table: pl.DataFrame, ratings: pl.DataFrame, now: datetime) -> Withheld:
-    findings = find(table, ratings, RATING_ERRORS, now=now)
-    kept_back = findings.join(withheld(findings), on=["tmdb_id", "system"], how="semi")
+WAIVED = ["tmdb_id", "rule", "system"]
+
+
+def _waived(approved: pl.DataFrame) -> pl.DataFrame:
+    """Return the findings that approvals saw."""
+    named = approved.select("tmdb_id", pl.col("waived")).explode("waived").drop_nulls()
+    parts = pl.col("waived").str.splitn(":", 2).struct
+    return named.select("tmdb_id", rule=parts.field("field_0"), system=parts.field("field_1"))
+
+
+def _reasons(errors: pl.DataFrame) -> dict[int, dict[str, str]]:
+    """Return why each rating is kept back, by movie and system."""
+    kept_back = errors.join(withheld(errors), on=["tmdb_id", "system"], how="semi")
     reasons: dict[int, dict[str, str]] = {}
     for tmdb_id, system, why in kept_back.select("tmdb_id", "system", "why").rows():
         reasons.setdefault(tmdb_id, {}).setdefault(system, why)
-    return Withheld(ratings=reasons)
+    return reasons
 
 
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:

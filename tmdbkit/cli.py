@@ -68,9 +68,7 @@ def parser() -> argparse.ArgumentParser:
     ratings.add_argument(
         "--provider", action="append", metavar="NAME", help="imdb, mdblist or omdb; repeat it"
     )
-    ratings.add_argument(
-        "--dry-run", action="store_true", help="say what it takes; ask nobody"
-    )
+    ratings.add_argument("--dry-run", action="store_true", help="say what it takes; ask nobody")
     ratings.add_argument("--older-than", metavar="AGE", type=_age, help="30d: ask again for older")
     ratings.add_argument("--table", metavar="FILE", help="a CSV or Parquet file of your own")
     ratings.add_argument("--id", default="tmdb_id", metavar="COLUMN", help="its column of ids")

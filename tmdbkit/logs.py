@@ -41,6 +41,22 @@ IMPORTS = pl.Schema(
         "pushed_at": INSTANT,
     }
 )
+DECISIONS = pl.Schema(
+    {
+        "tmdb_id": pl.Int64(),
+        "kind": pl.String(),  # approve, hold, reject, override, undo
+        "field": pl.String(),  # of an override; "" of the others
+        "value": pl.String(),  # JSON, of an override
+        "old": pl.String(),  # JSON, what the override replaced
+        "note": pl.String(),
+        "by": pl.String(),
+        "at": INSTANT,
+        "judged": pl.String(),  # JSON, the values that were in view
+        "waived": pl.List(pl.String()),  # `rule:system` of the findings that an approval saw
+        "decision": pl.String(),  # its own name
+        "undoes": pl.String(),  # the name of the one that an undo takes back
+    }
+)
 OUTCOMES = {
     "created": "created",
     "updated": "updated",

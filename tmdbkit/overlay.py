@@ -1,44 +1,49 @@
-"""What is laid over the rows that come from payloads: the ratings of all systems."""
+"""What is laid over the rows that come from payloads: ratings, and what people set by hand."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from tmdbkit.ratings.aggregate import prefer, vote_objects
+from tmdbkit.ratings.model import RATINGS
 from tmdbkit.ratings.payload import of_rows
+from tmdbkit.ratings.rows import as_ratings
+from tmdbkit.schema import ROW
 
-VOTE_FIELDS = ("vote_count_system", "vote_pts_system")
+POINTS_FIELD, VOTES_FIELD = "vote_pts_system", "vote_count_system"
+VOTE_FIELDS = (VOTES_FIELD, POINTS_FIELD)
 SAME_RATING = ("tmdb_id", "system", "provider")
+BY_HAND = "override"  # the provider of a rating that a person set: it wins over any other
+OVERRIDES = pl.Schema(
+    {"tmdb_id": pl.Int64(), "field": pl.String(), "value": pl.String(), "at": RATINGS["fetched_at"]}
+)
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """Ratings that were collected, beside those of the payloads.
+    """Ratings that were collected, beside those of the payloads, and overrides.
 
     Attributes:
         collected: Frames of `RATINGS`, one for each movie, system and provider.
         providers: Whose rating counts where several have one, the first before the others.
+        overrides: Frames of `OVERRIDES`, one for each movie and field; `value` is JSON, and a
+            rating whose value is null is taken away.
     """
 
     collected: pl.DataFrame
     providers: tuple[str, ...]
+    overrides: pl.DataFrame = field(default_factory=OVERRIDES.to_frame)
 
     def over(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        """Return rows with what is known of all systems, in place of TMDB's rating alone.
+        """Return rows with the overrides, and with what is known of all systems.
 
         Args:
             rows: Frames of `transform.ROWS`.
         """
-        if self.collected.is_empty():
-            return rows
-        own = _own_ratings(rows)
-        of_these = self.collected.join(own, on="tmdb_id", how="semi")
-        votes = vote_objects(prefer(pl.concat([of_these, own]), self.providers))
-        return rows.drop(VOTE_FIELDS).join(
-            votes.lazy(), on="tmdb_id", how="left", maintain_order="left"
-        )
+        return self._with_votes(self._with_fields(rows))
 
     def beside(self, staged: set[int]) -> pl.DataFrame:
         """Return `tmdb_id, title` and the vote fields of movies that are rated, and not staged."""
@@ -52,14 +57,83 @@ class Overlay:
         Args:
             rows: Frames of `transform.ROWS`, whose payloads bring TMDB's ratings.
         """
-        found = pl.concat([self.collected, _own_ratings(rows).drop_nulls("points")])
-        chosen = prefer(found, self.providers).select(SAME_RATING, chosen=pl.lit(value=True))
+        found = self._set_by_hand(pl.concat([self.collected, _own(rows).drop_nulls("points")]))
+        chosen = self._chosen(found).select(SAME_RATING, chosen=pl.lit(value=True))
         return (
             found.join(chosen, on=SAME_RATING, how="left")
             .with_columns(pl.col("chosen").fill_null(value=False))
             .sort(SAME_RATING)
         )
 
+    def _with_votes(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        if self.collected.is_empty() and self._rating_overrides().is_empty():
+            return rows
+        own = _own(rows)
+        of_these = self.collected.join(own, on="tmdb_id", how="semi")
+        chosen = self._chosen(self._set_by_hand(pl.concat([of_these, own])))
+        votes = vote_objects(chosen).lazy()
+        return rows.drop(VOTE_FIELDS).join(votes, on="tmdb_id", how="left", maintain_order="left")
 
-def _own_ratings(rows: pl.LazyFrame) -> pl.DataFrame:
+    def _with_fields(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        plain = self.overrides.filter(~pl.col("field").str.contains(".", literal=True))
+        for (name,), some in plain.group_by("field", maintain_order=True):
+            values = [json.loads(text) for text in some["value"]]
+            new = pl.LazyFrame(
+                {"tmdb_id": some["tmdb_id"], "set": pl.Series(values, dtype=ROW[str(name)])}
+            )
+            rows = (
+                rows.join(new, on="tmdb_id", how="left", maintain_order="left")
+                .with_columns(pl.coalesce("set", str(name)).alias(str(name)))
+                .drop("set")
+            )
+        return rows
+
+    def _chosen(self, ratings: pl.DataFrame) -> pl.DataFrame:
+        return prefer(ratings, (BY_HAND, *self.providers))
+
+    def _rating_overrides(self) -> pl.DataFrame:
+        """Return `tmdb_id, system, part, number, at` of the ratings that were set."""
+        names = pl.col("field").str.splitn(".", 2).struct
+        return self.overrides.filter(pl.col("field").str.contains(".", literal=True)).select(
+            "tmdb_id",
+            names.field("field_1").alias("system"),
+            names.field("field_0").alias("part"),
+            pl.col("value").cast(pl.Float64, strict=False).alias("number"),
+            "at",
+        )
+
+    def _set_by_hand(self, found: pl.DataFrame) -> pl.DataFrame:
+        """Add the ratings that were set; what of one was not set stays as it was found."""
+        given = self._rating_overrides().join(found, on="tmdb_id", how="semi")
+        if given.is_empty():
+            return found
+        key = ["tmdb_id", "system"]
+        points, votes = (
+            given.filter(pl.col("part") == part).select(
+                *key, pl.col("number").alias(f"set {part}"), pl.col("at").alias(f"at {part}")
+            )
+            for part in (POINTS_FIELD, VOTES_FIELD)
+        )
+        known = prefer(found, self.providers).select(*key, "points", "votes")
+        at = pl.max_horizontal(f"at {POINTS_FIELD}", f"at {VOTES_FIELD}")
+        by_hand = (
+            points.join(votes, on=key, how="full", coalesce=True)
+            .join(known, on=key, how="left")
+            .with_columns(
+                points=_set_or_known(POINTS_FIELD, "points"),
+                votes=_set_or_known(VOTES_FIELD, "votes"),
+                fetched_at=at,
+            )
+        )
+        taken_away = by_hand.filter(pl.col("points").is_null())
+        left = found.join(taken_away, on=key, how="anti")
+        return pl.concat([left, as_ratings(by_hand.drop_nulls("points"), BY_HAND)])
+
+
+def _set_or_known(part: str, known: str) -> pl.Expr:
+    """Return what a person set, null included, or else what was known before."""
+    return pl.when(pl.col(f"at {part}").is_not_null()).then(f"set {part}").otherwise(known)
+
+
+def _own(rows: pl.LazyFrame) -> pl.DataFrame:
     return of_rows(rows.select("tmdb_id", "fetched_at", *VOTE_FIELDS).collect())

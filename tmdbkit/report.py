@@ -158,9 +158,9 @@ class Report:
     def _draw_found(self, rule: Rule, count: int) -> str:
         sentence = escape(rule.sentence)
         if not count:
-            return f"<div>{sentence}</div>"
+            return f'<div style="opacity:0.7">{sentence}</div>'
         few = self._first_few[rule.name]
-        cards = "".join(_draw_finding(row) for row in few)
+        cards = "".join(_draw_finding(row, said=rule.sentence) for row in few)
         rest = count - len(few)
         more = f'<div style="opacity:0.7">and {rest:,} more</div>' if rest else ""
         return (
@@ -178,14 +178,15 @@ def _badge(rule: Rule, count: int) -> str:
     return rule.severity if count else "pass"
 
 
-def _draw_finding(row: dict[str, Any]) -> str:
+def _draw_finding(row: dict[str, Any], *, said: str) -> str:
     """A movie that a rule found: its text is read first, and stands beside a small cover."""
+    why = "" if row["why"] == said else row["why"] or ""
     lines = "".join(
         f'<div style="{style};overflow-wrap:break-word">{escape(text)}</div>'
         for style, text in (
             ("font-weight:bold", _title(row)),
             ("font-weight:normal", _value(row)),
-            ("font-size:85%;opacity:0.7", row["why"] or ""),
+            ("font-size:85%;opacity:0.7", why),
         )
         if text
     )

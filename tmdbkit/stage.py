@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import transform
+from tmdbkit.decisions import WORDS, overrides, verdicts
 from tmdbkit.exceptions import StageError
 from tmdbkit.holdings import Holdings
 from tmdbkit.log import Log, reading, write_text
-from tmdbkit.logs import DROPPED, FAILURES, IMPORTS, MISSING, OUTCOMES, PAYLOADS, STAGED
+from tmdbkit.logs import DECISIONS, DROPPED, FAILURES, IMPORTS, MISSING, OUTCOMES, PAYLOADS, STAGED
 from tmdbkit.overlay import SAME_RATING, Overlay
 from tmdbkit.quality import find
 from tmdbkit.ratings.aggregate import consensus
@@ -62,8 +63,9 @@ class Stage:
         self._holdings = Holdings(self.folder, self.options)
         self._failures = Log(self.folder / "failures", FAILURES)
         self._ratings = Log(self.folder / "ratings", RATINGS)
+        self._decisions = Log(self.folder / "decisions", DECISIONS)
         self._imports = Log(self.folder / "imports", IMPORTS)
-        self._logs = (self._failures, self._ratings, self._imports)
+        self._logs = (self._failures, self._ratings, self._decisions, self._imports)
         _check_layout(self.folder)
 
     # Reading.
@@ -173,6 +175,12 @@ class Stage:
         with reading(self.folder):
             return self._overlay().ratings(self._holdings.rows())
 
+    def decisions(self) -> pl.DataFrame:
+        """Return the log of decisions: everything that people decided or set, the newest last."""
+        with reading(self.folder):
+            rows = self._decisions.scan().drop("part").unique("decision")
+            return rows.sort("at", "decision").collect()
+
     def asked(self, provider: str) -> pl.DataFrame:
         """Return `tmdb_id, asked_at` of the movies that a provider was asked for, latest only."""
         with reading(self.folder):
@@ -207,15 +215,15 @@ class Stage:
         pushed = self.imports().filter(wrote)["tmdb_id"].n_unique()
         with reading(self.folder):
             rated = staged.intersection(self._overlay().collected["tmdb_id"])
+        said = verdicts(self.decisions()).filter(pl.col("tmdb_id").is_in(staged))
+        decided = {word: int((said["kind"] == kind).sum()) for kind, word in WORDS.items()}
         return {
             "staged": len(staged),
             "missing": self.missing().height,
             "failed": self.failures().height,
             "rated": len(rated),
-            "approved": 0,
-            "held": 0,
-            "rejected": 0,
-            "undecided": len(staged),
+            **decided,
+            "undecided": len(staged) - sum(decided.values()),
             "pushed": pushed,
         }
 
@@ -223,15 +231,17 @@ class Stage:
         """Return one flat row a movie, for reading: names instead of ids, year, points, votes.
 
         `consensus`, `certainty` and `spread` are those of `ratings.aggregate`, `findings` the names
-        of the rules that the movie or one of its ratings breaks.
+        of the rules that the movie or one of its ratings breaks, `decision` what a person said.
         """
         movies, ratings = self.for_rules()
         found = find(movies, ratings, now=self.now()).group_by("tmdb_id", maintain_order=True)
         names = found.agg(findings=pl.col("rule").unique(maintain_order=True))
+        said = verdicts(self.decisions()).select("tmdb_id", decision="kind")
         agreed = consensus(ratings).select("tmdb_id", pl.col(AGREED).round(2))
         return (
             movies.join(agreed, on="tmdb_id", how="left", maintain_order="left")
             .join(names, on="tmdb_id", how="left", maintain_order="left")
+            .join(said, on="tmdb_id", how="left", maintain_order="left")
             .with_columns(pl.col("findings").fill_null(pl.lit([], pl.List(pl.String))))
         )
 
@@ -335,6 +345,12 @@ class Stage:
             self._begin()
             self._ratings.append(rows)
 
+    def add_decisions(self, rows: pl.DataFrame) -> None:
+        """Append decisions, in `DECISIONS`: they are on the disk when this returns."""
+        if not rows.is_empty():
+            self._begin()
+            self._decisions.append(rows)
+
     def add_imports(self, rows: pl.DataFrame) -> None:
         """Append outcomes of a push, in the columns of `imports()`."""
         if not rows.is_empty():
@@ -379,7 +395,8 @@ class Stage:
         """Return what is laid over the rows, read from the logs once."""
         rated = self._ratings.scan().filter(pl.col("system") != "")
         newest = rated.sort("fetched_at", "part").unique(SAME_RATING, keep="last")
-        return Overlay(newest.select(RATINGS.names()).collect(), self.providers)
+        collected = newest.select(RATINGS.names()).collect()
+        return Overlay(collected, self.providers, overrides(self.decisions()))
 
 
 def _check_layout(folder: Path) -> None:

@@ -12,13 +12,14 @@ import polars as pl
 
 from tests.servers.convex import FakeTime
 from tmdbkit import ConvexDeployment, ConvexSnapshot, transform, workflows
-from tmdbkit.logs import IMPORTS, PAYLOADS, STAGED
+from tmdbkit.logs import DECISIONS, IMPORTS, PAYLOADS, STAGED
 from tmdbkit.progress import Silent
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
 from tmdbkit.stage import Stage
 from tmdbkit.tmdb.images import ImageForm
+from tmdbkit.views import flat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -181,11 +182,15 @@ class Shelf:
 
     def for_rules(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """What rules look at: of these movies, nothing is wrong."""
-        return pl.DataFrame(schema={"tmdb_id": pl.Int64, "title": pl.String}), self.ratings()
+        return flat(transform.ROWS.to_frame()), self.ratings()
 
     def ratings(self) -> pl.DataFrame:
         """The ratings of all systems."""
         return pl.DataFrame(schema={**RATINGS, "chosen": pl.Boolean})
+
+    def decisions(self) -> pl.DataFrame:
+        """What people decided: nothing."""
+        return DECISIONS.to_frame()
 
     def now(self) -> datetime:
         """The time of day."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit.ratings.aggregate import scale, score, wide
-from tmdbkit.ratings.agreement import is_heard, residuals
+from tmdbkit.ratings.agreement import PRIOR, Model, is_heard
 from tmdbkit.ratings.columns import COLUMN, STEPS, describe, faults
 from tmdbkit.ratings.model import AUDIENCE
 from tmdbkit.schema import INSTANT, SCALES, SYSTEMS
@@ -26,7 +26,6 @@ BANDS = {
     "rotten_tomatoes": 1.9,
     "tmdb": 2.0,
 }
-PRIOR = 60  # ratings of a system from which on the stage's own level and width count more
 WITHIN, NORMAL = 0.8, 1.2816  # 80 % of a normal distribution are within so many deviations
 WIDTHS = (0.7, 1.6)  # faults and good luck move a system's width no further than this
 
@@ -89,63 +88,64 @@ def _facts(movies: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_the_others(trusted: pl.DataFrame) -> pl.DataFrame:
-    """Return `tmdb_id, system, others, expected, deviation, shift, width` by the trusted ratings.
+    """Return `tmdb_id, system, others, expected, deviation` of each system by the trusted ratings.
 
-    Nothing is expected of a rating by itself, nor by those of its movie that are beyond their band.
+    Nothing is expected of a rating by itself, nor by one of its movie that is clearly the only one
+    to blame. The stage's own ratings say where its systems lie, and how wide their residuals are.
     """
-    witnesses = residuals(wide(trusted))
-    own = {system: _own(witnesses, system) for system in SYSTEMS}
-    far = [_far(system, *own[system]) for system in SYSTEMS]
-    worst = pl.max_horizontal(far)
-    next_worst = pl.concat_list(far).list.sort(descending=True).list.get(1)
+    scores = wide(trusted)
+    others = [_others(system).alias(f"{system}_others") for system in SYSTEMS]
+    scores = scores.with_columns(others)
+    model = Model().fitted(scores)
+    judged = model.residuals(scores)
     for _ in range(2):  # of five ratings two may be wrong
-        doubted = pl.sum_horizontal(_present()) > 2, worst > (CLEARLY * next_worst).clip(1.0)
-        at_odds = witnesses.filter(*doubted)
-        heard = at_odds.with_columns(
-            pl.when(off != worst).then(f"{system}_score").alias(f"{system}_score")
-            for system, off in zip(SYSTEMS, far, strict=True)
-        )
-        told = residuals(heard.drop(f"{s}_{name}" for s in SYSTEMS for name in PER_SYSTEM))
-        rest = witnesses.filter(~pl.all_horizontal(*doubted).fill_null(value=False))
-        witnesses = pl.concat([rest, told.select(rest.columns)])
-    return pl.concat(_of_system(witnesses, system, *own[system]) for system in SYSTEMS)
+        judged = _without_the_worst(judged, model)
+    return pl.concat(_of_system(judged, system, _width(judged, system)) for system in SYSTEMS)
 
 
-def _own(judged: pl.DataFrame, system: str) -> tuple[float, float]:
-    """Return where the stage's residuals of a system lie and how wide, drawn to 0 and to 1."""
-    own = judged[f"{system}_residual"].filter(judged.select(_others(system) > 0).to_series())
-    own = own.drop_nulls()
-    middle = own.median() or 0.0
-    width = ((own - middle).abs().quantile(WITHIN) or 0.0) / NORMAL
+def _without_the_worst(judged: pl.DataFrame, model: Model) -> pl.DataFrame:
+    """Take out each movie's rating that is beyond its band and clearly farther than all others."""
+    far = [_far(system) for system in SYSTEMS]
+    worst, next_worst = pl.max_horizontal(far), pl.concat_list(far).list.sort().list.get(-2)
+    to_blame = (worst > 1) & (worst > CLEARLY * next_worst)
+    several = pl.sum_horizontal(_heard()) > 2
+    at_odds = judged.filter(several & to_blame)
+    heard = at_odds.with_columns(
+        pl.when(off != worst).then(f"{system}_score").alias(f"{system}_score")
+        for system, off in zip(SYSTEMS, far, strict=True)
+    ).drop(f"{system}_{name}" for system in SYSTEMS for name in PER_SYSTEM)
+    return pl.concat([judged.filter(~(several & to_blame)), model.residuals(heard)])
+
+
+def _width(judged: pl.DataFrame, system: str) -> float:
+    """Return how wide the stage's residuals of a system are against the model's, drawn to 1."""
+    own = judged.filter(pl.col(f"{system}_others") > 0)[f"{system}_residual"].drop_nulls().abs()
     weight = own.len() / (own.len() + PRIOR)
-    blended = (1 - weight + weight * width**2) ** 0.5
-    return weight * middle, min(max(blended, WIDTHS[0]), WIDTHS[1])
+    width = (own.quantile(WITHIN) or 0.0) / NORMAL
+    return min(max(1 + weight * (width - 1), WIDTHS[0]), WIDTHS[1])
 
 
-def _far(system: str, shift: float, width: float) -> pl.Expr:
-    residual = (pl.col(f"{system}_residual") - shift) / width
-    return (residual.abs() / BANDS[system]).fill_null(0.0)
+def _far(system: str) -> pl.Expr:
+    return (pl.col(f"{system}_residual").abs() / BANDS[system]).fill_null(0.0)
 
 
-def _present() -> list[pl.Expr]:
+def _heard() -> list[pl.Expr]:
     return [pl.col(f"{system}_score").is_not_null() & is_heard(system) for system in SYSTEMS]
 
 
 def _others(system: str) -> pl.Expr:
     return pl.sum_horizontal(
-        known for known, name in zip(_present(), SYSTEMS, strict=True) if name != system
+        known for known, name in zip(_heard(), SYSTEMS, strict=True) if name != system
     )
 
 
-def _of_system(told: pl.DataFrame, system: str, shift: float, width: float) -> pl.DataFrame:
-    """Return one system's rows, with what the stage's own ratings say of it put in."""
-    deviation = pl.col(f"{system}_deviation")
-    return told.select(
+def _of_system(judged: pl.DataFrame, system: str, width: float) -> pl.DataFrame:
+    return judged.select(
         "tmdb_id",
         pl.lit(system).alias("system"),
-        _others(system).alias("others"),
-        (pl.col(f"{system}_expected") + shift * deviation).clip(0.0, 100.0).alias("expected"),
-        (width * deviation).alias("deviation"),
+        pl.col(f"{system}_others").alias("others"),
+        pl.col(f"{system}_expected").alias("expected"),
+        (pl.col(f"{system}_deviation") * width).alias("deviation"),
     )
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.schema import SYSTEMS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # All in points of 100. From 65 films with ratings of several systems, 2026, and 146 films of 2015
 # with IMDb, Metacritic and Rotten Tomatoes; rounded, since Letterboxd was known of 22 only.
@@ -56,14 +61,135 @@ HEARD = {
 }
 
 
+PRIOR = 60  # ratings of a system from which on a stage's own level and dispersion count more
+AROUND = (0.159, 0.5, 0.841)  # quantiles of a normal distribution one deviation apart
+
+
+@dataclass(frozen=True)
+class Model:
+    """A multivariate normal of the five systems' scores of one film, in points of 100.
+
+    The correlations are the constants; levels and dispersions may be a stage's own.
+    """
+
+    level: Mapping[str, float] = field(default_factory=lambda: LEVEL)
+    dispersion: Mapping[str, float] = field(default_factory=lambda: DISPERSION)
+
+    def fitted(self, scores: pl.DataFrame) -> Model:
+        """Return the model with the levels and dispersions of these films, as far as they count.
+
+        Medians and quantiles, so that what is wrong with some ratings moves little.
+        """
+        level, dispersion = dict(self.level), dict(self.dispersion)
+        for system in SYSTEMS:
+            own = scores.filter(is_heard(system))[f"{system}_score"].drop_nulls()
+            weight = own.len() / (own.len() + PRIOR)
+            low, middle, high = (own.quantile(q) or 0.0 for q in AROUND)
+            level[system] += weight * (middle - level[system])
+            variance = (1 - weight) * dispersion[system] ** 2 + weight * ((high - low) / 2) ** 2
+            dispersion[system] = math.sqrt(variance)
+        return Model(level, dispersion)
+
+    def covariance(self, one: str, other: str) -> float:
+        """Return how two systems vary together."""
+        return correlation(one, other) * self.dispersion[one] * self.dispersion[other]
+
+    def residuals(self, scores: pl.DataFrame) -> pl.DataFrame:
+        """Add how far each rating is from what the others let one expect, in deviations.
+
+        A rating of few votes says nothing about others, and is itself allowed the noise of so few.
+
+        Args:
+            scores: With `{system}_score`, 0 to 100, null where unknown, and `{system}_votes`.
+
+        Returns:
+            The same rows and columns, and `{system}_expected`, `_deviation` and `_residual`.
+        """
+        heard = scores.select(
+            pl.when(is_heard(system)).then(f"{system}_score").alias(f"{system}_score")
+            for system in SYSTEMS
+        )
+        told = self.expect(heard).drop(heard.columns)
+        return (
+            pl.concat([scores, told], how="horizontal")
+            .with_columns(_with_noise(system) for system in SYSTEMS)
+            .with_columns(
+                (
+                    (pl.col(f"{system}_score") - pl.col(f"{system}_expected"))
+                    / pl.col(f"{system}_deviation")
+                ).alias(f"{system}_residual")
+                for system in SYSTEMS
+            )
+        )
+
+    def expect(self, scores: pl.DataFrame) -> pl.DataFrame:
+        """Add what the other systems of a movie let one expect of each.
+
+        The mean and standard deviation of a normal distribution, given the known ones (Anderson,
+        "An Introduction to Multivariate Statistical Analysis", theorem 2.5.1). Without any other,
+        these are the system's level and dispersion.
+
+        Args:
+            scores: With `{system}_score`, 0 to 100, null where unknown.
+
+        Returns:
+            The same rows and columns, and `{system}_expected`, `{system}_deviation`.
+        """
+        known = pl.sum_horizontal(
+            pl.col(f"{system}_score").is_not_null().cast(pl.Int32) * 2**place
+            for place, system in enumerate(SYSTEMS)
+        )
+        weighed = scores.with_columns(known.alias("known")).join(
+            self._regressions, on="known", how="left", maintain_order="left"
+        )
+        return weighed.select(
+            *scores.columns,
+            *(self._expected(system).alias(f"{system}_expected") for system in SYSTEMS),
+            *(f"{system}_deviation" for system in SYSTEMS),
+        )
+
+    def _expected(self, system: str) -> pl.Expr:
+        terms = (
+            pl.col(f"{system}_by_{other}") * (pl.col(f"{other}_score") - self.level[other])
+            for other in SYSTEMS
+            if other != system
+        )
+        return (pl.sum_horizontal(*terms) + self.level[system]).clip(0.0, 100.0)
+
+    @cached_property
+    def _regressions(self) -> pl.DataFrame:
+        """Every regression of a system on others: one row for each set of known systems."""
+        rows = []
+        for known in range(2 ** len(SYSTEMS)):
+            present = [system for place, system in enumerate(SYSTEMS) if known >> place & 1]
+            row: dict[str, float] = {"known": known}
+            for system in SYSTEMS:
+                others = [other for other in present if other != system]
+                weights = self._weights(system, others)
+                explained = sum(weights[o] * self.covariance(system, o) for o in others)
+                row[f"{system}_deviation"] = math.sqrt(self.covariance(system, system) - explained)
+                row |= {f"{system}_by_{other}": weights.get(other, 0.0) for other in SYSTEMS}
+            rows.append(row)
+        return pl.DataFrame(rows).with_columns(pl.col("known").cast(pl.Int32))
+
+    def _weights(self, system: str, others: list[str]) -> dict[str, float]:
+        """Solve covariance(others) · weights = covariance(others, system) by elimination."""
+        rows = [
+            [self.covariance(a, b) for b in others] + [self.covariance(a, system)] for a in others
+        ]
+        for pivot, below in combinations(range(len(rows)), 2):
+            factor = rows[below][pivot] / rows[pivot][pivot]
+            rows[below] = [v - factor * p for v, p in zip(rows[below], rows[pivot], strict=True)]
+        weights: dict[str, float] = {}
+        for place in reversed(range(len(rows))):
+            solved = sum(rows[place][k] * weights[others[k]] for k in range(place + 1, len(rows)))
+            weights[others[place]] = (rows[place][-1] - solved) / rows[place][place]
+        return weights
+
+
 def correlation(one: str, other: str) -> float:
     """Return how two systems' ratings of the same films go together."""
     return 1.0 if one == other else CORRELATION[min(one, other), max(one, other)]
-
-
-def covariance(one: str, other: str) -> float:
-    """Return it in squared points of 100."""
-    return correlation(one, other) * DISPERSION[one] * DISPERSION[other]
 
 
 def credibility(system: str, votes: pl.Expr) -> pl.Expr:
@@ -82,108 +208,13 @@ def shrunk(system: str, score: pl.Expr, votes: pl.Expr) -> pl.Expr:
     return LEVEL[system] + credibility(system, votes) * (score - LEVEL[system])
 
 
-def expect(scores: pl.DataFrame) -> pl.DataFrame:
-    """Add what the other systems of a movie let one expect of each.
-
-    The mean and standard deviation of a multivariate normal, given the known ones (Anderson,
-    "An Introduction to Multivariate Statistical Analysis", theorem 2.5.1). Without any other, these
-    are the system's level and dispersion.
-
-    Args:
-        scores: With `{system}_score`, 0 to 100, null where unknown.
-
-    Returns:
-        The same rows and columns, and `{system}_expected`, `{system}_deviation`.
-    """
-    known = pl.sum_horizontal(
-        pl.col(f"{system}_score").is_not_null().cast(pl.Int32) * 2**place
-        for place, system in enumerate(SYSTEMS)
-    )
-    weighed = scores.with_columns(known.alias("known")).join(
-        _regressions(), on="known", how="left", maintain_order="left"
-    )
-    return weighed.select(
-        *scores.columns,
-        *(_expected(system).alias(f"{system}_expected") for system in SYSTEMS),
-        *(f"{system}_deviation" for system in SYSTEMS),
-    )
-
-
-def residuals(scores: pl.DataFrame) -> pl.DataFrame:
-    """Add how far each rating is from what the others let one expect, in standard deviations.
-
-    A rating of few votes says nothing about others, and is itself allowed the noise of so few.
-
-    Args:
-        scores: With `{system}_score` and `{system}_votes`.
-
-    Returns:
-        The same rows and columns, and `{system}_expected`, `_deviation` and `_residual`.
-    """
-    heard = scores.select(
-        pl.when(is_heard(system)).then(f"{system}_score").alias(f"{system}_score")
-        for system in SYSTEMS
-    )
-    told = expect(heard).drop(heard.columns)
-    return (
-        pl.concat([scores, told], how="horizontal")
-        .with_columns(_with_noise(system) for system in SYSTEMS)
-        .with_columns(
-            (
-                (pl.col(f"{system}_score") - pl.col(f"{system}_expected"))
-                / pl.col(f"{system}_deviation")
-            ).alias(f"{system}_residual")
-            for system in SYSTEMS
-        )
-    )
-
-
 def is_heard(system: str) -> pl.Expr:
     """Return whether a system's rating has enough votes to speak; untold ones are enough."""
     return pl.col(f"{system}_votes").fill_null(HEARD[system]) >= HEARD[system]
 
 
 def _with_noise(system: str) -> pl.Expr:
-    fewer = (1 / pl.col(f"{system}_votes") - 1 / HEARD[system]).clip(lower_bound=0.0).fill_null(0.0)
+    fewer = (1 / pl.col(f"{system}_votes") - 1 / HEARD[system]).clip(lower_bound=0.0)
     deviation = pl.col(f"{system}_deviation")
-    return (deviation**2 + SCATTER[system] ** 2 * fewer).sqrt().alias(deviation.meta.output_name())
-
-
-def _expected(system: str) -> pl.Expr:
-    terms = (
-        pl.col(f"{system}_by_{other}") * (pl.col(f"{other}_score") - LEVEL[other])
-        for other in SYSTEMS
-        if other != system
-    )
-    return (pl.sum_horizontal(*terms) + LEVEL[system]).clip(0.0, 100.0)
-
-
-@cache
-def _regressions() -> pl.DataFrame:
-    """Return every regression of a system on others: one row for each set of known systems."""
-    rows = []
-    for known in range(2 ** len(SYSTEMS)):
-        present = [system for place, system in enumerate(SYSTEMS) if known >> place & 1]
-        row: dict[str, float] = {"known": known}
-        for system in SYSTEMS:
-            others = [other for other in present if other != system]
-            weights = _weights(system, others)
-            explained = sum(weights[other] * covariance(system, other) for other in others)
-            row[f"{system}_deviation"] = math.sqrt(covariance(system, system) - explained)
-            for other in SYSTEMS:
-                row[f"{system}_by_{other}"] = weights.get(other, 0.0)
-        rows.append(row)
-    return pl.DataFrame(rows).with_columns(pl.col("known").cast(pl.Int32))
-
-
-def _weights(system: str, others: list[str]) -> dict[str, float]:
-    """Solve covariance(others) · weights = covariance(others, system) by elimination."""
-    rows = [[covariance(a, b) for b in others] + [covariance(a, system)] for a in others]
-    for pivot, below in combinations(range(len(rows)), 2):
-        factor = rows[below][pivot] / rows[pivot][pivot]
-        rows[below] = [v - factor * p for v, p in zip(rows[below], rows[pivot], strict=True)]
-    weights: dict[str, float] = {}
-    for place in reversed(range(len(rows))):
-        solved = sum(rows[place][k] * weights[others[k]] for k in range(place + 1, len(rows)))
-        weights[others[place]] = (rows[place][-1] - solved) / rows[place][place]
-    return weights
+    noisy = (deviation**2 + SCATTER[system] ** 2 * fewer.fill_null(0.0)).sqrt()
+    return noisy.alias(deviation.meta.output_name())

@@ -8,7 +8,7 @@ from itertools import combinations
 import polars as pl
 
 from tmdbkit.ratings.aggregate import is_rated
-from tmdbkit.ratings.agreement import HEARD, residuals
+from tmdbkit.ratings.agreement import HEARD, Model
 from tmdbkit.schema import SCALES, SYSTEMS
 
 COLUMN = ["system", "provider"]
@@ -40,6 +40,7 @@ TOO_FINE = 2.0  # nats against a system in whose step the points cannot be
 # other, and of ratings that belong to other movies (lists of movies are rarely in random order).
 NEAR, ACROSS, ASTRAY = 0.88, 0.55, 0.1
 SURE = 3.0  # nats by which a column must rather belong to other movies
+APART = 4.0  # median absolute deviations
 PAIRED = 8  # movies in which two columns can be compared
 CRITICS = frozenset({"metacritic", "rotten_tomatoes"})
 
@@ -126,7 +127,7 @@ def _side_by_side(ratings: pl.DataFrame) -> pl.DataFrame:
 
 def _likeliest_swap(table: pl.DataFrame) -> Swap | None:
     """Return the two columns that each other's names fit best, where they fit far better."""
-    labelled = residuals(table)
+    labelled = Model().residuals(table)
     gains = pl.concat(
         _gain(table, labelled, one, other, by)
         for one, other in combinations(SYSTEMS, 2)
@@ -157,7 +158,7 @@ def _gain(
     """Return how much likelier two columns are with their names changed, by their providers."""
     both = pl.col(f"{one}_points").is_not_null() & pl.col(f"{other}_points").is_not_null()
     pair = table.filter(both)
-    changed = residuals(pair.with_columns(*_exchanged(one, other, by)))
+    changed = Model().residuals(pair.with_columns(*_exchanged(one, other, by)))
     gain = (_misfit(one) + _misfit(other)).alias("gain")
     before = labelled.filter(both).select(gain).to_series()
     return (
@@ -230,6 +231,7 @@ def _pairs(table: pl.DataFrame) -> list[Pair]:
     correlation", Metron 1, 1921).
     """
     pairs = []
+    table = table.with_columns(_usual(system) for system in SYSTEMS)
     for one, other in combinations(SYSTEMS, 2):
         near = (one in CRITICS) == (other in CRITICS)
         agree, astray = math.atanh(NEAR if near else ACROSS), math.atanh(ASTRAY)
@@ -247,3 +249,10 @@ def _pairs(table: pl.DataFrame) -> list[Pair]:
         )
         pairs += [((one, its), (other, theirs), nats) for its, theirs, _, nats in found.rows()]
     return pairs
+
+
+def _usual(system: str) -> pl.Expr:
+    """Return a system's scores but for those that lie apart, which may be on another scale."""
+    score = pl.col(f"{system}_score")
+    away = (score - score.median()).abs()
+    return pl.when(away <= APART * away.median()).then(score).alias(f"{system}_score")

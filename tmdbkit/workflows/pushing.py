@@ -12,7 +12,7 @@ import polars as pl
 
 from tmdbkit import progress as progresses
 from tmdbkit import transform
-from tmdbkit.checking import ratings_withheld, rows_withheld
+from tmdbkit.checking import withheld_of, withheld_rows
 from tmdbkit.convex.importer import CHUNK, PEOPLE, Importer
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Withheld
@@ -216,7 +216,7 @@ def import_direct(
             unsent.extend(failed)
             unsent.extend(made.malformed.rows())
             rows = made.rows.select(ROW.names())
-            yield rows, payloads, rows_withheld(rows, _now())
+            yield rows, payloads, withheld_rows(rows, _now())
 
     form = images or _image_form(session.settings)
     _check_people(people)
@@ -245,7 +245,7 @@ def _pieces(stage: Stage, wanted: list[int] | None, scope: Scope) -> Iterator[Pi
 
     Where nothing but ratings is meant, movies that are rated and not staged come as well.
     """
-    withheld = ratings_withheld(stage)
+    withheld = withheld_of(stage)
     for rows, payloads in stage.batches(wanted, size=CHUNK):
         yield rows, payloads, withheld
     if _is_of_ratings(scope):

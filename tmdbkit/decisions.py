@@ -1,0 +1,139 @@
+"""What people decided about movies: which decisions stand, what they say and set; pure."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tmdbkit.exceptions import UsageError
+from tmdbkit.logs import DECISIONS
+from tmdbkit.schema import CREATED_ONLY, IMAGES, ROW, SCALES, STAMPS, SYSTEMS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+VERDICTS = ("approve", "hold", "reject")
+WORDS = {"approve": "approved", "hold": "held", "reject": "rejected"}
+POINTS_FIELD, VOTES_FIELD = "vote_pts_system", "vote_count_system"
+# What a verdict judges: the values that a card shows, as finely as it shows them. Votes are not
+# among them: they move every day, and would bring every movie back.
+JUDGED = ("title", "release_date", "runtime_minutes", "imdb_id")
+PLAIN_FIELDS = tuple(
+    name
+    for name, kind in ROW.items()
+    if kind in (pl.String, pl.Int64, pl.Float64)
+    and name not in CREATED_ONLY | STAMPS | IMAGES | {"tmdb_id"}
+)
+RATING_FIELDS = tuple(f"{part}.{s}" for part in (POINTS_FIELD, VOTES_FIELD) for s in SYSTEMS)
+
+
+def standing(decisions: pl.DataFrame) -> pl.DataFrame:
+    """Return the decisions that stand: the newest verdict of each movie, and of each field's.
+
+    An undo takes back the one that it names; the one before it stands again.
+    """
+    undone = decisions.filter(pl.col("kind") == "undo").select(decision="undoes")
+    said = decisions.filter(pl.col("kind") != "undo").join(undone, on="decision", how="anti")
+    newest = said.sort("at", "decision").unique(["tmdb_id", "field"], keep="last")
+    return newest.sort("at", "decision")
+
+
+def verdicts(decisions: pl.DataFrame) -> pl.DataFrame:
+    """Return the verdict that stands for each movie, in `DECISIONS`."""
+    return standing(decisions).filter(pl.col("kind").is_in(VERDICTS))
+
+
+def overrides(decisions: pl.DataFrame) -> pl.DataFrame:
+    """Return `tmdb_id, field, value, at` of the values that people set and that stand."""
+    found = standing(decisions).filter(pl.col("kind") == "override")
+    return found.select("tmdb_id", "field", "value", "at")
+
+
+def judged() -> pl.Expr:
+    """Return the values of a row of the flat table that a verdict judges, as JSON."""
+    points = [pl.col(f"{s}_points").round(1 if SCALES[s] <= 10 else 0) for s in SYSTEMS]
+    return pl.struct(*JUDGED, *points).struct.json_encode()
+
+
+def changed_since(table: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
+    """Return `tmdb_id, judged, now` of movies whose judged values have moved since the verdict.
+
+    Args:
+        table: Flat rows of movies.
+        decisions: Frames of `DECISIONS`.
+    """
+    current = table.select("tmdb_id", judged().alias("now"))
+    said = verdicts(decisions).select("tmdb_id", "judged")
+    return said.join(current, on="tmdb_id").filter(pl.col("judged") != pl.col("now"))
+
+
+def moved(before: str, now: str) -> list[str]:
+    """Return a line for each value that differs between two judged texts: `title: old → new`."""
+    old, new = json.loads(before), json.loads(now)
+    names = [name for name in new if old.get(name) != new[name]]
+    return [f"{name}: {_shown(old.get(name))} → {_shown(new[name])}" for name in names]
+
+
+def field_named(name: str) -> str:
+    """Return the field that a person means: `imdb` is the points of IMDb, `imdb_votes` its votes.
+
+    Raises:
+        UsageError: There is no such field, or none that a person sets.
+    """
+    if name in SCALES:
+        return f"{POINTS_FIELD}.{name}"
+    if name.removesuffix("_votes") in SCALES:
+        return f"{VOTES_FIELD}.{name.removesuffix('_votes')}"
+    if name in PLAIN_FIELDS or name in RATING_FIELDS:
+        return name
+    systems = ", ".join(SCALES)
+    raise UsageError(f"{name!r} is no field to correct; there are {systems}, imdb_votes, title, …")
+
+
+def fitting(field: str, value: Any) -> Any:
+    """Return a value as its field holds it; None takes a rating away.
+
+    Raises:
+        UsageError: It is of another kind, or out of its system's scale.
+    """
+    part, _, system = field.partition(".")
+    if system and value is None:
+        return None
+    kind = ROW[field] if not system else pl.Float64() if part == POINTS_FIELD else pl.Int64()
+    if kind == pl.String:
+        return str(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{value!r} is no number, and {field} is one") from None
+    most = SCALES[system] if part == POINTS_FIELD else float(2**53)
+    if not 0 <= number <= most:
+        raise UsageError(f"{field} goes from 0 to {most:g}; {number:g} does not fit")
+    return number if kind == pl.Float64 else int(number)
+
+
+def decision(
+    tmdb_id: int,
+    kind: str,
+    *,
+    name: str,
+    by: str,
+    at: datetime,
+    note: str = "",
+    field: str = "",
+    value: Any = None,
+    old: Any = None,
+    judged: str = "",
+    waived: list[str] | None = None,
+    undoes: str = "",
+) -> pl.DataFrame:
+    """Return one decision as a frame of `DECISIONS`."""
+    texts = [json.dumps(part, ensure_ascii=False) if field else None for part in (value, old)]
+    row = (tmdb_id, kind, field, *texts, note, by, at, judged, waived or [], name, undoes)
+    return pl.DataFrame([row], DECISIONS, orient="row")
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value in (None, "") else str(value)

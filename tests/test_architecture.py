@@ -42,6 +42,7 @@ LAYERS = (
     (
         "staging",
         "checking",
+        "review",
         "collecting",
         "convex.delivery",
         "convex.importer",

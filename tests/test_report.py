@@ -2,45 +2,34 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import UTC, datetime
 from html.parser import HTMLParser
-from typing import NamedTuple
+from typing import Literal
 
 import polars as pl
 import pytest
 
+from tmdbkit.quality import FINDINGS, RULES, Rule, find
+from tmdbkit.ratings.model import RATINGS
 from tmdbkit.report import DRAWN, NAMED, Report
 
-FINDINGS = pl.Schema(
-    {
-        "tmdb_id": pl.Int64(),
-        "title": pl.String(),
-        "rule": pl.String(),
-        "severity": pl.String(),
-        "system": pl.String(),
-        "value": pl.String(),
-        "why": pl.String(),
-    }
-)
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
-class Named(NamedTuple):
-    """What a report reads of a rule."""
-
-    name: str
-    severity: str
-    sentence: str
+def rule(name: str, severity: Literal["error", "warning"], sentence: str) -> Rule:
+    """A rule as a report reads it: what it looks for does not matter."""
+    return Rule(name, severity, sentence, pl.lit(value=False), "movie", pl.lit(""))
 
 
-SCALE = Named("off_scale", "error", "Points lie within their system's scale")
-SLUG = Named("slug_twice", "error", "A slug is used once")
-POSTER = Named("no_poster", "warning", "There is a poster")
-DATE = Named("bad_date", "warning", "The release date is a date")
-RULES = (POSTER, SLUG, DATE, SCALE)
+SCALE = rule("off_scale", "error", "The points are not on the system's scale")
+SLUG = rule("slug_twice", "error", "Two movies have one slug")
+POSTER = rule("no_poster", "warning", "There is no poster")
+DATE = rule("bad_date", "warning", "The date is none")
+FOUR = (POSTER, SLUG, DATE, SCALE)
 
 
 def finding(
-    rule: Named,
+    broken: Rule,
     tmdb_id: int = 1,
     title: str | None = "Parasite",
     *,
@@ -48,16 +37,16 @@ def finding(
     value: str | None = None,
     why: str | None = None,
 ) -> tuple[object, ...]:
-    return (tmdb_id, title, rule.name, rule.severity, system, value, why)
+    return (tmdb_id, title, broken.name, broken.severity, system, value, why)
 
 
 def report(*findings: tuple[object, ...], movies: int = 400, heading: str = "") -> Report:
     frame = pl.DataFrame(findings, FINDINGS, orient="row")
-    return Report(movies, RULES, frame, heading)  # type: ignore[arg-type]
+    return Report(movies, FOUR, frame, heading)
 
 
-def many(count: int, rule: Named = SCALE) -> Report:
-    return report(*(finding(rule, n, f"Movie {n}") for n in range(1, count + 1)), movies=count)
+def many(count: int, broken: Rule = SCALE) -> Report:
+    return report(*(finding(broken, n, f"Movie {n}") for n in range(1, count + 1)), movies=count)
 
 
 class Page(HTMLParser):
@@ -141,8 +130,8 @@ def test_the_text_has_the_verdict_the_rules_that_found_something_and_the_worst_b
     assert repr(found) == (
         "3 of 400 movies need a look\n"
         "4 rules · 3 findings (2 errors, 1 warning)\n"
-        "  error  2  Points lie within their system's scale\n"
-        "  warn   1  There is a poster\n"
+        "  error  2  The points are not on the system's scale\n"
+        "  warn   1  There is no poster\n"
         "  pass   2 rules\n"
         "The worst:\n"
         "  Parasite (496243): Letterboxd 7.2, the scale ends at 5\n"
@@ -172,18 +161,27 @@ def test_no_title_steers_a_terminal_or_takes_more_than_its_line() -> None:
     assert "(1): 7.2" in text
 
 
+def test_what_the_rules_find_is_told_in_their_words() -> None:
+    movies = pl.DataFrame({"tmdb_id": [13, 27], "title": ["Alpha", "Beta"], "slug": ["", "beta"]})
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    found = Report(2, RULES, find(movies, RATINGS.to_frame(), now=now))
+    assert found.counts()["warnings"] == 1
+    assert repr(found).splitlines()[-1] == "  Alpha (13): The slug is empty"
+    assert {each.sentence for each in RULES} < set(Page(found._repr_html_()).texts)
+
+
 # HTML.
 
 
 def test_nothing_that_a_stranger_wrote_becomes_an_element() -> None:
-    hostile = finding(SCALE, 1, HOSTILE, system=HOSTILE, value=HOSTILE, why=HOSTILE)
-    rule = Named(SCALE.name, "error", HOSTILE)
+    hostile = finding(SCALE, 1, HOSTILE, system=HOSTILE, value=HOSTILE, why=f"{HOSTILE}!")
+    named = rule(SCALE.name, "error", HOSTILE)
     frame = pl.DataFrame([hostile], FINDINGS, orient="row")
-    found = Report(1, (rule,), frame, HOSTILE)  # type: ignore[arg-type]
+    found = Report(1, (named,), frame, HOSTILE)
     drawn = Page(found._repr_html_())
     assert {tag for tag, _ in drawn.elements} == {"div", "details", "summary"}
     assert {name for _, attrs in drawn.elements for name in attrs} == {"style"}
-    assert drawn.texts.count(HOSTILE) >= 3
+    assert drawn.texts.count(HOSTILE) == 2  # the sentence and the title
     whole = {tag for tag, _ in Page(found.page()).elements}
     assert whole.isdisjoint({"img", "script", "link", "iframe"})
 
@@ -198,13 +196,13 @@ def test_without_styles_a_report_reads_in_order() -> None:
         "4 rules · 2 findings (2 errors, 0 warnings)",
         "error",
         "2",
-        "Points lie within their system's scale",
+        "The points are not on the system's scale",
         "Parasite",
         "rotten tomatoes audience 97",
         "the scale ends at 5",
+        "tmdb 1",
         "P",
         "movie 2",
-        "M2",
     ]
 
 
@@ -217,7 +215,7 @@ def test_a_rule_that_found_nothing_is_a_row_that_does_not_unfold() -> None:
     drawn = Page(report(finding(SCALE))._repr_html_())
     assert [tag for tag, _ in drawn.elements].count("details") == 1
     assert drawn.texts.count("pass") == 3
-    assert all(rule.sentence in drawn.texts for rule in RULES)
+    assert all(each.sentence in drawn.texts for each in FOUR)
 
 
 def test_the_longest_bar_belongs_to_the_rule_that_found_most() -> None:
@@ -271,7 +269,7 @@ def test_a_page_is_whole_follows_the_reader_s_theme_and_loads_nothing() -> None:
 
 
 def test_a_hundred_thousand_findings_are_drawn_in_less_than_a_second() -> None:
-    rules = pl.Series([rule.name for rule in RULES] * 25_000)
+    rules = pl.Series([each.name for each in FOUR] * 25_000)
     frame = pl.select(
         tmdb_id=pl.int_range(100_000),
         title=pl.format("Movie {}", pl.int_range(100_000)),
@@ -281,7 +279,7 @@ def test_a_hundred_thousand_findings_are_drawn_in_less_than_a_second() -> None:
         value=pl.lit("74"),
         why=pl.lit("the scale ends at 10"),
     )
-    large = Report(100_000, RULES, frame)  # type: ignore[arg-type]
+    large = Report(100_000, FOUR, frame)
     began = time.process_time()
     drawn = large.page(), repr(large), large.counts()
     assert time.process_time() - began < 1

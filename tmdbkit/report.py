@@ -187,6 +187,7 @@ def _draw_finding(row: dict[str, Any], *, said: str) -> str:
             ("font-weight:bold", _title(row)),
             ("font-weight:normal", _value(row)),
             ("font-size:85%;opacity:0.7", why),
+            ("font-size:85%;opacity:0.7", f"tmdb {row['tmdb_id']}"),
         )
         if text
     )

@@ -245,10 +245,12 @@ class Stage:
             .with_columns(pl.col("findings").fill_null(pl.lit([], pl.List(pl.String))))
         )
 
-    def for_rules(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def for_rules(self, tmdb_ids: Iterable[int] | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return what the rules look at: the flat table of movies, and the ratings that count."""
         with reading(self.folder):
             rows, overlay = self._holdings.rows(), self._overlay()
+            if tmdb_ids is not None:
+                rows = self._holdings.rows_of(self._holdings.newest(tmdb_ids).collect())
             movies = flat(overlay.over(rows).sort("tmdb_id").collect())
             ratings = overlay.ratings(rows).filter("chosen")
         return movies, ratings.join(movies, on="tmdb_id", how="semi").select(RATINGS.names())

@@ -56,7 +56,7 @@ LAYERS = (
     ),
     ("workflows",),
     ("demo",),
-    ("notebook", "inputs", "commands", "rating_commands", "cli", "__main__"),
+    ("notebook", "inputs", "commands", "rating_commands", "review_command", "cli", "__main__"),
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 

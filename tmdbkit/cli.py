@@ -9,7 +9,7 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tmdbkit import __version__, commands, rating_commands
+from tmdbkit import __version__, commands, rating_commands, review_command
 from tmdbkit.exceptions import StopError, TMDBKitError, UsageError
 
 if TYPE_CHECKING:
@@ -83,6 +83,15 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--skip", type=_names, default=[], metavar="RULES", help="leave these out")
     check.add_argument("--html", metavar="FILE", help="write the report as a page, too")
 
+    review = _verb(verbs, "review", review_command.review, "decide on movies, one at a time")
+    _takes_stage(review)
+    review.add_argument("--rule", metavar="RULE", help="only those that break it")
+    review.add_argument("--system", metavar="SYSTEM", help="only findings on this one's ratings")
+    review.add_argument("--decade", type=int, metavar="YEAR", help="only these ten years: 1990")
+    review.add_argument(
+        "--state", default="undecided", metavar="STATE", help="undecided, changed, decided or all"
+    )
+
     plan = _verb(verbs, "plan", commands.plan, "say what a push would do, and change nothing")
     _takes_ids(plan)
     _takes_stage(plan)
@@ -99,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
     _takes_target(push)
     _takes_people(push)
     _takes_scope(push)
+    push.add_argument("--approved", action="store_true", help="only what was approved in review")
     push.add_argument("--plan", metavar="FILE", help="send exactly a plan that was saved")
 
     verify = _verb(verbs, "verify", commands.verify, "compare what was pushed, field by field")
@@ -140,6 +150,9 @@ def parser() -> argparse.ArgumentParser:
         verbs, "functions", commands.functions, "copy the Convex functions into your app"
     )
     functions.add_argument("folder", metavar="DEST", help="your app's convex folder")
+
+    transform = _verb(verbs, "transform", commands.transform, "make the stage's rows anew")
+    _takes_stage(transform)
 
     compact = _verb(verbs, "compact", commands.compact, "merge the stage's small files")
     _takes_stage(compact)

@@ -140,6 +140,7 @@ def push(args: argparse.Namespace) -> int:
         open_target(args, "push to"),
         ids,
         plan=saved,
+        approved=args.approved,
         scope=scope,
         limit=args.limit,
         people=args.people,
@@ -312,6 +313,15 @@ Next:
   npx convex deploy                 (or npx convex dev, to try it first)
   CONVEX_URL and CONVEX_DEPLOY_KEY  into .env; the dashboard has both under Settings
   tmdbkit push"""
+
+
+def transform(args: argparse.Namespace) -> int:
+    """Make the stage's rows anew, where the settings or the transform have changed since."""
+    staged = _filled(args)
+    made = staged.derive_all()
+    if not printed_json(args, {"movies": len(staged), "parts": made}):
+        say(f"{len(staged):,} movies; the rows of {made} parts were made anew")
+    return FINE
 
 
 def compact(args: argparse.Namespace) -> int:

@@ -39,15 +39,24 @@ class Holdings:
     def parts(self) -> list[str]:
         """Return the parts of payloads, once each has rows of the transform of today."""
         parts = self.payloads.parts()
-        tag = self._options.tag()
+        self._derive_stale(parts)
+        return parts
+
+    def derive_stale(self) -> int:
+        """Make the rows of parts whose transform is not today's; return how many there were."""
+        return self._derive_stale(self.payloads.parts())
+
+    def _derive_stale(self, parts: list[str]) -> int:
+        made, tag = 0, self._options.tag()
         self._current &= self.movies.all_parts()
         with reading(self._folder):
             for part in parts:
                 if part not in self._current:
                     if self.movies.tag(part, TAG) != tag:
                         self.derive(part, self.payloads.scan([part]).drop("part").collect())
+                        made += 1
                     self._current.add(part)
-        return parts
+        return made
 
     def derive(self, part: str, payloads: pl.DataFrame) -> pl.DataFrame:
         """Make the rows of a part of payloads; return the malformed ones."""

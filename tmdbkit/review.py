@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from getpass import getuser
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Self
 
@@ -100,7 +102,7 @@ class ReviewQueue:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.stage = stage
-        self.by = by or Settings.from_env().reviewer
+        self.by = by or Settings.from_env().reviewer or _login()
         self.shown = Filter()
         self._rules, self._now = rules, now
         self._made: list[str] = []  # decisions of this queue, which `undo` takes back in turn
@@ -336,6 +338,13 @@ class ReviewQueue:
             titles = pl.col("title").str.to_lowercase()
             here &= titles.str.contains(self.shown.text.casefold(), literal=True)
         return here
+
+
+def _login() -> str:
+    """Return the login's name, or nothing where the machine knows none."""
+    with suppress(OSError, KeyError, ImportError):
+        return getuser()
+    return ""
 
 
 def _column(field: str) -> str:

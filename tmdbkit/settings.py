@@ -63,7 +63,7 @@ class Settings:
         poster_size: TMDB's name of a poster's size.
         backdrop_size: TMDB's name of a backdrop's size.
         cast: How many of the cast a document holds.
-        reviewer: Whose name a decision carries.
+        reviewer: Whose name a decision carries; "" is the login's.
         language: Of titles and overviews.
         region: Of certifications, ISO 3166-1.
         omdb_api_key: OMDb's key.

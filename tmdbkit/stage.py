@@ -335,6 +335,13 @@ class Stage:
             self.add_failures(failed)
         return malformed
 
+    def derive_all(self) -> int:
+        """Make the rows of parts whose transform is not today's, and return how many there were.
+
+        Reading does the same by itself; this is for whoever wants to choose the moment.
+        """
+        return self._holdings.derive_stale()
+
     def add_failures(self, rows: pl.DataFrame) -> None:
         """Append ids that could not be staged, in the columns of `failures()`."""
         if not rows.is_empty():

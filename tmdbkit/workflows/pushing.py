@@ -20,6 +20,7 @@ from tmdbkit.convex.planned import Plan
 from tmdbkit.convex.sending import Sending
 from tmdbkit.convex.undo import way_back
 from tmdbkit.convex.verification import Verification
+from tmdbkit.decisions import verdicts
 from tmdbkit.exceptions import UsageError
 from tmdbkit.ids import checked_ids
 from tmdbkit.logs import IMPORTS, PAYLOADS
@@ -91,6 +92,7 @@ def push(
     ids: Iterable[int] | None = None,
     *,
     plan: Plan | None = None,
+    approved: bool = False,
     scope: Scope = ALL,
     limit: int | None = None,
     people: str | None = None,
@@ -106,6 +108,7 @@ def push(
         ids: Only these; default all that are staged.
         plan: Send exactly this, made by `plan_push` or `undo`. A document that was changed there
             since is a conflict: left alone, reported, and planned anew in the result's `anew`.
+        approved: Only what was approved in review.
         scope: Which fields may be touched.
         limit: How many movies go at most.
         people: `named`, `all` or `none`: whose names go into the table crew.
@@ -127,6 +130,8 @@ def push(
         stage.add_imports(outcomes.with_columns(**names).select(IMPORTS.names()))
 
     wanted = None if ids is None else checked_ids(ids)
+    if approved:
+        wanted = _approved(stage, wanted)
     _check_people(people)
     there = _to_send(stage, scope)
     absent = [] if wanted is None else [n for n in wanted if n not in there]
@@ -228,6 +233,12 @@ def import_direct(
 def _check_people(people: str | None) -> None:
     if people not in (None, *PEOPLE):
         raise UsageError(f"people is {people!r}; it must be one of {', '.join(PEOPLE)}")
+
+
+def _approved(stage: Stage, wanted: list[int] | None) -> list[int]:
+    """Return the movies that were approved, of the wanted ones where some are."""
+    said = verdicts(stage.decisions()).filter(pl.col("kind") == "approve")["tmdb_id"]
+    return said.to_list() if wanted is None else [n for n in wanted if n in set(said)]
 
 
 def _is_of_ratings(scope: Scope) -> bool:

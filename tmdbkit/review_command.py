@@ -1,0 +1,92 @@
+"""Review in a terminal: one movie at a time, a letter for each decision."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from tmdbkit.commands import FINE, printed_json, say
+from tmdbkit.exceptions import UsageError
+from tmdbkit.inputs import open_stage
+from tmdbkit.views import MovieCard
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from tmdbkit.review import Item, ReviewQueue
+
+KEYS = """a approve · h hold · r reject, each with a note: h wrong year
+c FIELD VALUE corrects: c imdb 7.4 · n next · b back · u undo · q quit"""
+
+
+def review(args: argparse.Namespace) -> int:
+    """Show one movie after the other, and take decisions until the end of the queue or `q`."""
+    from tmdbkit.review import ReviewQueue
+
+    stage = open_stage(args)
+    if len(stage) == 0:
+        raise UsageError(f"the stage is empty; looked in {stage.folder.resolve()}")
+    queue = ReviewQueue(stage)
+    queue.show(rule=args.rule, system=args.system, decade=args.decade, state=args.state)
+    if not args.json:
+        say(KEYS)
+        while queue.current is not None and _took_one(queue):
+            pass
+    decided, movies = queue.progress
+    if not printed_json(args, {"decided": decided, "movies": movies, "left": len(queue)}):
+        say(f"{decided:,} of {movies:,} movies are decided")
+    return FINE
+
+
+def _took_one(queue: ReviewQueue) -> bool:
+    """Show a movie, and do what a person says; tell whether they go on."""
+    item = queue.current
+    assert item is not None  # noqa: S101 - the caller has looked
+    say(f"\n{draw_item(item)}")
+    sys.stdout.write("> ")
+    sys.stdout.flush()
+    line = sys.stdin.readline()
+    key, _, rest = line.strip().partition(" ")
+    if not line or key == "q":
+        return False
+    try:
+        _do(queue, key, rest.strip())
+    except UsageError as error:
+        say(str(error))
+    return True
+
+
+def _do(queue: ReviewQueue, key: str, rest: str) -> None:
+    verdicts: dict[str, Callable[..., None]] = {
+        "a": queue.approve,
+        "h": queue.hold,
+        "r": queue.reject,
+    }
+    if key in verdicts:
+        verdicts[key](note=rest)
+    elif key == "c":
+        field, _, value = rest.partition(" ")
+        queue.correct(field, value.strip() or None)
+    elif key in ("n", ""):
+        queue.go(1)
+    elif key == "b":
+        queue.go(-1)
+    elif key == "u":
+        say("taken back" if queue.undo() else "nothing to take back")
+    else:
+        say(KEYS)
+
+
+def draw_item(item: Item) -> str:
+    """Return a movie as text, with what is suspicious about it and what was decided."""
+    lines = [repr(MovieCard(item.movie))]
+    lines += [
+        f"  {severity}: {why} ({value})" if value else f"  {severity}: {why}"
+        for severity, why, value in item.findings.select("severity", "why", "value").rows()
+    ]
+    lines += [f"  changed since: {line}" for line in item.changed]
+    lines += [f"  set by hand: {field} = {value}" for field, value in item.overrides.items()]
+    if item.verdict is not None:
+        lines.append(f"  {item.verdict['kind']} by {item.verdict['by'] or 'somebody'}")
+    return "\n".join(lines)

@@ -37,7 +37,8 @@ LAYERS = (
         "convex.verdict",
     ),
     ("report", "plots"),
-    ("holdings", "overlay"),
+    ("holdings", "overlay", "names"),
+    ("archive",),
     ("stage",),
     (
         "staging",

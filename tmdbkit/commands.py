@@ -332,19 +332,29 @@ def compact(args: argparse.Namespace) -> int:
     return FINE
 
 
+CACHED = ("tmdb", "mdblist", "omdb")  # services whose answers are kept
+
+
 def cache(args: argparse.Namespace) -> int:
-    """Show or empty the cache of answers."""
+    """Show or empty the cache of answers, and of IMDb's data set."""
+    import shutil
+
     from tmdbkit.tmdb.cache import AnswerCache
 
     folder = read_settings().cache
-    answers = AnswerCache.open(folder, "tmdb")
-    if answers is None:
-        raise SettingsError(f"{folder} cannot be written to; set TMDBKIT_CACHE to another folder")
-    removed = answers.clear() if args.action == "clear" else 0
-    count, size = len(answers), answers.size()
-    answers.close()
+    count = size = removed = 0
+    for name in CACHED:
+        answers = AnswerCache.open(folder, name)
+        if answers is None:
+            raise SettingsError(f"{folder} cannot be written to; name another in TMDBKIT_CACHE")
+        removed += answers.clear() if args.action == "clear" else 0
+        count, size = count + len(answers), size + answers.size()
+        answers.close()
+    if args.action == "clear":
+        shutil.rmtree(folder / "imdb", ignore_errors=True)
+    size += sum(path.stat().st_size for path in (folder / "imdb").glob("*"))
     if not printed_json(args, {"answers": count, "bytes": size, "removed": removed}):
-        say(f"{count:,} answers, {size / 2**20:.1f} MiB in {answers.path}")
+        say(f"{count:,} answers, {size / 2**20:.1f} MiB in {folder}")
     return FINE
 
 

@@ -27,6 +27,8 @@ def _text(number: pl.Expr) -> pl.Expr:
 POINTS, VOTES, SCALE = pl.col("points"), pl.col("votes"), pl.col("system_scale")
 OF_SCALE = pl.format("{} of {}", _text(POINTS), _text(SCALE))
 FAR = pl.col("residual").abs()
+OFF = FAR / pl.col("band")
+OFF = FAR / pl.col("band")
 FINE = too_fine(POINTS, pl.col("step"))
 NO_VOTES = VOTES.fill_null(0) == 0
 EXPECTED = _text((pl.col("expected") * SCALE / 100).round(1))

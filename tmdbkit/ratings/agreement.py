@@ -36,10 +36,10 @@ CORRELATION = {
     ("imdb", "metacritic"): 0.72,
     ("imdb", "rotten_tomatoes"): 0.74,
     ("imdb", "tmdb"): 0.96,
-    ("letterboxd", "metacritic"): 0.80,
-    ("letterboxd", "rotten_tomatoes"): 0.79,
+    ("letterboxd", "metacritic"): 0.78,
+    ("letterboxd", "rotten_tomatoes"): 0.77,
     ("letterboxd", "tmdb"): 0.91,
-    ("metacritic", "rotten_tomatoes"): 0.93,
+    ("metacritic", "rotten_tomatoes"): 0.915,
     ("metacritic", "tmdb"): 0.67,
     ("rotten_tomatoes", "tmdb"): 0.69,
 }

@@ -31,7 +31,7 @@ _WHERE = {
 
 
 def named(payloads: Iterable[pl.DataFrame], kind: str) -> pl.DataFrame:
-    """Return `id, name, movies` of genres, keywords, studios or collections, the most frequent first.
+    """Return `id, name, movies` of things of one kind, the most frequent first.
 
     Args:
         payloads: Frames of `tmdb_id, payload`, some movies at a time; each movie once.
@@ -58,14 +58,14 @@ def people(payloads: Iterable[pl.DataFrame]) -> pl.DataFrame:
         payloads: Frames of `tmdb_id, payload, fetched_at`, some movies at a time; each movie once.
     """
     key = ["crew_id", "crew_type"]
-    credits = [
+    credited = [
         transform.people(some)
         .group_by(key)
         .agg(pl.col("crew_name").last(), pl.col("tmdb_id").n_unique().alias("movies"))
         for some in payloads
     ]
     schema = pl.Schema({**CREW, "movies": pl.get_index_type()})
-    found = pl.concat([schema.to_frame(), *(some.select(schema.names()) for some in credits)])
+    found = pl.concat([schema.to_frame(), *(some.select(schema.names()) for some in credited)])
     return _counted(found, key, "crew_name").select(schema.names())
 
 

@@ -36,10 +36,12 @@ LAYERS = (
         "convex.target",
         "convex.verdict",
     ),
-    ("report", "plots"),
+    ("report", "plots", "fetching"),
+    ("item",),
     ("holdings", "overlay", "names"),
     ("archive",),
     ("stage",),
+    ("assessment",),
     (
         "staging",
         "checking",

@@ -108,12 +108,19 @@ class Archive:
         if not rows.is_empty():
             self._begin()
             self._decisions.append(rows)
+            if self._decisions.is_piled_up():  # each click is a part of its own
+                self._decisions.compact(self.now())
 
     def add_imports(self, rows: pl.DataFrame) -> None:
         """Append outcomes of a push, in the columns of `imports()`."""
         if not rows.is_empty():
             self._begin()
             self._imports.append(rows)
+
+    def mark(self) -> str:
+        """Return a text that is another one once rows or ratings are; decisions do not count."""
+        parts = (*self._holdings.payloads.parts(), *self._ratings.parts())
+        return " ".join([self.options.tag(), *self.providers, *parts])
 
     def compact(self, *, now: datetime | None = None) -> int:
         """Merge small files, and return how many were replaced; nobody who reads is disturbed."""

@@ -8,7 +8,7 @@ import polars as pl
 
 from tmdbkit.convex.plan import Withheld
 from tmdbkit.convex.reading import movies_of
-from tmdbkit.decisions import WORDS, changed_since, verdicts
+from tmdbkit.decisions import JUDGED, WORDS, changed_since, verdicts
 from tmdbkit.exceptions import UsageError
 from tmdbkit.quality import RULES, find, withheld
 from tmdbkit.ratings.model import RATINGS
@@ -47,7 +47,7 @@ def withheld_of(stage: Stage) -> Withheld:
 
     An approval waives the findings that it saw, as long as what it judged has not moved.
     """
-    table, _ = stage.for_rules()
+    table = stage.scan_table().select(SEEN_BY_ERRORS).collect()
     said = verdicts(stage.decisions())
     kept_back = said.filter(pl.col("kind").is_in(["hold", "reject"]))
     reasons = {
@@ -67,6 +67,7 @@ def withheld_rows(rows: pl.DataFrame, now: datetime) -> Withheld:
 
 
 WAIVED = ["tmdb_id", "rule", "system"]
+SEEN_BY_ERRORS = ["tmdb_id", *JUDGED, *(f"{system}_points" for system in SYSTEMS)]
 
 
 def _waived(approved: pl.DataFrame) -> pl.DataFrame:

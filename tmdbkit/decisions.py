@@ -64,8 +64,9 @@ def changed_since(table: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
         table: Flat rows of movies.
         decisions: Frames of `DECISIONS`.
     """
-    current = table.select("tmdb_id", judged().alias("now"))
     said = verdicts(decisions).select("tmdb_id", "judged")
+    decided = table.join(said, on="tmdb_id", how="semi")
+    current = decided.select("tmdb_id", judged().alias("now"))
     return said.join(current, on="tmdb_id").filter(pl.col("judged") != pl.col("now"))
 
 
@@ -103,7 +104,7 @@ def fitting(field: str, value: Any) -> Any:
         return None
     kind = ROW[field] if not system else pl.Float64() if part == POINTS_FIELD else pl.Int64()
     if kind == pl.String:
-        return str(value)
+        return "" if value is None else str(value)
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -15,6 +15,7 @@ import polars as pl
 from tmdbkit.convex.snapshot import ConvexSnapshot
 from tmdbkit.exceptions import UsageError
 from tmdbkit.logs import PAYLOADS, STAGED
+from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.settings import Settings
 from tmdbkit.stage import Stage
 from tmdbkit.tmdb.client import movie_request
@@ -60,8 +61,19 @@ def sample(folder: str | Path | None = None) -> Stage:
     stage = Stage(home, settings=Settings(), name="a copy of the sample", now=lambda: SEEN_AT)
     rows = [(tmdb_id, text, RECORDED_AT, STAGED) for tmdb_id, text in sample_payloads().items()]
     stage.add(pl.DataFrame(rows, PAYLOADS, orient="row"))
+    stage.add_ratings(sample_ratings())
     shutil.copytree(shipped("sample") / "posters", home / "posters")
     return stage
+
+
+def sample_ratings() -> pl.DataFrame:
+    """Return the sample's ratings, in `RATINGS`; the faults in them are listed in its README."""
+    rows = pl.read_csv(
+        shipped("sample") / "ratings.csv",
+        schema_overrides={"points": pl.Float64, "votes": pl.Int64},
+    ).with_columns(pl.col("fetched_at").str.to_datetime(time_zone="UTC"))
+    of_each = rows.partition_by("provider", as_dict=True, maintain_order=True)
+    return pl.concat([as_ratings(some, str(name)) for (name,), some in of_each.items()])
 
 
 def sample_payloads() -> dict[int, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import transform
-from tmdbkit.log import Log, reading
+from tmdbkit.log import Log, among, reading
 from tmdbkit.logs import DROPPED, PAYLOADS, STAGED
 
 if TYPE_CHECKING:
@@ -95,8 +95,7 @@ class Holdings:
         """Look for them in some parts; only narrow columns are sorted, never whole rows."""
         rows = self.movies.scan(parts).select(KEYS)
         if tmdb_ids is not None:
-            wanted = pl.LazyFrame({"tmdb_id": list(tmdb_ids)}, schema={"tmdb_id": pl.Int64})
-            rows = rows.join(wanted, on="tmdb_id", how="semi")
+            rows = rows.filter(among(list(tmdb_ids)))
         left = _without_dropped(rows, self.payloads.scan(parts))
         return left.sort("fetched_at", "part").unique("tmdb_id", keep="last")
 

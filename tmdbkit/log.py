@@ -31,6 +31,13 @@ def each_once(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.drop("part").unique(maintain_order=True)
 
 
+def among(tmdb_ids: Collection[int]) -> pl.Expr:
+    """Return whether a row is of these movies; by their range polars skips what lies far off."""
+    ids = pl.Series(list(tmdb_ids), dtype=pl.Int64)
+    near = pl.col("tmdb_id").is_between(ids.min(), ids.max())
+    return near & pl.col("tmdb_id").is_in(ids.implode())
+
+
 class Log:
     """A folder of small Parquet files of one schema.
 

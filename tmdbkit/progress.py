@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
@@ -22,6 +23,36 @@ class Progress(Protocol):
         """Say that it is over; the result's own drawing tells the rest."""
 
 
+class Pace:
+    """How fast work goes, and how long the rest of it will take.
+
+    Args:
+        total: Of how many.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._total, self._clock = total, clock
+        self._began: tuple[int, float] | None = None
+
+    def told(self, done: int) -> str:
+        """Return it as `38 a second, 2 min left`; what was done at first took no time of ours."""
+        if self._began is None:
+            self._began = (done, self._clock())
+        first, at = self._began
+        seconds = self._clock() - at
+        if done <= first or seconds <= 0 or done >= self._total:
+            return ""
+        rate = (done - first) / seconds
+        return f"{rate:.3g} a second, {_duration((self._total - done) / rate)} left"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 class Silent:
     """Reports nothing."""
 
@@ -38,25 +69,32 @@ class Silent:
 class TerminalLine:
     """Keeps one line of a terminal up to date, and clears it at the end."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._stream = stream or sys.stderr
+        self._clock = clock
         self._what = ""
         self._total = 0
+        self._pace = Pace(0, clock)
 
     def begin(self, what: str, total: int) -> None:
         """Draw the line."""
         self._what, self._total = what, total
-        self.update(0)
+        self._pace = Pace(total, self._clock)
+        self._write(f"{what} 0 of {total:,}")
 
     def update(self, done: int, note: str = "") -> None:
         """Draw it anew."""
-        text = f"{self._what} {done:,} of {self._total:,}"
-        self._stream.write(f"\r\x1b[K{text} · {note}" if note else f"\r\x1b[K{text}")
-        self._stream.flush()
+        parts = (f"{done:,} of {self._total:,}", self._pace.told(done), note)
+        self._write(f"{self._what} {' · '.join(part for part in parts if part)}")
 
     def end(self) -> None:
         """Clear it."""
-        self._stream.write("\r\x1b[K")
+        self._write("")
+
+    def _write(self, text: str) -> None:
+        self._stream.write(f"\r\x1b[K{text}")
         self._stream.flush()
 
 

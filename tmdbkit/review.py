@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from getpass import getuser
 from secrets import token_hex
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
+from tmdbkit.assessment import Assessment, assess
 from tmdbkit.decisions import (
     VERDICTS,
     changed_since,
@@ -22,8 +23,8 @@ from tmdbkit.decisions import (
     standing,
 )
 from tmdbkit.exceptions import UsageError
-from tmdbkit.quality import RULES, find
-from tmdbkit.ratings.aggregate import consensus
+from tmdbkit.item import STATES, Filter, Item
+from tmdbkit.quality import RULES
 from tmdbkit.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,52 +33,7 @@ if TYPE_CHECKING:
     from tmdbkit.quality import Rule
     from tmdbkit.stage import Stage
 
-STATES = ("undecided", "changed", "decided", "all")
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Which movies of a queue are shown.
-
-    Attributes:
-        rule: Only those that break it.
-        severity: Only those with an `error`, or with a `warning`.
-        system: Only those with a finding on this system's rating.
-        decade: Only those of these ten years, such as 1990.
-        state: `undecided` (those that changed since among them), `changed`, `decided` or `all`.
-        text: Only those whose title has it.
-    """
-
-    rule: str | None = None
-    severity: str | None = None
-    system: str | None = None
-    decade: int | None = None
-    state: str = "undecided"
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class Item:
-    """One movie, and all that a person needs to decide on it.
-
-    Attributes:
-        movie: Its row of the flat table, with `consensus`, `certainty` and `spread`.
-        findings: What is suspicious about it, frames of `quality.FINDINGS`.
-        verdict: The decision that stands, or None.
-        overrides: The values that people set, by field.
-        changed: A line for each judged value that has moved since the verdict, old → new.
-    """
-
-    movie: dict[str, Any]
-    findings: pl.DataFrame
-    verdict: dict[str, Any] | None
-    overrides: dict[str, str]
-    changed: list[str]
-
-    @property
-    def tmdb_id(self) -> int:
-        """Which movie it is."""
-        return int(self.movie["tmdb_id"])
+__all__ = ["STATES", "Filter", "Item", "ReviewQueue"]
 
 
 class ReviewQueue:
@@ -91,6 +47,7 @@ class ReviewQueue:
         by: Whose name decisions carry; default as the settings say, or the login.
         rules: By what findings are made.
         now: The time of day.
+        seen: What there is to see of the movies; default all of the stage.
     """
 
     def __init__(
@@ -100,24 +57,31 @@ class ReviewQueue:
         by: str = "",
         rules: Sequence[Rule] = RULES,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        seen: Assessment | None = None,
     ) -> None:
         self.stage = stage
         self.by = by or Settings.from_env().reviewer or _login()
         self.shown = Filter()
         self._rules, self._now = rules, now
+        self.listeners: list[Callable[[], None]] = []  # called after whatever changes the view
         self._made: list[str] = []  # decisions of this queue, which `undo` takes back in turn
+        self._corrected: set[int] = set()
+        self._ids: list[int] = []
         self._place = 0
-        self.reload()
+        self.take(seen or assess(stage, rules))
 
     def reload(self) -> None:
         """Read the stage anew: what was fetched, and what others decided meanwhile."""
-        movies, ratings = self.stage.for_rules()
-        self._ratings = ratings
-        self._findings = find(movies, ratings, self._rules, now=self.stage.now())
-        agreed = consensus(ratings).drop("systems")
-        self._table = movies.join(agreed, on="tmdb_id", how="left", maintain_order="left")
-        self._read_decisions()
+        self.take(assess(self.stage, self._rules))
+
+    def take(self, seen: Assessment) -> None:
+        """Go on with what was seen of the stage; whichever movie is looked at stays in view."""
+        at = self._ids[self._place] if self._place < len(self._ids) else None
+        self._see(seen, self.stage.decisions())
         self._rank()
+        if at is not None and at in self._table["tmdb_id"]:
+            self.open(at)
+        self._tell()
 
     # What is there.
 
@@ -134,7 +98,25 @@ class ReviewQueue:
             raise UsageError(f"no rule {chosen.rule!r}")
         self.shown = chosen
         self._rank()
+        self._tell()
         return self
+
+    @property
+    def rules(self) -> dict[str, int]:
+        """Rules by name, and how many findings each has here, many first."""
+        counted = self._findings["rule"].value_counts(sort=True)
+        return dict(counted.rows())
+
+    @property
+    def decades(self) -> list[int]:
+        """The decades that movies here are of."""
+        years = self._table["year"].drop_nulls()
+        return (years // 10 * 10).unique().sort().to_list()
+
+    @property
+    def corrected(self) -> set[int]:
+        """The movies of which this queue has set a value, or taken one back."""
+        return set(self._corrected)
 
     @property
     def ids(self) -> list[int]:
@@ -152,16 +134,18 @@ class ReviewQueue:
         Raises:
             KeyError: It is not staged.
         """
-        rows = self._table.filter(pl.col("tmdb_id") == tmdb_id)
-        if rows.is_empty():
+        place = self._table["tmdb_id"].index_of(tmdb_id)
+        if place is None:
             raise KeyError(f"{tmdb_id} is not staged")
         said = self._said.get(tmdb_id, {})
         return Item(
-            rows.row(0, named=True),
+            self._table.row(place, named=True),
             self._findings.filter(pl.col("tmdb_id") == tmdb_id),
             said.get(""),
             {field: row["value"] for field, row in said.items() if field},
             self._changed.get(tmdb_id, []),
+            self.stage.poster(tmdb_id),
+            online=not self.stage.offline,
         )
 
     @property
@@ -183,6 +167,7 @@ class ReviewQueue:
     def go(self, step: int = 1) -> None:
         """Look at the next movie, or at the one so many places on; -1 is the one before."""
         self._place = max(0, min(self._place + step, len(self._ids)))
+        self._tell()
 
     def open(self, tmdb_id: int) -> None:
         """Look at this movie, whatever is shown.
@@ -194,6 +179,7 @@ class ReviewQueue:
         if tmdb_id not in self._ids:
             self._ids.insert(self._place, tmdb_id)
         self._place = self._ids.index(tmdb_id)
+        self._tell()
 
     def approve(self, tmdb_id: int | None = None, *, note: str = "") -> None:
         """Let it go, and waive what is suspicious about it as it stands now."""
@@ -224,25 +210,30 @@ class ReviewQueue:
         name = field_named(field)
         fits = fitting(name, value)
         item = self._item(tmdb_id)
-        column = _column(name)
-        self._log(item, "override", note=note, field=name, value=fits, old=item.movie.get(column))
+        self._log(item, "override", note=note, field=name, value=fits, old=item.value(field))
         self._refresh(item.tmdb_id)
+        self._tell()
 
     def undo(self) -> bool:
         """Take back the latest decision of this queue, and look at its movie; tell if there was."""
         if not self._made:
             return False
         name = self._made.pop()
-        taken = self.stage.decisions().filter(pl.col("decision") == name).row(0, named=True)
+        taken = self._decisions.filter(pl.col("decision") == name).row(0, named=True)
         tmdb_id = int(taken["tmdb_id"])
-        self.stage.add_decisions(
+        self._keep(
             decision(tmdb_id, "undo", name=token_hex(8), by=self.by, at=self._now(), undoes=name)
         )
-        self._refresh(tmdb_id)
+        if taken["kind"] == "override":
+            self._refresh(tmdb_id)
         self.open(tmdb_id)
         return True
 
     # Inside.
+
+    def _tell(self) -> None:
+        for listener in self.listeners:
+            listener()
 
     def _item(self, tmdb_id: int | None) -> Item:
         item = self.current if tmdb_id is None else self.item(tmdb_id)
@@ -254,14 +245,14 @@ class ReviewQueue:
         item = self._item(tmdb_id)
         seen = item.findings.drop_nulls("system").select("rule", "system").rows()
         self._log(item, kind, note=note, waived=[f"{rule}:{system}" for rule, system in seen])
-        self._read_decisions()
         if self._place < len(self._ids) and self._ids[self._place] == item.tmdb_id:
             self._place += 1
+        self._tell()
 
     def _log(self, item: Item, kind: str, **said: Any) -> None:
         row = self._table.filter(pl.col("tmdb_id") == item.tmdb_id)
         name = token_hex(8)
-        self.stage.add_decisions(
+        self._keep(
             decision(
                 item.tmdb_id,
                 kind,
@@ -274,21 +265,25 @@ class ReviewQueue:
         )
         self._made.append(name)
 
+    def _keep(self, made: pl.DataFrame) -> None:
+        """Write a decision to the stage, and count it here."""
+        self.stage.add_decisions(made)
+        self._read_decisions(pl.concat([self._decisions, made]))
+
     def _refresh(self, tmdb_id: int) -> None:
         """Read one movie anew, after one of its values was set."""
-        movies, ratings = self.stage.for_rules([tmdb_id])
-        here = pl.col("tmdb_id") == tmdb_id
-        found = find(movies, ratings, self._rules, now=self.stage.now())
-        row = movies.join(consensus(ratings).drop("systems"), on="tmdb_id", how="left")
-        place = self._table["tmdb_id"].index_of(tmdb_id)
-        if place is not None:
-            before, after = self._table.head(place), self._table.tail(-place - 1)
-            self._table = pl.concat([before, row.select(self._table.columns), after])
-        self._findings = pl.concat([self._findings.filter(~here), found])
-        self._read_decisions()
+        self._corrected.add(tmdb_id)
+        seen = Assessment(self._table, self._findings).reread(self.stage, [tmdb_id])
+        self._see(seen, self._decisions)
+        self._tell()  # the value is seen at once, and what the rules say of it a moment later
+        self._see(seen.rejudged(self.stage, [tmdb_id], self._rules), self._decisions)
 
-    def _read_decisions(self) -> None:
-        decisions = self.stage.decisions()
+    def _see(self, seen: Assessment, decisions: pl.DataFrame) -> None:
+        self._table, self._findings = seen.table, seen.findings
+        self._read_decisions(decisions)
+
+    def _read_decisions(self, decisions: pl.DataFrame) -> None:
+        self._decisions = decisions
         self._said: dict[int, dict[str, dict[str, Any]]] = {}
         for row in standing(decisions).iter_rows(named=True):
             self._said.setdefault(row["tmdb_id"], {})[row["field"]] = row
@@ -321,7 +316,7 @@ class ReviewQueue:
             -pl.col("tmdb_id"),
             descending=True,
         )
-        self._ids: list[int] = ranked["tmdb_id"].to_list()
+        self._ids = ranked["tmdb_id"].to_list()
         self._place = 0
 
     def _wanted(self) -> pl.Expr:
@@ -345,11 +340,3 @@ def _login() -> str:
     with suppress(OSError, KeyError, ImportError):
         return getuser()
     return ""
-
-
-def _column(field: str) -> str:
-    """Return the column of the flat table that shows a field."""
-    part, _, system = field.partition(".")
-    if not system:
-        return part
-    return f"{system}_points" if part == "vote_pts_system" else f"{system}_votes"

@@ -10,7 +10,7 @@ import polars as pl
 from tmdbkit import names
 from tmdbkit.archive import Archive
 from tmdbkit.decisions import WORDS, overrides, verdicts
-from tmdbkit.log import reading
+from tmdbkit.log import among, reading
 from tmdbkit.logs import DROPPED, FAILURES, MISSING, OUTCOMES, PAYLOADS, STAGED
 from tmdbkit.overlay import SAME_RATING, Overlay
 from tmdbkit.quality import find
@@ -20,7 +20,7 @@ from tmdbkit.schema import ROW
 from tmdbkit.views import MovieCard, draw_facts, flat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 READ_AT_ONCE = 500  # payloads, some 20 MB
@@ -236,14 +236,22 @@ class Stage(Archive):
             .with_columns(pl.col("findings").fill_null(pl.lit([], pl.List(pl.String))))
         )
 
+    def scan_table(self) -> pl.LazyFrame:
+        """Return the flat table lazily, without what it takes all movies to know, in no order."""
+        return flat(self._overlay().over(self._holdings.rows()))
+
     def for_rules(self, tmdb_ids: Iterable[int] | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return what the rules look at: the flat table of movies, and the ratings that count."""
         with reading(self.folder):
-            rows, overlay = self._holdings.rows(), self._overlay()
-            if tmdb_ids is not None:
-                rows = self._holdings.rows_of(self._holdings.newest(tmdb_ids).collect())
-            movies = flat(overlay.over(rows).sort("tmdb_id").collect())
-            ratings = overlay.ratings(rows).filter("chosen")
+            if tmdb_ids is None:
+                rows, overlay = self._holdings.rows(), self._overlay()
+            else:
+                wanted = list(tmdb_ids)
+                found = self._holdings.newest(wanted).collect()
+                rows, overlay = self._holdings.rows_of(found), self._overlay(wanted)
+            read = rows.collect().lazy()  # the overlay looks at them more than once
+            movies = flat(overlay.over(read)).sort("tmdb_id").collect()
+            ratings = overlay.ratings(read).filter("chosen")
         return movies, ratings.join(movies, on="tmdb_id", how="semi").select(RATINGS.names())
 
     def find(self, text: str) -> pl.DataFrame:
@@ -317,9 +325,11 @@ class Stage(Archive):
     def _texts_at_a_time(self) -> Iterator[pl.DataFrame]:
         return (payloads for _, payloads in self.batches(size=READ_AT_ONCE))
 
-    def _overlay(self) -> Overlay:
-        """Return what is laid over the rows, read from the logs once."""
+    def _overlay(self, tmdb_ids: Sequence[int] | None = None) -> Overlay:
+        """Return what is laid over the rows, of all movies or of some, read from the logs once."""
         rated = self._ratings.scan().filter(pl.col("system") != "")
+        if tmdb_ids is not None:
+            rated = rated.filter(among(tmdb_ids))
         newest = rated.sort("fetched_at", "part").unique(SAME_RATING, keep="last")
         collected = newest.select(RATINGS.names()).collect()
         return Overlay(collected, self.providers, overrides(self.decisions()))

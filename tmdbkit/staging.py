@@ -1,52 +1,32 @@
-"""Fetches ids on a bounded pool of threads into the stage, part by part as answers come."""
+"""Fetches ids into the stage, part by part as answers come."""
 
 from __future__ import annotations
 
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.exceptions import (
-    Interrupted,
-    NotFound,
-    PassingFault,
-    ServiceError,
-    SettingsError,
-    StopError,
-    TMDBKitError,
-)
+from tmdbkit.exceptions import NotFound, PassingFault, ServiceError
+from tmdbkit.fetching import PART_SECONDS, Fetched, Fetching, asker
 from tmdbkit.logs import FAILURES, MISSING, PAYLOADS, STAGED
 from tmdbkit.tmdb.client import TMDBClient
 from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
 
+    from tmdbkit.fetching import Gate
     from tmdbkit.progress import Progress
     from tmdbkit.stage import Stage
     from tmdbkit.tmdb.session import TMDBSession
 
-T = TypeVar("T")
 THREADS = 20
-PART_MOVIES, PART_SECONDS = 50, 0.5
-OUTSTANDING = 70  # asked for and not yet on the disk: what a kill can cost
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """What came of one id: a payload's text, or an error."""
-
-    tmdb_id: int
-    received_at: datetime
-    text: str = ""
-    error: TMDBKitError | None = None
 
 
 @dataclass
@@ -55,13 +35,15 @@ class Tally:
 
     skipped: int = 0
     staged: int = 0
+    cached: int = 0
     missing: list[int] = field(default_factory=list)
     failed: dict[int, Fetched] = field(default_factory=dict)
     malformed: dict[int, str] = field(default_factory=dict)
 
     def note(self) -> str:
         """Return it for a line of progress."""
-        parts = [(len(self.missing), "missing"), (len(self.failed) + len(self.malformed), "failed")]
+        failed = len(self.failed) + len(self.malformed)
+        parts = [(self.cached, "cached"), (len(self.missing), "missing"), (failed, "failed")]
         return ", ".join(f"{count:,} {name}" for count, name in parts if count)
 
     def done(self) -> int:
@@ -72,6 +54,7 @@ class Tally:
     def count(self, item: Fetched, malformed: str | None) -> None:
         """Count what came of an id, in place of what came of it before."""
         self.failed.pop(item.tmdb_id, None)
+        self.cached += item.cached
         if malformed is not None:
             self.malformed[item.tmdb_id] = malformed
         elif item.error is None:
@@ -132,12 +115,14 @@ def stage_ids(
     threads: int,
     progress: Progress,
     now: datetime,
+    gate: Gate | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> StageResult:
     """Stage the ids that are not staged, or with `refresh` all of them.
 
     What failed for passing reasons is gone over once more at the end. A thread of its own writes,
-    and this one only reports: so Ctrl-C, which Python raises here, does not strike in a write.
+    and this one only reports: so Ctrl-C, which Python raises here, does not strike in a write. What
+    `progress` raises has the same effect.
 
     Raises:
         StopError: Going on is pointless; what came until then is staged.
@@ -146,8 +131,8 @@ def stage_ids(
     todo, known_missing = (ids, set()) if refresh else _left_to_do(stage, ids, now)
     before = session.requests
     tally = Tally(skipped=len(ids) - len(todo) - len(known_missing), missing=sorted(known_missing))
-    ask = _asker(TMDBClient(session), refresh=refresh)
-    fetching = Fetching(ask, threads=threads, interrupt=session.interrupt, clock=clock)
+    ask = asker(TMDBClient(session), refresh=refresh)
+    fetching = Fetching(ask, threads=threads, interrupt=session.interrupt, clock=clock, gate=gate)
     progress.begin("staging", len(ids))
     try:
         with ThreadPoolExecutor(1, "tmdbkit-stage") as pool:
@@ -187,12 +172,15 @@ def _stage_all(
 
 
 def _report(reports: SimpleQueue[tuple[int, str] | None], progress: Progress) -> None:
-    """Pass on what is reported until the end; a wait without end would be deaf to Ctrl-C."""
-    while True:
+    """Pass on what is reported until the end, and the last again where nothing comes.
+
+    A wait without end would be deaf to Ctrl-C, and so would a progress that is not told of time.
+    """
+    report: tuple[int, str] | None = (0, "")
+    while report is not None:
+        progress.update(*report)
         with suppress(Empty):
-            if (report := reports.get(timeout=PART_SECONDS)) is None:
-                return
-            progress.update(*report)
+            report = reports.get(timeout=PART_SECONDS)
 
 
 def fetch_movies(
@@ -206,7 +194,7 @@ def fetch_movies(
 
     What failed for passing reasons is gone over once more at the end.
     """
-    ask = _asker(TMDBClient(session), refresh=False)
+    ask = asker(TMDBClient(session), refresh=False)
     fetching = Fetching(ask, threads=threads, interrupt=session.interrupt, clock=clock)
     again: list[int] = []
     try:
@@ -229,129 +217,6 @@ def _without_stage(batch: list[Fetched]) -> tuple[pl.DataFrame, list[tuple[int, 
     ]
     failed = [(item.tmdb_id, str(item.error)) for item in batch if item.error is not None]
     return pl.DataFrame(rows, PAYLOADS, orient="row"), failed
-
-
-class Fetching:
-    """Asks for ids on threads, and hands over what came in batches of 50 movies or half a second.
-
-    At most `OUTSTANDING` ids are asked for and not settled, so memory does not grow with the
-    number of ids. The threads take the ids themselves and wait for nobody while there is room.
-
-    Args:
-        ask: Fetches one movie.
-        threads: How many do so at once.
-        interrupt: Ends the waits of the threads.
-        clock: Seconds that only grow.
-    """
-
-    def __init__(
-        self,
-        ask: Callable[[int], Fetched],
-        *,
-        threads: int,
-        interrupt: Callable[[], None] = lambda: None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._ask = ask
-        self._threads = threads
-        self._interrupt = interrupt
-        self._clock = clock
-        self._room = threading.Semaphore(OUTSTANDING)
-        self._came: SimpleQueue[Fetched | None] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._stopped: BaseException | None = None
-
-    def batches(self, ids: Iterable[int]) -> Generator[list[Fetched]]:
-        """Yield what comes; each batch is to be `settled`.
-
-        A stop first hands over what came, then goes on its way.
-        """
-        queue = iter(ids)
-        workers = [  # daemons: whoever forgets to close this can end the process all the same
-            threading.Thread(target=self._work, args=(queue,), name="tmdbkit-fetch", daemon=True)
-            for _ in range(self._threads)
-        ]
-        try:
-            for worker in workers:
-                worker.start()
-            yield from self._gather()
-        except BaseException as error:  # Ctrl-C here, or a reader who reads no further
-            self.stop(error)
-            raise
-        finally:
-            for worker in filter(threading.Thread.is_alive, workers):
-                worker.join()
-        self.check()
-
-    def check(self) -> None:
-        """Raise what stopped it, if anything did."""
-        if self._stopped is not None:
-            raise self._stopped
-
-    def settled(self, count: int) -> None:
-        """Make room: so many ids need not be kept in mind any more."""
-        self._room.release(count)
-
-    def stop(self, error: BaseException) -> None:
-        """Ask for nothing more, and end all waits; the first error is what `batches` raises."""
-        self._stopped = self._stopped or error
-        self._room.release(self._threads)
-        self._interrupt()
-
-    def despite_ctrl_c(self, write: Callable[[], T]) -> T:
-        """Stop at a Ctrl-C, but write first: polars raises it in whichever thread computes."""
-        try:
-            return write()
-        except KeyboardInterrupt as error:
-            self.stop(error)
-            return write()
-
-    def _work(self, queue: Iterator[int]) -> None:
-        """Ask for one id after the other until there is none, or a stop; then say so."""
-        try:
-            while (tmdb_id := self._next(queue)) is not None:
-                item = self._ask(tmdb_id)
-                if isinstance(item.error, StopError | SettingsError | Interrupted):
-                    self.stop(item.error)
-                else:
-                    self._came.put(item)
-        except BaseException as error:
-            self.stop(error)
-        finally:
-            self._came.put(None)
-
-    def _next(self, queue: Iterator[int]) -> int | None:
-        with self._lock:
-            tmdb_id = next(queue, None)
-        if tmdb_id is not None:
-            self._room.acquire()
-        return None if self._stopped else tmdb_id
-
-    def _gather(self) -> Iterator[list[Fetched]]:
-        batch: list[Fetched] = []
-        working, closes = self._threads, self._clock() + PART_SECONDS
-        while working:
-            with suppress(Empty):
-                item = self._came.get(timeout=max(0.0, closes - self._clock()))
-                if item is None:
-                    working -= 1
-                else:
-                    batch.append(item)
-            if len(batch) >= PART_MOVIES or self._clock() >= closes or not working:
-                if batch:
-                    yield batch
-                batch, closes = [], self._clock() + PART_SECONDS
-
-
-def _asker(client: TMDBClient, *, refresh: bool) -> Callable[[int], Fetched]:
-    def ask(tmdb_id: int) -> Fetched:
-        try:
-            answer = client.movie_answer(tmdb_id, store=False, refresh=refresh)
-        except TMDBKitError as error:
-            return Fetched(tmdb_id, datetime.now(UTC), error=error)
-        return Fetched(tmdb_id, answer.received_at, answer.text)
-
-    return ask
 
 
 def _left_to_do(stage: Stage, ids: list[int], now: datetime) -> tuple[list[int], set[int]]:

@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tmdbkit.schema import SCALES, SYSTEMS
+from tmdbkit.tmdb.images import image_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from tmdbkit.ratings.rows import Frame
 
 SYSTEM_NAMES = {
     "imdb": "IMDb",
@@ -31,7 +34,7 @@ BORDER = "1px solid #88888844"
 RATED = "#2f6fa8"  # of a rating's bar: a mid-tone, to be seen on white and on black
 
 
-def flat(rows: pl.DataFrame) -> pl.DataFrame:
+def flat(rows: Frame) -> Frame:
     """Return one flat row a movie: names instead of ids, the year, five points and votes.
 
     Args:
@@ -63,6 +66,8 @@ def flat(rows: pl.DataFrame) -> pl.DataFrame:
         "imdb_id",
         "slug",
         "synopsis",
+        "tagline",
+        "trailer_url",
         "main_poster",
     )
 
@@ -149,7 +154,7 @@ class MovieCard:
     def _repr_html_(self) -> str:
         body = draw_facts(self.heading(), self.facts(), self._shares())
         style = "display:flex;gap:12px;align-items:flex-start"
-        return f'<div style="{style}">{body}{self._poster()}</div>'
+        return f'<div style="{style}">{body}{self.poster()}</div>'
 
     def _shares(self) -> dict[str, float]:
         points = {system: self.row[f"{system}_points"] for system in SYSTEMS}
@@ -159,7 +164,8 @@ class MovieCard:
             if value is not None
         }
 
-    def _poster(self) -> str:
+    def poster(self) -> str:
+        """Return the picture, the poster's address, or a cover of its own, as HTML."""
         style = "width:110px;border-radius:4px"
         if self.picture is not None:
             data = base64.b64encode(self.picture.read_bytes()).decode("ascii")
@@ -185,3 +191,24 @@ def cover(title: str, tmdb_id: int, width: int = 110) -> str:
         f"font-size:{width * 32 // 110}px;font-weight:bold"
     )
     return f'<div style="{style}">{escape(initials)}</div>'
+
+
+def draw_found(movie: Mapping[str, Any], *, online: bool) -> str:
+    """Return one result of TMDB's search: a small poster, title and year, how many voted.
+
+    Args:
+        movie: As TMDB sends it.
+        online: Whether the poster's address may be shown, which a browser then asks for.
+    """
+    title, path = str(movie.get("title") or ""), str(movie.get("poster_path") or "")
+    picture = cover(title, int(movie["id"]), width=44)
+    if online and path.startswith("/"):
+        address = escape(image_url(path, "w92"))
+        picture = f'<img alt="" style="width:44px;border-radius:4px" src="{address}">'
+    year, votes = str(movie.get("release_date") or "")[:4], int(movie.get("vote_count") or 0)
+    told = " · ".join((year or "no date", f"TMDB {movie['id']}", f"{votes:,} votes"))
+    return (
+        '<div style="display:flex;gap:8px;line-height:1.4">'
+        f'<div style="order:1"><div style="font-weight:bold">{escape(title)}</div>'
+        f'<div style="opacity:0.7">{escape(told)}</div></div>{picture}</div>'
+    )

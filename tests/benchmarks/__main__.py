@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .fetching import rate, throughput
 from .pushing import pushing, remembering
+from .quality import finding
 from .rating import joining
 from .working import appending, importing, transforming
 
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Line]]] = {
     "push": pushing,
     "memory": remembering,
     "ratings": joining,
+    "quality": finding,
 }
 
 

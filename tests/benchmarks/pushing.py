@@ -73,7 +73,9 @@ def _bodies(name: str, argument: str, documents: list[dict[str, Any]]) -> list[b
 
 def _bare(bodies: list[bytes], latency: float) -> float:
     with deployed(latency) as url, requests.Session() as session:
-        session.headers.update({"Authorization": f"Convex {KEY}", "Content-Type": "application/json"})
+        session.headers.update(
+            {"Authorization": f"Convex {KEY}", "Content-Type": "application/json"}
+        )
 
         def post(body: bytes) -> None:
             answer = session.post(f"{url}/api/mutation", data=body).json()

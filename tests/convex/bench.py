@@ -180,9 +180,9 @@ class Shelf:
         for start in range(0, len(staged), size):
             yield _transformed(tuple(staged[start : start + size]))
 
-    def for_rules(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def scan_table(self) -> pl.LazyFrame:
         """What rules look at: of these movies, nothing is wrong."""
-        return flat(transform.ROWS.to_frame()), self.ratings()
+        return flat(transform.ROWS.to_frame().lazy())
 
     def ratings(self) -> pl.DataFrame:
         """The ratings of all systems."""

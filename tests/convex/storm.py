@@ -87,7 +87,12 @@ def films(count: int, *, crew: int = 3, known: int = 300, seed: int = 1) -> list
             "cast": [{**who, "order": place} for place, who in enumerate(actors)],
             "crew": [*credited, {**workers[0], "job": "Writer"}],
         }
-        made.append(payload(number, title=f"Film {(number + 1) // 3}", credits=worked))
+        votes = {
+            "vote_average": draw.randrange(30, 90) / 10,
+            "vote_count": draw.randrange(99, 9999),
+        }
+        title = f"Film {(number + 1) // 3}"
+        made.append(payload(number, title=title, credits=worked, **votes))
     return made
 
 

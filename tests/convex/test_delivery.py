@@ -62,9 +62,9 @@ def test_sixty_movies_with_a_hundred_people_each_go_through(
     assert len(bench.table("crew")) == 90 + 65 * 10
 
 
-def test_a_batch_has_at_most_fifty_movies() -> None:
-    batches = delivery.movie_batches({"tmdb_id": n} for n in range(120))
-    assert [len(batch) for batch in batches] == [50, 50, 20]
+def test_a_batch_has_at_most_a_hundred_movies() -> None:
+    batches = delivery.movie_batches({"tmdb_id": n} for n in range(220))
+    assert [len(batch) for batch in batches] == [100, 100, 20]
 
 
 def test_a_batch_has_at_most_a_mebibyte() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from tmdbkit import workflows
+from tmdbkit import ConvexSnapshot, workflows
 from tmdbkit.convex import reading
 from tmdbkit.convex.merge import Scope
 from tmdbkit.convex.planned import Plan
@@ -15,6 +15,7 @@ from tmdbkit.exceptions import UsageError
 from tmdbkit.progress import Silent
 from tmdbkit.schema import MOVIE
 from tmdbkit.tmdb.images import ImageForm
+from tmdbkit.workflows import pushing
 
 from .bench import LATER, NOW, NOW_ISO, movie, payload, staged, without
 
@@ -164,6 +165,19 @@ def test_the_same_changes_have_the_same_name_and_others_another(
     stage = staged(tmp_path / "s", payload(1), payload(2))
     assert plan(stage, bench.target).id == plan(stage, bench.target).id
     assert plan(stage, bench.target).id != plan(stage, bench.target, limit=1).id
+
+
+def test_no_two_movies_of_a_long_plan_get_the_same_slug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "CHUNK", 2)
+    stage = staged(tmp_path / "s", *(payload(number) for number in range(1, 8)))
+    target = ConvexSnapshot(tmp_path)
+    made = plan(stage, target)
+    slugs = [change.set["slug"] for change in made.changes]
+    assert len(set(slugs)) == len(slugs) == 7
+    push(stage, target)
+    assert len({row["slug"] for row in target.table("movies")}) == 7
 
 
 def test_a_plan_sent_twice_ends_the_same(bench: Bench, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tests.servers.catalogue import Catalogue
 from tests.servers.tmdb import TMDBServer
-from tmdbkit.staging import OUTSTANDING
+from tmdbkit.fetching import OUTSTANDING
 
 from .conftest import reopened
 

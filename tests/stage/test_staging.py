@@ -18,9 +18,10 @@ from tmdbkit.exceptions import (
     StopError,
     UsageError,
 )
+from tmdbkit.fetching import OUTSTANDING, PART_MOVIES, Fetched, Fetching
 from tmdbkit.progress import Silent
 from tmdbkit.settings import Settings
-from tmdbkit.staging import OUTSTANDING, PART_MOVIES, Fetched, Fetching, fetch_movies, stage_ids
+from tmdbkit.staging import fetch_movies, stage_ids
 from tmdbkit.tmdb.client import movie_request
 
 from .conftest import T0, movies, payload, titles

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     Ask = Callable[[Sequence[Any]], list[Any]]
     Failure = tuple[Document, ServiceError]
 
-READ = 100  # documents a query, some 4 KB each
-BATCH_MOVIES, BATCH_ROWS = 50, 500  # under 2,000 of the 4,096 index ranges of a mutation
+READ, READ_SLUGS = 250, 1_000  # documents of some 4 KB a query, or owners of slugs
+BATCH_MOVIES, BATCH_ROWS = 100, 500  # under 2,000 of the 4,096 index ranges of a mutation
 BATCH_BYTES = 2**20
-IN_FLIGHT = 4
+IN_FLIGHT, ASKED = 4, 2  # mutations, and queries beside them: the next part is planned meanwhile
 LOOK_UP = 0.5  # seconds after which a wait looks up
 
 
@@ -42,13 +42,23 @@ class Delivery:
         self._stopped = False
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(IN_FLIGHT, "tmdbkit-push")
+        self._asking = ThreadPoolExecutor(ASKED, "tmdbkit-ask")
 
-    def ask(self, ask: Ask, items: Sequence[Any]) -> list[Any]:
-        """Return what comes of asking for the items, some at a time."""
-        slices = [items[start : start + READ] for start in range(0, len(items), READ)]
-        asked = [self._pool.submit(_ask_in_halves, ask, some) for some in slices]
-        self._see_through(asked)
-        return [found for future in asked for found in future.result()]
+    def ask_all(self, *questions: tuple[Ask, Sequence[Any], int]) -> Iterator[list[Any]]:
+        """Ask all questions at once, and yield what comes of each.
+
+        Args:
+            questions: Each what to ask with, for which items, and for how many at a time.
+        """
+        asked = [
+            [
+                self._asking.submit(_ask_in_halves, ask, items[start : start + size])
+                for start in range(0, len(items), size)
+            ]
+            for ask, items, size in questions
+        ]
+        self._see_through([future for futures in asked for future in futures])
+        return ([found for f in futures for found in f.result()] for futures in asked)
 
     def send(
         self, send: Send, items: Batch, cut: Callable[[Batch], Iterable[Batch]]
@@ -66,7 +76,8 @@ class Delivery:
     def close(self) -> None:
         """End the threads, after the requests in flight."""
         try:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            for pool in (self._asking, self._pool):
+                pool.shutdown(wait=True, cancel_futures=True)
         finally:
             self._target.resume()
 

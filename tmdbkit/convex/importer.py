@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit import transform
-from tmdbkit.convex.delivery import Delivery, movie_batches, row_batches
+from tmdbkit.convex.delivery import READ, READ_SLUGS, Delivery, movie_batches, row_batches
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import (
     NOTHING,
@@ -35,12 +36,28 @@ if TYPE_CHECKING:
     from tmdbkit.convex.target import Document, Target
     from tmdbkit.tmdb.images import ImageForm
 
+MOST_NAMED = 200_000  # people in mind; then some are sent once more, which changes nothing
 CHUNK = 500  # movies that are planned, sent and logged before the next are looked at
 PEOPLE = ("named", "all", "none")
 SENT = (*ROW.names(), "created_at", "updated_at")  # of a document that is created
 COLUMNS = {"crew": CREW.names(), "genres": GENRE.names()}
 WROTE = {"create": "created", "update": "updated", "delete": "deleted"}
 TOLD_APART_BY = {"crew": ["crew_id", "crew_type"], "genres": ["genre_id"]}
+
+
+@dataclass(frozen=True)
+class Named:
+    """A plan whose people and genres were sent.
+
+    Attributes:
+        plan: The plan.
+        waiting: Movies that cannot go, because one of their people or genres could not; and why.
+        error: What ended the run meanwhile.
+    """
+
+    plan: Plan
+    waiting: dict[int, str]
+    error: BaseException | None = None
 
 
 class Importer:
@@ -86,6 +103,7 @@ class Importer:
         self._images = image_form(target.page("movies", None, 50).documents, images)
         self._now, self._log = now, log
         self._named: set[int] = set()
+        self._given: list[dict[str, int]] = []  # slugs, of each plan that is not sent yet
         self._unfit: dict[str, Counter[str]] = {table: Counter() for table in self._naming}
         self._delivery = Delivery(target)
 
@@ -120,35 +138,48 @@ class Importer:
         names = self._names(rows.filter(going), payloads.filter(going))
         return Plan(str(self.target.title), tuple(changes), names, self.left_out(), self._scope)
 
-    def push(
+    def prepare(
         self, rows: pl.DataFrame, payloads: pl.DataFrame, withheld: Withheld = NOTHING
-    ) -> pl.DataFrame:
-        """Plan and send some rows; log and return their `OUTCOMES`."""
+    ) -> Plan:
+        """Plan some rows to be sent; where they cannot be looked up, the plan says so of each."""
         try:
-            plan = self.plan(rows, payloads, withheld)
-        except PassingFault as error:  # none of them could be looked up; the next ones may
-            pairs = rows.select("tmdb_id", "title").rows()
-            changes = [Change(tmdb_id, title, "create") for tmdb_id, title in pairs]
-            answers = {change.tmdb_id: _failed(str(error)) for change in changes}
-            return self._conclude(changes, answers)
-        return self.send(plan)
+            return self.plan(rows, payloads, withheld)
+        except PassingFault as error:  # the next ones may be looked up all the same
+            changes = tuple(
+                Change(tmdb_id, title, "failed", reason=str(error))
+                for tmdb_id, title in rows.select("tmdb_id", "title").rows()
+            )
+            return Plan(str(self.target.title), changes)
 
-    def send(self, plan: Plan) -> pl.DataFrame:
-        """Send exactly what a plan says; log and return its `OUTCOMES`.
+    def send_names(self, plan: Plan) -> Named:
+        """Send the people and genres that a plan's movies name; its movies are to be sent next.
+
+        What ends the run is raised by `send`, which logs the plan's movies first.
+        """
+        send = {"crew": self.target.add_people, "genres": self.target.add_genres}
+        waiting: dict[int, str] = {}
+        try:
+            for table, named in plan.names.items():
+                waiting |= self._send_rows(table, send[table], named)
+        except BaseException as error:
+            return Named(plan, waiting, error)
+        return Named(plan, waiting)
+
+    def send(self, named: Named) -> pl.DataFrame:
+        """Send exactly what a plan says of its movies; log and return its `OUTCOMES`.
 
         What came back before a stop, or before Ctrl-C, is logged too.
         """
-        answers: dict[int, Document] = {}
+        answers = {tmdb_id: _failed(reason) for tmdb_id, reason in named.waiting.items()}
         try:
-            self._send(plan, answers)
+            if named.error is not None:
+                raise named.error
+            self._send_movies(named, answers)
         finally:
-            outcomes = self._conclude(plan.changes, answers)
-        return outcomes
-
-    def _conclude(self, changes: Sequence[Change], answers: dict[int, Document]) -> pl.DataFrame:
-        outcomes = self._outcomes(changes, answers)
-        if self._log is not None:
-            self._log(outcomes)
+            outcomes = self._outcomes(named.plan.changes, answers)
+            if self._log is not None:
+                self._log(outcomes)
+        self._given = self._given[1:]
         return outcomes
 
     def _few_enough(self, changes: list[Change]) -> list[Change]:
@@ -181,21 +212,45 @@ class Importer:
         self.close()
 
     def _compare(self, documents: list[Document], withheld: Withheld) -> list[Change]:
-        there = self._delivery.ask(self.target.documents, [row["tmdb_id"] for row in documents])
+        ids = [row["tmdb_id"] for row in documents]
+        plain = [row["slug"] for row in documents] if self._scope.only is None else []
+        asked = self._delivery.ask_all(
+            (self.target.documents, ids, READ), (self.target.slug_owners, plain, READ_SLUGS)
+        )
+        there, owners = next(asked), dict(next(asked))
         have = {int(document["tmdb_id"]) for document in there}
         new = [document for document in documents if document["tmdb_id"] not in have]
-        creates = self._scope.only is None
-        slugs = [slug for document in new for slug in slug_candidates(document)] if creates else []
-        return plan_changes(
+        changes = plan_changes(
             documents,
             there,
             self.contract,
             images=self._images,
-            taken=dict(self._delivery.ask(self.target.slug_owners, slugs)),
+            taken=self._taken(new, owners) if self._scope.only is None else {},
             now=_iso(self._now()),
             scope=self._scope,
             withheld=withheld,
         )
+        created = [change for change in changes if change.kind == "create"]
+        self._given.append({str(change.set.get("slug")): change.tmdb_id for change in created})
+        return changes
+
+    def _taken(self, new: list[Document], owners: dict[str, int]) -> dict[str, int]:
+        """Return who has the slugs that new movies may get: there, or by a plan not sent yet.
+
+        The second choices are asked for only where the first is taken.
+        """
+        plain = Counter(document["slug"] for document in new)
+        taken = owners.copy()
+        for given in self._given:
+            taken |= given
+        further = [
+            slug
+            for document in new
+            if document["slug"] in taken or plain[document["slug"]] > 1
+            for slug in slug_candidates(document)[1:]
+        ]
+        asked = self._delivery.ask_all((self.target.slug_owners, further, READ_SLUGS))
+        return dict(next(asked)) | taken
 
     def _names(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> dict[str, pl.DataFrame]:
         """Return the rows of crew and genres that movies need, each with the movie's id."""
@@ -211,22 +266,17 @@ class Importer:
             named["genres"] = held.join(transform.genres(payloads), on="genre_id")
         return named
 
-    def _send(self, plan: Plan, answers: dict[int, Document]) -> None:
-        """Send people and genres, then the movies, and note the answers as they come."""
+    def _send_movies(self, named: Named, answers: dict[int, Document]) -> None:
+        """Send the movies whose names are there, and note the answers as they come."""
 
         def apply(batch: list[Document]) -> None:
             for answer in self.target.apply_movies(batch):
                 answers[int(answer["tmdb_id"])] = answer
 
-        send = {"crew": self.target.add_people, "genres": self.target.add_genres}
-        waiting: dict[int, str] = {}
-        for table, named in plan.names.items():
-            waiting |= self._send_rows(table, send[table], named)
-        answers.update((tmdb_id, _failed(reason)) for tmdb_id, reason in waiting.items())
         arguments = [
             change.arguments()
-            for change in plan.changes
-            if change.goes and change.tmdb_id not in waiting
+            for change in named.plan.changes
+            if change.goes and change.tmdb_id not in named.waiting
         ]
         for change, error in self._delivery.send(apply, arguments, movie_batches):
             answers[change["tmdb_id"]] = _failed(str(error))
@@ -267,6 +317,8 @@ class Importer:
         identity = _identity(table, row)
         if identity in self._named:
             return False
+        if len(self._named) >= MOST_NAMED:
+            self._named.clear()
         self._named.add(identity)
         faults = self.contract.faults(row, table)
         self._unfit[table].update(faults[:1])
@@ -300,7 +352,7 @@ def _outcome(change: Change, answer: Document | None) -> tuple[str, str]:
     The plan saw no such value, and carries the time of this push: where the target says that all
     of it is there already, it was written by a try of ours whose answer was lost.
     """
-    if change.kind in ("unchanged", "withheld"):
+    if change.kind in ("unchanged", "withheld", "failed"):
         return change.kind, change.reason
     if answer is None:
         return "failed", "the push stopped before there was an answer"

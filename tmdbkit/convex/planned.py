@@ -20,7 +20,7 @@ from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
 from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
     from pathlib import Path
 
 LAYOUT = 1
@@ -129,7 +129,7 @@ class Plan:
         rows = [row for change in self.changes for row in _field_rows(change)]
         return pl.DataFrame(rows, FIELDS, orient="row")
 
-    def parts(self, size: int) -> Iterator[Plan]:
+    def parts(self, size: int) -> Generator[Plan]:
         """Yield it in pieces of so many movies, each with the names that its movies need."""
         for start in range(0, len(self.changes), size):
             some = self.changes[start : start + size]

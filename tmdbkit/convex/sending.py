@@ -1,21 +1,25 @@
-"""One push from beginning to end, whatever its pieces are."""
+"""One push from beginning to end, wherever its plans come from."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from tmdbkit import progress as progresses
+from tmdbkit.convex.delivery import LOOK_UP
 from tmdbkit.convex.importer import Importer
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.results import add_up, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Generator, Iterator
     from datetime import datetime
 
     import polars as pl
 
+    from tmdbkit.convex.planned import Plan
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
@@ -26,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Sending:
-    """What a push needs besides its pieces: rows of a stage, rows just fetched, parts of a plan.
+    """What a push needs besides its plans: of a stage's rows, of rows just fetched, or a saved one.
 
     Attributes:
         target: Where it goes.
@@ -35,6 +39,7 @@ class Sending:
         progress: What is told how far it is.
         log: Is given the outcomes as they come.
         now: The time of day.
+        interrupt: Ends the waits of whoever makes the plans.
     """
 
     target: Target
@@ -43,34 +48,37 @@ class Sending:
     progress: Progress | None
     log: Callable[[pl.DataFrame], None] | None
     now: Callable[[], datetime]
+    interrupt: Callable[[], None] = lambda: None
 
     def run(
         self,
-        pieces: Iterable[T],
+        plans: Callable[[Importer], Generator[Plan]],
         total: int,
-        send: Callable[[Importer, T], pl.DataFrame],
         *,
         scope: Scope = ALL,
         limit: int | None = None,
     ) -> PushResult:
-        """Send all pieces; of what came of them only what the result tells is kept in memory."""
+        """Send all plans; of what came of them only what the result tells is kept in memory."""
         self.target.preflight(writing=True)
         shown = self.progress or progresses.default()
         outcomes: list[pl.DataFrame] = []
         done = 0
         shown.begin("pushing", total)
         try:
-            with Importer(
-                self.target,
-                people=self.people,
-                images=self.images,
-                now=self.now,
-                scope=scope,
-                limit=limit,
-                log=self.log,
-            ) as importer:
-                for piece in pieces:
-                    outcomes.append(told(send(importer, piece)))
+            with (
+                Importer(
+                    self.target,
+                    people=self.people,
+                    images=self.images,
+                    now=self.now,
+                    scope=scope,
+                    limit=limit,
+                    log=self.log,
+                ) as importer,
+                self._stopping(one_ahead(map(importer.send_names, plans(importer)))) as planned,
+            ):
+                for named in planned:
+                    outcomes.append(told(importer.send(named)))
                     done += outcomes[-1].height
                     shown.update(done)
         finally:
@@ -82,3 +90,32 @@ class Sending:
             left_out=importer.left_out(),
             advice=self.target.advice(),
         )
+
+    @contextmanager
+    def _stopping(self, planned: Generator[T]) -> Iterator[Generator[T]]:
+        """Yield what is made elsewhere, and end all waits there where the sending ends early."""
+        try:
+            yield planned
+        except BaseException:
+            self.target.interrupt()
+            self.interrupt()
+            raise
+        finally:
+            planned.close()
+
+
+def one_ahead(items: Iterator[T]) -> Generator[T]:
+    """Yield items, each made in a thread of its own while the one before it is used.
+
+    The wait has a time limit: one without would be deaf to Ctrl-C, as polars leaves signals.
+    """
+    with ThreadPoolExecutor(1, "tmdbkit-plan") as pool:
+        coming = pool.submit(next, items, None)
+        while True:
+            while not wait([coming], LOOK_UP).done:
+                pass
+            item = coming.result()
+            if item is None:
+                return
+            coming = pool.submit(next, items, None)
+            yield item

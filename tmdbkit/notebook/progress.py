@@ -2,7 +2,42 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
+
+from tmdbkit.progress import Pace
+
+
+class ProgressView:
+    """A bar and a line: how many are done, how fast, how long it takes, and what else there is."""
+
+    def __init__(self) -> None:
+        import ipywidgets
+
+        self._bar = ipywidgets.IntProgress(max=1, layout={"width": "16em"})
+        self._line = ipywidgets.HTML()
+        self._pace = Pace(0)
+        self.widget = ipywidgets.HBox([self._bar, self._line], layout={"flex_flow": "row wrap"})
+
+    def begin(self, what: str, total: int) -> None:
+        """Begin anew."""
+        self._pace = Pace(total)
+        self._bar.max, self._bar.value = max(total, 1), 0
+        self._line.value = escape(f"{what} {total:,}" if total else what)
+
+    def update(self, done: int, note: str = "") -> None:
+        """Move it."""
+        self._bar.value = done
+        parts = (f"{done:,} of {self._bar.max:,}", self._pace.told(done), note)
+        self._line.value = escape(" · ".join(part for part in parts if part))
+
+    def end(self) -> None:
+        """Leave it as it is."""
+
+    def close(self) -> None:
+        """Take it away."""
+        for widget in (self._bar, self._line, self.widget):
+            widget.close()
 
 
 class WidgetProgress:
@@ -13,29 +48,23 @@ class WidgetProgress:
     """
 
     def __init__(self) -> None:
-        self._bar: Any = None
-        self._line: Any = None
-        self._box: Any = None
+        self._view: Any = None
 
     def begin(self, what: str, total: int) -> None:
         """Show the bar."""
-        import ipywidgets
         from IPython.display import display
 
-        self._bar = ipywidgets.IntProgress(max=max(total, 1), layout={"width": "24em"})
-        self._line = ipywidgets.Label()
-        self._box = ipywidgets.HBox([self._bar, self._line])
-        bundle = dict(self._box._repr_mimebundle_() or {})
+        self._view = ProgressView()
+        self._view.begin(what, total)
+        bundle = dict(self._view.widget._repr_mimebundle_() or {})
         noun = "movie" if total == 1 else "movies"
         bundle["text/plain"] = f"{what} {total:,} {noun}"
         display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
     def update(self, done: int, note: str = "") -> None:
         """Move it."""
-        self._bar.value = done
-        self._line.value = f"{done:,} of {self._bar.max:,}" + (f" · {note}" if note else "")
+        self._view.update(done, note)
 
     def end(self) -> None:
         """Take it away; the sentence stays."""
-        for widget in (self._bar, self._line, self._box):
-            widget.close()
+        self._view.close()

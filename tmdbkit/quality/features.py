@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.ratings.aggregate import scale, score, wide
-from tmdbkit.ratings.agreement import PRIOR, Model, is_heard
+from tmdbkit.ratings.aggregate import wide
+from tmdbkit.ratings.agreement import FILMS, PRIOR, Model, is_heard
 from tmdbkit.ratings.columns import COLUMN, STEPS, describe, faults
-from tmdbkit.ratings.model import AUDIENCE
+from tmdbkit.ratings.model import AUDIENCE, POINTS_OF
 from tmdbkit.schema import INSTANT, SCALES, SYSTEMS
 
 if TYPE_CHECKING:
@@ -20,94 +21,130 @@ SAME_SHARE, SAME_LEAST = 0.8, 6
 # How far from the others is too far, in standard deviations: 2 of 100 ratings of the films that the
 # model is from lie beyond. Letterboxd lies closer to the other audiences than the model says.
 BANDS = {
-    "imdb": 2.0,
-    "letterboxd": 1.8,
-    "metacritic": 2.0,
-    "rotten_tomatoes": 1.9,
-    "tmdb": 2.0,
+    "imdb": 2.2,
+    "letterboxd": 1.95,
+    "metacritic": 2.2,
+    "rotten_tomatoes": 2.1,
+    "tmdb": 2.2,
 }
 WITHIN, NORMAL = 0.8, 1.2816  # 80 % of a normal distribution are within so many deviations
 WIDTHS = (0.7, 1.6)  # faults and good luck move a system's width no further than this
 
-CLEARLY = 1.25  # how much farther off than the next a rating is that alone is to blame
+CLEARLY = 1.0  # by how many squared bands the one to blame is farther off than the next
 
 PER_SYSTEM = ("expected", "deviation", "residual")
+OF_A_SYSTEM = ("others", "expected", "deviation")
 
 
 def features(ratings: pl.DataFrame, movies: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
     """Return one row a rating, `RATINGS` and what is known of it.
 
     Returns:
-        `title`, `release_date` where the movies have them; `now`; `system_scale`; `score` 0 to 100;
-        `step` of its system; of its column `rated, usual, counted, swapped_with, astray`;
-        by the other systems `others` (how many there are), `expected` and `deviation` in points of
-        100, `residual` in standard deviations, `band` in the same; `audience`, the audience's
-        points where the row is the critics'; and `rescaled_from`, `rescaled`: the scale on which
-        the points would fit best, and how far they would then lie off.
+        `title`, `released` where the movies have them; `now`; `system_scale`, `step` of its
+        system; of its column `rated, usual, counted, swapped_with, astray`; by the other systems
+        `others` (how many there are), `expected` and `deviation` in points of 100, `residual` in
+        standard deviations, `off` in its system's bands; `audience`, the audience's points where
+        the row is the critics'; and `rescaled_from`, `rescaled`: the scale on which the points
+        would fit best, and how many deviations they would then lie off.
     """
     columns = describe(ratings)
     same = (pl.col("usual") >= SAME_SHARE) & (pl.col("rated") >= SAME_LEAST)
     trusted = _without(ratings, columns.filter(same))
     bad = faults(trusted)
-    expected = _by_the_others(_without(trusted, bad))
-    return (
-        ratings.join(columns, on=COLUMN, how="left", nulls_equal=True, maintain_order="left")
-        .join(bad, on=COLUMN, how="left", nulls_equal=True, maintain_order="left")
-        .join(expected, on=["tmdb_id", "system"], how="left", maintain_order="left")
-        .join(_audience(ratings), on=["tmdb_id", "system"], how="left", maintain_order="left")
-        .join(_facts(movies), on="tmdb_id", how="left", maintain_order="left")
-        .with_columns(
-            scale().alias("system_scale"),
-            score().alias("score"),
-            pl.col("system").replace_strict(STEPS, default=None).alias("step"),
-            pl.lit(now).cast(INSTANT).alias("now"),
-        )
-        .with_columns(*_judged(), *_rescaled())
+    columns = columns.join(bad, on=COLUMN, how="left", nulls_equal=True, maintain_order="left")
+    beside = _by_the_others(_without(trusted, bad))
+    for more in (_audience(ratings), _facts(movies)):
+        beside = beside.join(more, on="tmdb_id", how="left", maintain_order="left")
+    each = [_one_system(ratings, system, columns, beside) for system in POINTS_OF]
+    return pl.concat(each).with_columns(pl.lit(now).cast(INSTANT).alias("now"))
+
+
+def _one_system(
+    ratings: pl.DataFrame, system: str, columns: pl.DataFrame, beside: pl.DataFrame
+) -> pl.DataFrame:
+    """Return one system's rows; those of the audience, which is no system, have no others."""
+    known = system in SYSTEMS
+    nothing = {name: pl.lit(None, beside.schema[f"imdb_{name}"]) for name in OF_A_SYSTEM}
+    own = beside.select(
+        "tmdb_id",
+        *(pl.col(f"{system}_{n}").alias(n) if known else nothing[n].alias(n) for n in OF_A_SYSTEM),
+        *(name for name in ("title", "released") if name in beside.columns),
+        pl.col("audience")
+        if system == "rotten_tomatoes"
+        else pl.lit(None, pl.Float64).alias("audience"),
     )
+    return (
+        ratings.filter(pl.col("system") == system)
+        .join(columns, on=COLUMN, how="left", nulls_equal=True, maintain_order="left")
+        .join(own, on="tmdb_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.lit(POINTS_OF[system]).alias("system_scale"),
+            pl.lit(STEPS.get(system), pl.Float64).alias("step"),
+            _deviations(POINTS_OF[system]).alias("residual"),
+            *_rescaled(POINTS_OF[system]),
+        )
+        .with_columns(
+            (pl.col("residual").abs() / pl.lit(BANDS.get(system), pl.Float64)).alias("off")
+        )
+    )
+
+
+def _deviations(scale: float) -> pl.Expr:
+    return (pl.col("points") * 100 / scale - pl.col("expected")) / pl.col("deviation")
+
+
+def _rescaled(scale: float) -> list[pl.Expr]:
+    """Return which other scale would bring the points nearest to the expected, and how near."""
+    others = sorted(set(SCALES.values()) - {scale})
+    away = [pl.when(pl.col("points") <= other).then(_deviations(other).abs()) for other in others]
+    nearest = pl.min_horizontal(away)
+    which = pl.coalesce(
+        pl.when(off == nearest).then(other) for off, other in zip(away, others, strict=True)
+    )
+    return [nearest.alias("rescaled"), which.alias("rescaled_from")]
+
+
+def _audience(ratings: pl.DataFrame) -> pl.DataFrame:
+    audience = ratings.filter(pl.col("system") == AUDIENCE)
+    return audience.select("tmdb_id", pl.col("points").alias("audience")).unique("tmdb_id")
 
 
 def _without(ratings: pl.DataFrame, columns: pl.DataFrame) -> pl.DataFrame:
     return ratings.join(columns, on=COLUMN, how="anti", nulls_equal=True, maintain_order="left")
 
 
-def _audience(ratings: pl.DataFrame) -> pl.DataFrame:
-    return (
-        ratings.filter(pl.col("system") == AUDIENCE)
-        .select(
-            "tmdb_id",
-            pl.lit("rotten_tomatoes").alias("system"),
-            pl.col("points").alias("audience"),
-        )
-        .unique(["tmdb_id", "system"], keep="first")
-    )
-
-
 def _facts(movies: pl.DataFrame) -> pl.DataFrame:
-    known = [name for name in ("title", "release_date") if name in movies.columns]
-    return movies.select("tmdb_id", *known).unique("tmdb_id", keep="first")
+    """Return title and day of release, as far as the movies have them."""
+    facts = [pl.col("title")] if "title" in movies.columns else []
+    if "release_date" in movies.columns:
+        facts.append(pl.col("release_date").str.to_date("%Y-%m-%d", strict=False).alias("released"))
+    return movies.select(pl.col("tmdb_id").cast(pl.Int64), *facts).unique("tmdb_id", keep="first")
 
 
 def _by_the_others(trusted: pl.DataFrame) -> pl.DataFrame:
-    """Return `tmdb_id, system, others, expected, deviation` of each system by the trusted ratings.
+    """Return `tmdb_id` and `{system}_others, _expected, _deviation` by the trusted ratings.
 
     Nothing is expected of a rating by itself, nor by one of its movie that is clearly the only one
     to blame. The stage's own ratings say where its systems lie, and how wide their residuals are.
     """
     scores = wide(trusted)
-    others = [_others(system).alias(f"{system}_others") for system in SYSTEMS]
-    scores = scores.with_columns(others)
-    model = Model().fitted(scores)
+    scores = scores.with_columns(_others(system).alias(f"{system}_others") for system in SYSTEMS)
+    model = FILMS.fitted(scores)
     judged = model.residuals(scores)
     for _ in range(2):  # of five ratings two may be wrong
         judged = _without_the_worst(judged, model)
-    return pl.concat(_of_system(judged, system, _width(judged, system)) for system in SYSTEMS)
+    return judged.select(
+        "tmdb_id",
+        *(f"{system}_{name}" for system in SYSTEMS for name in ("others", "expected")),
+        *(pl.col(f"{system}_deviation") * _width(judged, system) for system in SYSTEMS),
+    )
 
 
 def _without_the_worst(judged: pl.DataFrame, model: Model) -> pl.DataFrame:
     """Take out each movie's rating that is beyond its band and clearly farther than all others."""
     far = [_far(system) for system in SYSTEMS]
-    worst, next_worst = pl.max_horizontal(far), pl.concat_list(far).list.sort().list.get(-2)
-    to_blame = (worst > 1) & (worst > CLEARLY * next_worst)
+    worst, next_worst = pl.max_horizontal(far), _second(far)
+    to_blame = (worst > 1) & (worst**2 > next_worst**2 + CLEARLY)
     several = pl.sum_horizontal(_heard()) > 2
     at_odds = judged.filter(several & to_blame)
     heard = at_odds.with_columns(
@@ -129,6 +166,11 @@ def _far(system: str) -> pl.Expr:
     return (pl.col(f"{system}_residual").abs() / BANDS[system]).fill_null(0.0)
 
 
+def _second(values: list[pl.Expr]) -> pl.Expr:
+    """Return the second highest: the highest of what is the lower one of each two."""
+    return pl.max_horizontal(pl.min_horizontal(pair) for pair in combinations(values, 2))
+
+
 def _heard() -> list[pl.Expr]:
     return [pl.col(f"{system}_score").is_not_null() & is_heard(system) for system in SYSTEMS]
 
@@ -137,35 +179,3 @@ def _others(system: str) -> pl.Expr:
     return pl.sum_horizontal(
         known for known, name in zip(_heard(), SYSTEMS, strict=True) if name != system
     )
-
-
-def _of_system(judged: pl.DataFrame, system: str, width: float) -> pl.DataFrame:
-    return judged.select(
-        "tmdb_id",
-        pl.lit(system).alias("system"),
-        pl.col(f"{system}_others").alias("others"),
-        pl.col(f"{system}_expected").alias("expected"),
-        (pl.col(f"{system}_deviation") * width).alias("deviation"),
-    )
-
-
-def _judged() -> list[pl.Expr]:
-    residual = (pl.col("score") - pl.col("expected")) / pl.col("deviation")
-    band = pl.col("system").replace_strict(BANDS, default=None, return_dtype=pl.Float64)
-    return [residual.alias("residual"), band.alias("band")]
-
-
-def _rescaled() -> list[pl.Expr]:
-    """Return the scale on which the points lie nearest to the expected, and how near."""
-    scales = sorted(set(SCALES.values()))
-    away = [
-        pl.when((pl.col("system_scale") != other) & (pl.col("points") <= other)).then(
-            ((pl.col("points") * 100 / other - pl.col("expected")) / pl.col("deviation")).abs()
-        )
-        for other in scales
-    ]
-    nearest = pl.min_horizontal(away)
-    which = pl.coalesce(
-        pl.when(off == nearest).then(other) for off, other in zip(away, scales, strict=True)
-    )
-    return [nearest.alias("rescaled"), which.alias("rescaled_from")]

@@ -77,16 +77,20 @@ def _found(rows: pl.DataFrame, rules: Sequence[Rule]) -> list[pl.DataFrame]:
     able = [rule for rule in rules if rule.needs() <= set(rows.columns)]
     broken = rows.select(rule.expression.fill_null(value=False).alias(rule.name) for rule in able)
     kept = [name for name in ("tmdb_id", "title", "system") if name in rows.columns]
-    found = (rule.finds(rows.filter(broken[rule.name]), kept) for rule in able)
     return [
-        each.with_columns(
-            pl.lit(None, dtype).alias(name)
-            for name, dtype in FINDINGS.items()
-            if name not in each.columns
-        ).select(*(pl.col(n).cast(d) for n, d in FINDINGS.items()), "degree")
-        for each in found
-        if not each.is_empty()
+        # In one piece: polars 2.1 panics when it formats a frame whose first chunk is empty.
+        _complete(rule.finds(rows.filter(broken[rule.name]).rechunk(), kept))
+        for rule in able
+        if broken[rule.name].any()
     ]
+
+
+def _complete(found: pl.DataFrame) -> pl.DataFrame:
+    """Return the columns of `FINDINGS`, null where the rows had none, and `degree`."""
+    missing = [pl.lit(None, dtype).alias(n) for n, dtype in FINDINGS.items() if n not in found]
+    return found.with_columns(missing).select(
+        *(pl.col(name).cast(dtype) for name, dtype in FINDINGS.items()), "degree"
+    )
 
 
 def _nothing() -> pl.DataFrame:

@@ -24,15 +24,17 @@ def _shared(name: pl.Expr) -> pl.Expr:
 
 def _plain(title: pl.Expr) -> pl.Expr:
     """Return a title's letters and digits, without accents, case and a leading article."""
-    bare = title.str.normalize("NFKD").str.replace_all(r"\p{M}", "").str.to_lowercase()
-    return bare.str.replace(r"^(the|an?) ", "").str.replace_all(r"[^\p{L}\p{N}]", "")
+    letters = title.str.normalize("NFKD").str.to_lowercase()
+    return letters.str.replace_all(r"^(?:the|an?) |[^\p{L}\p{N}]+", "")
 
 
 def _is_titled(title: str) -> pl.Expr:
-    """Return whether one of two titles is the beginning, or the end, of the other."""
-    asked, own = _plain(pl.col("asked_title")), _plain(pl.col(title))
-    part = own.str.contains(asked, literal=True) | asked.str.contains(own, literal=True)
-    return (own != "") & part
+    """Return whether one of two titles begins or ends with the other."""
+    differ = pl.col("asked_title").str.to_lowercase() != pl.col(title).str.to_lowercase()
+    asked, own = (_plain(pl.when(differ).then(name)) for name in ("asked_title", title))
+    longer = own.str.starts_with(asked) | own.str.ends_with(asked)
+    shorter = (own != "") & (asked.str.starts_with(own) | asked.str.ends_with(own))
+    return ~differ | longer | shorter
 
 
 def _warning(

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import polars as pl
 
-from tmdbkit.quality.features import SAME_LEAST, SAME_SHARE
+from tmdbkit.quality.features import CLEARLY, SAME_LEAST, SAME_SHARE
 from tmdbkit.quality.rule import Rule
 from tmdbkit.ratings.aggregate import is_rated, on_scale
 from tmdbkit.ratings.columns import too_fine
 
 # A scale is mixed up when another explains the rating so much better (squared standard deviations),
 # and explains it well; points that the system's own step cannot have count as more.
-BETTER, WELL, TOO_FINE = 14.0, 2.8, 8.0
+BETTER, WELL, TOO_FINE = 38.0, 2.8, 32.0
 FEW = {"imdb": 10, "letterboxd": 10, "metacritic": 5, "rotten_tomatoes": 5, "tmdb": 10}
 PUBLISHED = 10  # votes from which on every system publishes points
 COUNTS = 0.8  # a column gives votes when more of its ratings than this have them
@@ -27,10 +27,8 @@ def _text(number: pl.Expr) -> pl.Expr:
 POINTS, VOTES, SCALE = pl.col("points"), pl.col("votes"), pl.col("system_scale")
 OF_SCALE = pl.format("{} of {}", _text(POINTS), _text(SCALE))
 FAR = pl.col("residual").abs()
-OFF = FAR / pl.col("band")
-OFF = FAR / pl.col("band")
+OFF = pl.col("off")
 FINE = too_fine(POINTS, pl.col("step"))
-NO_VOTES = VOTES.fill_null(0) == 0
 EXPECTED = _text((pl.col("expected") * SCALE / 100).round(1))
 FEW_VOTES = pl.col("system").replace_strict(FEW, default=None, return_dtype=pl.Int64) > VOTES
 
@@ -93,7 +91,11 @@ RATING_RULES = (
         "far_off",
         "warning",
         "The rating is far from what the other systems say",
-        is_rated() & on_scale() & (pl.col("others") >= 2) & (pl.col("band") < FAR),
+        is_rated()
+        & on_scale()
+        & (pl.col("others") >= 2)
+        & (OFF > 1)
+        & (OFF.max().over("tmdb_id") <= OFF * CLEARLY),
         "rating",
         OF_SCALE,
         pl.format("{} other systems let one expect {}", pl.col("others"), EXPECTED),
@@ -149,11 +151,11 @@ RATING_RULES = (
         "warning",
         "The rating was fetched before the film came out; fetch it again",
         is_rated()
-        & (pl.col("fetched_at").dt.date() < pl.col("release_date").str.to_date(strict=False))
-        & (pl.col("release_date").str.to_date(strict=False) <= pl.col("now").dt.date()),
+        & (pl.col("fetched_at").dt.date() < pl.col("released"))
+        & (pl.col("released") <= pl.col("now").dt.date()),
         "rating",
         pl.col("fetched_at").dt.date(),
-        pl.format("released {}", pl.col("release_date")),
+        pl.format("released {}", pl.col("released")),
     ),
     Rule(
         "stale",

@@ -13,7 +13,7 @@ import polars as pl
 from tmdbkit.schema import SYSTEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # All in points of 100. From 65 films with ratings of several systems, 2026, and 146 films of 2015
 # with IMDb, Metacritic and Rotten Tomatoes; rounded, since Letterboxd was known of 22 only.
@@ -61,7 +61,7 @@ HEARD = {
 }
 
 
-PRIOR = 60  # ratings of a system from which on a stage's own level and dispersion count more
+PRIOR = 100  # ratings of a system from which on a stage's own level and dispersion count more
 AROUND = (0.159, 0.5, 0.841)  # quantiles of a normal distribution one deviation apart
 
 
@@ -94,13 +94,14 @@ class Model:
         """Return how two systems vary together."""
         return correlation(one, other) * self.dispersion[one] * self.dispersion[other]
 
-    def residuals(self, scores: pl.DataFrame) -> pl.DataFrame:
+    def residuals(self, scores: pl.DataFrame, of: Sequence[str] = SYSTEMS) -> pl.DataFrame:
         """Add how far each rating is from what the others let one expect, in deviations.
 
         A rating of few votes says nothing about others, and is itself allowed the noise of so few.
 
         Args:
             scores: With `{system}_score`, 0 to 100, null where unknown, and `{system}_votes`.
+            of: The systems whose ratings are asked about.
 
         Returns:
             The same rows and columns, and `{system}_expected`, `_deviation` and `_residual`.
@@ -109,20 +110,20 @@ class Model:
             pl.when(is_heard(system)).then(f"{system}_score").alias(f"{system}_score")
             for system in SYSTEMS
         )
-        told = self.expect(heard).drop(heard.columns)
+        told = self.expect(heard, of).drop(heard.columns)
         return (
             pl.concat([scores, told], how="horizontal")
-            .with_columns(_with_noise(system) for system in SYSTEMS)
+            .with_columns(_with_noise(system) for system in of)
             .with_columns(
                 (
                     (pl.col(f"{system}_score") - pl.col(f"{system}_expected"))
                     / pl.col(f"{system}_deviation")
                 ).alias(f"{system}_residual")
-                for system in SYSTEMS
+                for system in of
             )
         )
 
-    def expect(self, scores: pl.DataFrame) -> pl.DataFrame:
+    def expect(self, scores: pl.DataFrame, of: Sequence[str] = SYSTEMS) -> pl.DataFrame:
         """Add what the other systems of a movie let one expect of each.
 
         The mean and standard deviation of a normal distribution, given the known ones (Anderson,
@@ -131,6 +132,7 @@ class Model:
 
         Args:
             scores: With `{system}_score`, 0 to 100, null where unknown.
+            of: The systems whose ratings are asked about.
 
         Returns:
             The same rows and columns, and `{system}_expected`, `{system}_deviation`.
@@ -139,14 +141,16 @@ class Model:
             pl.col(f"{system}_score").is_not_null().cast(pl.Int32) * 2**place
             for place, system in enumerate(SYSTEMS)
         )
+        weights = [f"{system}_by_{other}" for system in of for other in SYSTEMS if other != system]
+        deviations = [f"{system}_deviation" for system in of]
         weighed = scores.with_columns(known.alias("known")).join(
-            self._regressions, on="known", how="left", maintain_order="left"
+            self._regressions.select("known", *weights, *deviations),
+            on="known",
+            how="left",
+            maintain_order="left",
         )
-        return weighed.select(
-            *scores.columns,
-            *(self._expected(system).alias(f"{system}_expected") for system in SYSTEMS),
-            *(f"{system}_deviation" for system in SYSTEMS),
-        )
+        expected = (self._expected(system).alias(f"{system}_expected") for system in of)
+        return weighed.select(*scores.columns, *expected, *deviations)
 
     def _expected(self, system: str) -> pl.Expr:
         terms = (
@@ -185,6 +189,9 @@ class Model:
             solved = sum(rows[place][k] * weights[others[k]] for k in range(place + 1, len(rows)))
             weights[others[place]] = (rows[place][-1] - solved) / rows[place][place]
         return weights
+
+
+FILMS = Model()  # of the films that the constants are from
 
 
 def correlation(one: str, other: str) -> float:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.ratings.aggregate import is_rated
-from tmdbkit.ratings.agreement import HEARD, Model
+from tmdbkit.ratings.agreement import FILMS, HEARD
 from tmdbkit.schema import SCALES, SYSTEMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 COLUMN = ["system", "provider"]
 FAULTS = pl.Schema(
@@ -36,10 +40,12 @@ SWAP_EACH, SWAP_ALL, SWAP_MOVIES = 0.15, 6.0, 8
 FARTHEST = 3.0  # standard deviations; beyond, a rating is no better a witness
 TOO_FINE = 2.0  # nats against a system in whose step the points cannot be
 
-# Rank correlations: of audiences among themselves and critics among themselves, of one with the
-# other, and of ratings that belong to other movies (lists of movies are rarely in random order).
-NEAR, ACROSS, ASTRAY = 0.88, 0.55, 0.1
-SURE = 3.0  # nats by which a column must rather belong to other movies
+# Rank correlations: of two audiences, of the two critics, of one with the other, and of ratings
+# that belong to other movies (lists of movies are rarely in random order).
+AUDIENCES, REVIEWS, ACROSS, ASTRAY = 0.88, 0.8, 0.5, 0.15
+SURE = 4.0  # nats by which a column must rather belong to other movies
+PLAIN = 20.0  # nats above which nobody need ask whether it would fit better moved by some rows
+MOVES = (-3, -2, -1, 1, 2, 3)
 APART = 4.0  # median absolute deviations
 PAIRED = 8  # movies in which two columns can be compared
 CRITICS = frozenset({"metacritic", "rotten_tomatoes"})
@@ -77,7 +83,7 @@ def faults(ratings: pl.DataFrame) -> pl.DataFrame:
         ratings: Preferred ones, without those of columns that are known to be bad.
     """
     table = _side_by_side(_enough(ratings))
-    swapped = []
+    swapped: list[tuple[str, str | None, str, bool]] = []
     while len(swapped) < len(SYSTEMS) and (best := _likeliest_swap(table)):
         one, its, other, theirs, by = best
         swapped += [(one, its, other, False), (other, theirs, one, False)]
@@ -96,11 +102,15 @@ def too_fine(points: pl.Expr, step: float | pl.Expr) -> pl.Expr:
 
 def _enough(ratings: pl.DataFrame) -> pl.DataFrame:
     """Return all ratings of so many movies that each column has `ENOUGH`, taken from all over."""
+    columns = ratings.filter(_is_heard()).partition_by(COLUMN, maintain_order=True)
+    movies = [column["tmdb_id"].gather_every(len(column) // ENOUGH + 1) for column in columns]
+    chosen = pl.concat([*movies, ratings["tmdb_id"].clear()]).unique()
+    return ratings.filter(pl.col("tmdb_id").is_in(chosen.implode())).filter(_is_heard())
+
+
+def _is_heard() -> pl.Expr:
     least = pl.col("system").replace_strict(HEARD, default=None, return_dtype=pl.Int64)
-    heard = ratings.filter(is_rated() & (pl.col("votes").fill_null(least) >= least))
-    every = pl.len().over(COLUMN) // ENOUGH + 1
-    movies = heard.filter(pl.int_range(pl.len()).over(COLUMN) % every == 0).select("tmdb_id")
-    return heard.join(movies.unique(), on="tmdb_id", how="semi")
+    return is_rated() & (pl.col("votes").fill_null(least) >= least)
 
 
 def _side_by_side(ratings: pl.DataFrame) -> pl.DataFrame:
@@ -127,17 +137,23 @@ def _side_by_side(ratings: pl.DataFrame) -> pl.DataFrame:
 
 def _likeliest_swap(table: pl.DataFrame) -> Swap | None:
     """Return the two columns that each other's names fit best, where they fit far better."""
-    labelled = Model().residuals(table)
-    gains = pl.concat(
-        _gain(table, labelled, one, other, by)
+    gains = [
+        _gain(pair, one, other, by)
         for one, other in combinations(SYSTEMS, 2)
+        if (pair := table.drop_nulls([f"{one}_points", f"{other}_points"])).height >= SWAP_MOVIES
         for by in (("points",) if SCALES[one] == SCALES[other] else ("points", "score"))
+    ]
+    if not gains:
+        return None
+    convincing = (
+        pl.concat(gains)
+        .filter(
+            (pl.col("movies") >= SWAP_MOVIES)
+            & (pl.col("each") > SWAP_EACH)
+            & (pl.col("each") * pl.col("movies") > SWAP_ALL)
+        )
+        .sort("each", "one", "other", descending=[True, False, False])
     )
-    convincing = gains.filter(
-        (pl.col("movies") >= SWAP_MOVIES)
-        & (pl.col("each") > SWAP_EACH)
-        & (pl.col("each") * pl.col("movies") > SWAP_ALL)
-    ).sort("each", "one", "other", descending=[True, False, False])
     return next(convincing.select("one", "its", "other", "theirs", "by").iter_rows(), None)
 
 
@@ -152,20 +168,18 @@ def _put_back(
     )
 
 
-def _gain(
-    table: pl.DataFrame, labelled: pl.DataFrame, one: str, other: str, by: str
-) -> pl.DataFrame:
+def _gain(pair: pl.DataFrame, one: str, other: str, by: str) -> pl.DataFrame:
     """Return how much likelier two columns are with their names changed, by their providers."""
-    both = pl.col(f"{one}_points").is_not_null() & pl.col(f"{other}_points").is_not_null()
-    pair = table.filter(both)
-    changed = Model().residuals(pair.with_columns(*_exchanged(one, other, by)))
-    gain = (_misfit(one) + _misfit(other)).alias("gain")
-    before = labelled.filter(both).select(gain).to_series()
+    exchanged = pair.with_columns(*_exchanged(one, other, by))
+    before, after = (
+        FILMS.residuals(each, [one, other]).select(_misfit(one) + _misfit(other)).to_series()
+        for each in (pair, exchanged)
+    )
     return (
-        changed.select(
-            (before - gain).alias("gain"),
+        pair.select(
             pl.col(f"{one}_provider").alias("its"),
             pl.col(f"{other}_provider").alias("theirs"),
+            (before - after).alias("gain"),
         )
         .group_by("its", "theirs", maintain_order=True)
         .agg(pl.len().alias("movies"), pl.col("gain").mean().alias("each"))
@@ -200,9 +214,15 @@ def _astray(table: pl.DataFrame) -> list[Column]:
     What is left is right when two providers say the same, or when one gave all columns; else it
     cannot be told which side is wrong, and all are returned.
     """
-    pairs = _pairs(table)
+    table = table.with_columns(_usual(system) for system in SYSTEMS)
+    pairs = _pairs(table, combinations(SYSTEMS, 2))
     columns = {column for one, other, _ in pairs for column in (one, other)}
     left = set(columns)
+    while gains := {column: _gain_by_moving(column, table, pairs, left) for column in left}:
+        moved = max(left, key=lambda column: (gains[column], str(column)))
+        if gains[moved] <= SURE:
+            break
+        left.remove(moved)
     while left and (worst := min(left, key=lambda c: (_evidence(c, pairs, left), str(c)))):
         if _evidence(worst, pairs, left) > -SURE:
             break
@@ -211,6 +231,20 @@ def _astray(table: pl.DataFrame) -> list[Column]:
     if left == columns or vouched:
         return sorted(columns - left, key=str)
     return sorted(columns, key=str)
+
+
+def _gain_by_moving(
+    column: Column, table: pl.DataFrame, pairs: list[Pair], among: set[Column]
+) -> float:
+    """Return how much likelier a column goes with others some movies further, in order of ids."""
+    here = _evidence(column, pairs, among)
+    if here > PLAIN:
+        return 0.0
+    (system, provider), score = column, pl.col(f"{column[0]}_score")
+    rated = table.filter(score.is_not_null(), pl.col(f"{system}_provider").eq_missing(provider))
+    moved = (rated.sort("tmdb_id").with_columns(score.shift(rows)) for rows in MOVES)
+    beside = [(system, other) for other in SYSTEMS if other != system]
+    return max(_evidence(column, _pairs(each, beside), among) for each in moved) - max(here, 0.0)
 
 
 def _providers(columns: set[Column]) -> set[str | None]:
@@ -223,7 +257,7 @@ def _evidence(column: Column, pairs: list[Pair], among: set[Column]) -> float:
     )
 
 
-def _pairs(table: pl.DataFrame) -> list[Pair]:
+def _pairs(table: pl.DataFrame, systems: Iterable[tuple[str, str]]) -> list[Pair]:
     """Return each two columns that share movies, and how much likelier they agree than not.
 
     The log likelihood ratio of their rank correlation, whose inverse hyperbolic tangent has a
@@ -231,10 +265,12 @@ def _pairs(table: pl.DataFrame) -> list[Pair]:
     correlation", Metron 1, 1921).
     """
     pairs = []
-    table = table.with_columns(_usual(system) for system in SYSTEMS)
-    for one, other in combinations(SYSTEMS, 2):
-        near = (one in CRITICS) == (other in CRITICS)
-        agree, astray = math.atanh(NEAR if near else ACROSS), math.atanh(ASTRAY)
+    for one, other in systems:
+        shared = table.drop_nulls([f"{one}_score", f"{other}_score"])
+        if shared.height < PAIRED:
+            continue
+        together = (AUDIENCES, ACROSS, REVIEWS)[(one in CRITICS) + (other in CRITICS)]
+        agree, astray = math.atanh(together), math.atanh(ASTRAY)
         ranks = pl.corr(f"{one}_score", f"{other}_score", method="spearman").fill_nan(0.0)
         nats = (
             (pl.len() - 3.0)
@@ -242,8 +278,7 @@ def _pairs(table: pl.DataFrame) -> list[Pair]:
             * (ranks.clip(-0.99, 0.99).arctanh() - (agree + astray) / 2)
         )
         found = (
-            table.drop_nulls([f"{one}_score", f"{other}_score"])
-            .group_by(f"{one}_provider", f"{other}_provider", maintain_order=True)
+            shared.group_by(f"{one}_provider", f"{other}_provider", maintain_order=True)
             .agg(pl.len().alias("movies"), nats.alias("nats"))
             .filter(pl.col("movies") >= PAIRED)
         )

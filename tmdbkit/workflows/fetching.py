@@ -12,6 +12,7 @@ from tmdbkit.staging import THREADS, StageResult, stage_ids
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tmdbkit.fetching import Gate
     from tmdbkit.progress import Progress
     from tmdbkit.stage import Stage
     from tmdbkit.tmdb.session import TMDBSession
@@ -25,6 +26,7 @@ def stage_movies(
     refresh: bool = False,
     threads: int = THREADS,
     progress: Progress | None = None,
+    gate: Gate | None = None,
 ) -> StageResult:
     """Fetch movies into the stage; those that are staged already cost no request.
 
@@ -35,6 +37,7 @@ def stage_movies(
         refresh: Fetch those again that are staged already.
         threads: How many requests are under way at once.
         progress: What is told how far it is; default a widget, a line, or nothing.
+        gate: Where whoever has it can hold the requests, and let them on.
 
     Raises:
         UsageError: An id that is none.
@@ -48,6 +51,7 @@ def stage_movies(
         threads=threads,
         progress=progress or progresses.default(),
         now=_now(),
+        gate=gate,
     )
 
 

@@ -17,7 +17,7 @@ from tmdbkit.convex.importer import CHUNK, PEOPLE, Importer
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Withheld
 from tmdbkit.convex.planned import Plan
-from tmdbkit.convex.sending import Sending
+from tmdbkit.convex.sending import Sending, one_ahead
 from tmdbkit.convex.undo import way_back
 from tmdbkit.convex.verification import Verification
 from tmdbkit.decisions import verdicts
@@ -140,10 +140,13 @@ def push(
     if plan is not None:
         if plan.target != str(target.title):
             raise UsageError(f"the plan is for {plan.target}, not for {target.title}")
-        sent = sending.run(plan.parts(CHUNK), len(plan), Importer.send)
+        sent = sending.run(lambda _: plan.parts(CHUNK), len(plan))
         return sent if plan.undoes else _planned_anew(sent, stage, sending, plan.scope)
-    pieces = _pieces(stage, wanted, scope)
-    pushed = sending.run(pieces, total, _push_rows, scope=scope, limit=limit)
+
+    def plans(importer: Importer) -> Generator[Plan]:
+        return one_ahead(importer.prepare(*piece) for piece in _pieces(stage, wanted, scope))
+
+    pushed = sending.run(plans, total, scope=scope, limit=limit)
     pushed = _planned_anew(pushed, stage, sending, scope)
     return pushed.with_failures([(n, f"not staged; tmdbkit stage {n} fetches it") for n in absent])
 
@@ -225,9 +228,10 @@ def import_direct(
 
     form = images or _image_form(session.settings)
     _check_people(people)
-    sending = Sending(target, people, form, progress, None, _now)
+    sending = Sending(target, people, form, progress, None, _now, session.interrupt)
     with closing(batches()) as fetched:  # a push that stops ends the fetching too
-        return sending.run(fetched, len(wanted), _push_rows).with_failures(unsent)
+        sent = sending.run(lambda importer: _prepared(importer, fetched), len(wanted))
+        return sent.with_failures(unsent)
 
 
 def _check_people(people: str | None) -> None:
@@ -264,8 +268,9 @@ def _pieces(stage: Stage, wanted: list[int] | None, scope: Scope) -> Iterator[Pi
             yield rows, PAYLOADS.to_frame(), withheld
 
 
-def _push_rows(importer: Importer, piece: Piece) -> pl.DataFrame:
-    return importer.push(*piece)
+def _prepared(importer: Importer, pieces: Iterable[Piece]) -> Generator[Plan]:
+    for piece in pieces:
+        yield importer.prepare(*piece)
 
 
 def _image_form(settings: Settings | None = None) -> ImageForm:

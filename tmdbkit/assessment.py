@@ -1,0 +1,142 @@
+"""All that a reviewer sees of a stage's movies, kept in a file until something in it changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tmdbkit import __version__, transform
+from tmdbkit.decisions import overrides
+from tmdbkit.exceptions import StopError
+from tmdbkit.log import Log
+from tmdbkit.quality import FINDINGS, RULES, find
+from tmdbkit.ratings.aggregate import CONSENSUS, consensus
+from tmdbkit.stage import AGREED
+from tmdbkit.views import flat
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from tmdbkit.quality import Rule
+    from tmdbkit.stage import Stage
+
+COMPANY = 500  # movies among which a few are judged anew: enough to fit what the rules expect
+MANY = 500  # changed movies from which on all are judged anew
+TABLE = pl.Schema(
+    {**flat(transform.ROWS.to_frame()).schema, **{name: CONSENSUS[name] for name in AGREED}}
+)
+KEPT = {"table": TABLE, "findings": FINDINGS}  # two files, each whole or not there
+OF, BY_HAND = "tmdbkit.assessed", "tmdbkit.by_hand"
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Movies as a reviewer sees them.
+
+    Attributes:
+        table: Flat rows with `consensus`, `certainty` and `spread`.
+        findings: What is suspicious about them, in `FINDINGS`.
+    """
+
+    table: pl.DataFrame
+    findings: pl.DataFrame
+
+    def reread(self, stage: Stage, ids: Collection[int]) -> Assessment:
+        """Return it with some movies' values as the stage has them now; the findings stay."""
+        table = _table(*stage.for_rules(ids)) if ids else self.table.clear()
+        others = ~pl.col("tmdb_id").is_in(list(ids))
+        return Assessment(pl.concat([self.table.filter(others), table]), self.findings)
+
+    def rejudged(
+        self, stage: Stage, ids: Collection[int], rules: Sequence[Rule] = RULES
+    ) -> Assessment:
+        """Return it with some movies read and judged anew, in the company of their neighbours.
+
+        What the rules expect of a rating is fitted to many; the neighbours stand for all.
+        """
+        if not ids:
+            return self
+        fresh = of_some(stage, [*ids, *self._company(ids)], rules)
+        changed = pl.col("tmdb_id").is_in(list(ids))
+        return Assessment(
+            pl.concat([self.table.filter(~changed), fresh.table.filter(changed)]),
+            pl.concat([self.findings.filter(~changed), fresh.findings.filter(changed)]),
+        )
+
+    def _company(self, ids: Collection[int]) -> list[int]:
+        """Return the ids nearest to these, which lie close by on the disk as well."""
+        middle = pl.Series(list(ids), dtype=pl.Int64).median()
+        others = self.table["tmdb_id"].to_frame().filter(~pl.col("tmdb_id").is_in(list(ids)))
+        near = others.bottom_k(COMPANY, by=(pl.col("tmdb_id") - middle).abs())
+        return near["tmdb_id"].to_list()
+
+
+def assess(stage: Stage, rules: Sequence[Rule] = RULES) -> Assessment:
+    """Return what there is to see of all movies of a stage, and keep it for the next time."""
+    mark, by_hand = _mark(stage, rules), _by_hand(stage)
+    known = kept(stage, rules)
+    if known is not None and not known[1]:
+        return known[0]
+    made = known[0].rejudged(stage, known[1], rules) if known else of_some(stage, None, rules)
+    tags = {OF: mark, BY_HAND: json.dumps(by_hand)}
+    with suppress(StopError):  # a folder that cannot be written to: then nothing is kept
+        for name in KEPT:
+            _log(stage, name).append(getattr(made, name), name=name, tags=tags)
+    return made
+
+
+def kept(stage: Stage, rules: Sequence[Rule] = RULES) -> tuple[Assessment, set[int]] | None:
+    """Return what was kept, and the movies of which a person set values since.
+
+    None where the movies, the ratings, the rules or the day are others.
+    """
+    tags = {_log(stage, name).tag(name, OF) for name in KEPT}
+    if tags != {_mark(stage, rules)}:
+        return None
+    with suppress(pl.exceptions.PolarsError, OSError, ValueError):
+        then = {tuple(row) for row in json.loads(_log(stage, "table").tag("table", BY_HAND) or "")}
+        changed = {row[0] for row in then.symmetric_difference(_by_hand(stage))}
+        table, findings = (
+            _log(stage, name).scan([name]).select(schema.names()).collect()
+            for name, schema in KEPT.items()
+        )
+        return (Assessment(table, findings), changed) if len(changed) <= MANY else None
+    return None
+
+
+def of_some(stage: Stage, ids: Collection[int] | None, rules: Sequence[Rule] = RULES) -> Assessment:
+    """Return what there is to see of some movies, judged by themselves, or of all."""
+    movies, ratings = stage.for_rules(ids)
+    found = find(movies, ratings, rules, now=stage.now())
+    return Assessment(_table(movies, ratings), found)
+
+
+def _table(movies: pl.DataFrame, ratings: pl.DataFrame) -> pl.DataFrame:
+    agreed = consensus(ratings).select("tmdb_id", *AGREED)
+    return movies.join(agreed, on="tmdb_id", how="left", maintain_order="left")
+
+
+def _log(stage: Stage, name: str) -> Log:
+    return Log(stage.folder / "assessed", KEPT[name])
+
+
+def _mark(stage: Stage, rules: Sequence[Rule]) -> str:
+    """Return a text that is another one when other movies, rules, or days would find other things.
+
+    What people set by hand is told apart: it changes a movie at a time.
+    """
+    told = [__version__, stage.mark(), str(stage.now().date()), *map(_told, rules)]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def _told(rule: Rule) -> str:
+    return f"{rule} {rule.expression} {rule.value} {rule.why} {rule.degree}"
+
+
+def _by_hand(stage: Stage) -> list[tuple[int, str, str]]:
+    return overrides(stage.decisions()).select("tmdb_id", "field", "value").rows()

@@ -1,0 +1,186 @@
+"""One movie to decide on, and how it looks to a person, as text and as HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from tmdbkit.decisions import POINTS_FIELD, WORDS, field_named
+from tmdbkit.report import BADGES
+from tmdbkit.schema import SCALES, SYSTEMS
+from tmdbkit.views import RATED, SYSTEM_NAMES, MovieCard
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
+
+STATES = ("undecided", "changed", "decided", "all")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which movies of a queue are shown.
+
+    Attributes:
+        rule: Only those that break it.
+        severity: Only those with an `error`, or with a `warning`.
+        system: Only those with a finding on this system's rating.
+        decade: Only those of these ten years, such as 1990.
+        state: `undecided` (those that changed since among them), `changed`, `decided` or `all`.
+        text: Only those whose title has it.
+    """
+
+    rule: str | None = None
+    severity: str | None = None
+    system: str | None = None
+    decade: int | None = None
+    state: str = "undecided"
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One movie, and all that a person needs to decide on it.
+
+    Attributes:
+        movie: Its row of the flat table, with `consensus`, `certainty` and `spread`.
+        findings: What is suspicious about it, frames of `quality.FINDINGS`.
+        verdict: The decision that stands, or None.
+        overrides: The values that people set, by field.
+        changed: A line for each judged value that has moved since the verdict, old → new.
+        picture: A local file to show instead of the poster's address.
+        online: Whether the poster's address may be shown, which a browser then asks for.
+    """
+
+    movie: dict[str, Any]
+    findings: pl.DataFrame
+    verdict: dict[str, Any] | None
+    overrides: dict[str, str]
+    changed: list[str]
+    picture: Path | None = None
+    online: bool = True
+
+    @property
+    def tmdb_id(self) -> int:
+        """Which movie it is."""
+        return int(self.movie["tmdb_id"])
+
+    @property
+    def card(self) -> MovieCard:
+        """The movie alone."""
+        return MovieCard(self.movie, self.picture, self.online)
+
+    def value(self, field: str) -> Any:
+        """Return what a field holds that a person may set, by the names that `correct` takes."""
+        part, _, system = field_named(field).partition(".")
+        suffix = "points" if part == POINTS_FIELD else "votes"
+        return self.movie[f"{system}_{suffix}" if system else part]
+
+    def facts(self) -> str:
+        """Return what is known of the film besides its ratings, in a line."""
+        row = self.movie
+        known = (
+            row["release_date"] or "no date",
+            f"TMDB {row['tmdb_id']}",
+            f"{row['runtime_minutes']} min" if row["runtime_minutes"] else "",
+            ", ".join(row["directors"]),
+            ", ".join(row["genres"]),
+        )
+        return " · ".join(part for part in known if part)
+
+    def rated(self) -> list[tuple[str, float | None, str]]:
+        """Return name, share of the system's scale, and points with votes, for each system."""
+        told = []
+        for system in SYSTEMS:
+            points, votes = self.movie[f"{system}_points"], self.movie[f"{system}_votes"]
+            share = None if points is None else points / SCALES[system]
+            said = "no rating" if points is None else f"{points:g} of {SCALES[system]:g}"
+            told.append(
+                (SYSTEM_NAMES[system], share, said + (f" · {votes:,} votes" if votes else ""))
+            )
+        return told
+
+    def agreement(self) -> str:
+        """Return what the systems say together, in a line; "" where none says anything."""
+        together, spread = self.movie["consensus"], self.movie["spread"]
+        if together is None:
+            return ""
+        apart = "" if spread is None else f", {spread:.1f} apart"
+        return f"together {together:.0f} of 100{apart}"
+
+    def suspicions(self) -> list[tuple[str, str]]:
+        """Return the severity of each finding, and what is wrong: system, value, why."""
+        shown = self.findings.select("severity", "system", "value", "why").rows()
+        return [
+            (severity, f"{' '.join(p for p in (SYSTEM_NAMES.get(system, ''), value) if p)}: {why}")
+            if system or value
+            else (severity, why)
+            for severity, system, value, why in shown
+        ]
+
+    def history(self) -> list[str]:
+        """Return what people decided, what they set, and what has moved since, a line each."""
+        lines = []
+        if self.verdict is not None:
+            by, note = self.verdict["by"] or "somebody", self.verdict["note"]
+            lines.append(f"{WORDS[self.verdict['kind']]} by {by}{note and f': {note}'}")
+        lines += [f"changed since: {line}" for line in self.changed]
+        return lines + [f"set by hand: {name} = {value}" for name, value in self.overrides.items()]
+
+    def __repr__(self) -> str:
+        lines = [self.facts(), *(f"{name}: {said}" for name, _, said in self.rated())]
+        lines += [self.agreement()] * bool(self.agreement())
+        lines += [f"{severity}: {told}" for severity, told in self.suspicions()]
+        return "\n".join([self.card.heading(), *(f"  {line}" for line in lines + self.history())])
+
+    def _repr_html_(self) -> str:
+        facts = "".join(
+            _line(text, style)
+            for text, style in (
+                (self.card.heading(), "font-size:130%;font-weight:bold"),
+                (self.facts(), "opacity:0.7;padding-bottom:6px"),
+            )
+        )
+        bars = "".join(_draw_rating(*rated) for rated in self.rated())
+        found = "".join(_draw_suspicion(*told) for told in self.suspicions())
+        below = "".join(_line(text, "padding-top:4px") for text in self.history())
+        together = _line(self.agreement(), "opacity:0.7") if self.agreement() else ""
+        return (
+            '<div style="display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start">'
+            '<div style="order:1;flex:1 1 16em;min-width:0px">'
+            f"{facts}{bars}{together}{found}{below}</div>{self.card.poster()}</div>"
+        )
+
+
+def _line(text: str, style: str) -> str:
+    return f'<div style="overflow-wrap:break-word;{style}">{escape(text)}</div>'
+
+
+def _draw_rating(name: str, share: float | None, said: str) -> str:
+    """One system's bar, as long as its share of the scale: all five are seen on one scale."""
+    filled = min(max(share or 0.0, 0.0), 1.0)
+    bar = (
+        '<div style="flex:0 1 220px;min-width:60px;background-color:#88888844;border-radius:3px">'
+        f'<div style="background-color:{RATED};border-radius:3px;height:8px;width:{filled:.1%}">'
+        "</div></div>"
+    )
+    return (
+        '<div style="display:flex;flex-wrap:wrap;gap:2px 8px;align-items:center;line-height:1.5">'
+        f'<div style="flex:none;width:8.5em">{escape(name)}</div>'
+        f"{bar}<div>{escape(said)}</div></div>"
+    )
+
+
+def _draw_suspicion(severity: str, told: str) -> str:
+    word, colour = BADGES[severity]
+    badge = (
+        f'<div style="flex:none;width:48px;background-color:{colour};color:#ffffff;'
+        'border-radius:10px;font-size:85%;font-weight:bold;line-height:20px;text-align:center">'
+        f"{word}</div>"
+    )
+    return (
+        '<div style="display:flex;gap:8px;align-items:flex-start;padding-top:4px">'
+        f'{badge}<div style="min-width:0px;overflow-wrap:break-word">{escape(told)}</div></div>'
+    )

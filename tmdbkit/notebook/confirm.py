@@ -1,0 +1,166 @@
+"""Pushing in a notebook: the plan is looked at, confirmed, and sent exactly so."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from tmdbkit.exceptions import TMDBKitError
+from tmdbkit.notebook.showing import Line, bundle, button, column, row
+from tmdbkit.notebook.work import Work
+from tmdbkit.progress import Silent
+from tmdbkit.views import draw_facts
+from tmdbkit.workflows import plan_push, push
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tmdbkit.convex.planned import Plan
+    from tmdbkit.convex.results import PushResult
+    from tmdbkit.convex.target import Target
+    from tmdbkit.progress import Progress
+    from tmdbkit.stage import Stage
+
+OFFERED = 300  # movies in the box's list; any other is named by its id
+LISTED = 50  # lines of what is withheld
+
+
+class PushPanel:
+    """Shows a plan and, once it is confirmed, sends exactly that.
+
+    Args:
+        stage: Whose movies go, and whose import log tells what was done.
+        target: Where they go.
+        ids: Only these; default all that are staged.
+        choices: `scope, limit, people, images`, as `plan_push` takes them.
+    """
+
+    def __init__(
+        self, stage: Stage, target: Target, ids: Iterable[int] | None = None, **choices: Any
+    ) -> None:
+        self.stage, self.target = stage, target
+        self.plan: Plan | None = None
+        self.result: PushResult | None = None
+        self._people = choices.get("people")
+        self._make()
+        try:
+            self.plan = plan_push(stage, target, ids, progress=Silent(), **choices)
+        except TMDBKitError as error:
+            self._said.say(str(error), badge="error")
+        self._draw()
+
+    def _make(self) -> None:
+        self._said, self._drawn, self._change = Line(), ipywidgets.HTML(), ipywidgets.HTML()
+        self.work = Work(self._said, pausable=False)
+        self._movie = ipywidgets.Combobox(
+            placeholder="a movie's changes: title or id",
+            continuous_update=False,
+            layout={"width": "24em"},
+        )
+        self._movie.observe(lambda _: self._show_change(), "value")
+        self._name = ipywidgets.Text(
+            placeholder=f"type {self.target.title.name} to confirm", layout={"width": "24em"}
+        )
+        self._name.observe(lambda _: self._allow(), "value")
+        self._send = button("Send", "send exactly this plan", "primary", "upload")
+        self._send.layout.width = "auto"
+        self._send.on_click(lambda _: self.send())
+        self.widget = column(
+            self._drawn,
+            self._movie,
+            self._change,
+            row(self._name, self._send),
+            self._said,
+            self.work.widget,
+        )
+
+    # What a person does.
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether sending is allowed: a production target wants its name typed."""
+        title = self.target.title
+        return title.kind != "prod" or self._name.value.strip() == (title.name or title.location)
+
+    def send(self) -> None:
+        """Send the plan in a thread; the verb is `push(..., plan=...)`."""
+        plan = self.plan
+        if plan is None or not plan or not self.confirmed or self.result is not None:
+            return
+        self._said.say()
+        self._send.disabled = True
+
+        def do(progress: Progress) -> PushResult:
+            return push(self.stage, self.target, plan=plan, people=self._people, progress=progress)
+
+        self.work.start(do, self._show_result, self._allow)
+
+    def _show_result(self, result: PushResult) -> None:
+        self.result = result
+        self._draw()
+
+    def _show_change(self) -> None:
+        """Show what would be done to the movie that the box names, by title or by id."""
+        text = self._movie.value.strip()
+        number = re.search(r"(\d+)\)?$", text)
+        self._change.value = ""
+        if not text or self.plan is None:
+            return
+        if number is None or int(number[1]) not in self.plan.ids():
+            self._said.say(f"{text!r} is not in the plan")
+            return
+        self._said.say()
+        self._change.value = self.plan[int(number[1])]._repr_html_()
+
+    # What is seen.
+
+    def _draw(self) -> None:
+        self._drawn.value = self._repr_html_()
+        plan = self.plan
+        if plan is not None:
+            moving = (change for change in plan.changes if change.kind != "unchanged")
+            named = [f"{change.title} ({change.tmdb_id})" for change in moving]
+            self._movie.options = named[:OFFERED]
+            going = sum(change.goes for change in plan.changes)
+            self._send.description = f"Send {going:,} changes" if going else "Nothing to send"
+        self._name.layout.display = "" if self.target.title.kind == "prod" else "none"
+        self._allow()
+
+    def _allow(self) -> None:
+        ready = bool(self.plan) and self.result is None and not self.work.running
+        self._send.disabled = not (ready and self.confirmed)
+
+    def _withheld(self) -> list[str]:
+        """Return what is not sent, and why, a line each."""
+        if self.plan is None:
+            return []
+        lines = [
+            f"{change.title}: {line}"
+            for change in self.plan.changes
+            for line in (*([change.reason] if change.reason else []), *change.withheld)
+        ]
+        rest = len(lines) - LISTED
+        return lines[:LISTED] + ([f"and {rest:,} more in .plan.fields()"] if rest > 0 else [])
+
+    def __repr__(self) -> str:
+        shown = self.result or self.plan
+        head = f"push to {self.target.title}"
+        body = [head] if shown is None else [head, repr(shown)]
+        return "\n".join(body + [f"not sent: {line}" for line in self._withheld()])
+
+    def _repr_html_(self) -> str:
+        if self.plan is None:
+            return draw_facts("Push", [("target", str(self.target.title))])
+        lines = "".join(
+            f'<div style="padding:2px 0;overflow-wrap:break-word">{escape(line)}</div>'
+            for line in self._withheld()
+        )
+        more = f"<details><summary>not sent, and why</summary>{lines}</details>" if lines else ""
+        came = self.result._repr_html_() if self.result else ""
+        return f"{self.plan._repr_html_()}{more}{came}"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return bundle(self.widget, self._repr_html_(), repr(self))

@@ -1,0 +1,249 @@
+"""Review in a notebook: one movie at a time, a button for each verb of the queue."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from tmdbkit.assessment import assess, kept, of_some
+from tmdbkit.decisions import PLAIN_FIELDS
+from tmdbkit.exceptions import TMDBKitError
+from tmdbkit.item import STATES
+from tmdbkit.notebook.showing import Line, bundle, button, column, row
+from tmdbkit.review import ReviewQueue
+from tmdbkit.schema import SYSTEMS
+from tmdbkit.views import SYSTEM_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tmdbkit.item import Item
+    from tmdbkit.stage import Stage
+
+AT_ONCE = 5_000  # movies that are looked through before a panel opens
+FEW = 100  # movies that a larger stage's panel opens with, while the others are looked through
+LOOKING = (
+    "These are the first few movies; the worst of all come as soon as all were looked through."
+)
+NOTHING_LEFT = "Nothing is left to decide here; choose another state to see others."
+
+
+class ReviewPanel:
+    """Shows what a queue looks at, and does its verbs; a cell can call `queue` all the same.
+
+    Args:
+        stage: What is reviewed.
+        by: Whose name decisions carry; default as the settings say, or the login.
+        shown: What to show first, by the attributes of `review.Filter`.
+    """
+
+    def __init__(self, stage: Stage, *, by: str = "", **shown: Any) -> None:
+        self._lock = threading.RLock()  # a large stage is looked through while a person clicks
+        self._drawing = False
+        self._in_view: int | None = None
+        self._queue, whole, hint = _opened(stage, by)
+        self._queue.show(**shown)
+        self._make()
+        self._queue.listeners.append(self._draw)
+        self._draw()
+        self._said.say(hint)
+        self._looking = threading.Thread(target=self._look, name="tmdbkit-look", daemon=True)
+        if not whole:
+            self._looking.start()
+
+    @property
+    def queue(self) -> ReviewQueue:
+        """The queue behind the panel, once the whole stage has been looked through."""
+        if self._looking.is_alive():
+            self._looking.join()
+        return self._queue
+
+    def _look(self) -> None:
+        """Look through the whole stage; what was corrected meanwhile is judged once more."""
+        try:
+            seen = assess(self._queue.stage)
+            with self._lock:
+                self._queue.take(seen.rejudged(self._queue.stage, self._queue.corrected))
+                self._said.say()
+        except TMDBKitError as error:
+            self._said.say(str(error), badge="error")
+
+    # The widgets.
+
+    def _make(self) -> None:
+        self._bar = ipywidgets.IntProgress(layout={"width": "16em"})
+        self._reviewed, self._place = Line(), Line()
+        self._card, self._said, self._old = ipywidgets.HTML(), Line(), Line()
+        self._filters = _filters()
+        for name, widget in self._filters.items():
+            widget.observe(partial(self._filter, name), "value")
+        self._note = ipywidgets.Text(placeholder="a note, where you like", layout={"width": "31em"})
+        self._field = ipywidgets.Dropdown(options=_fields(), layout={"width": "13em"})
+        self._field.observe(lambda _: self._show_old(), "value")
+        self._new = ipywidgets.Text(placeholder="new value", layout={"width": "10em"})
+        self._buttons = _buttons()
+        for name, widget in self._buttons.items():
+            widget.on_click(partial(self._click, name))
+        back_to_next = [self._buttons[name] for name in _BUTTONS if name != "correct"]
+        self.widget = column(
+            row(self._bar, self._reviewed, self._place),
+            row(*self._filters.values()),
+            self._card,
+            self._said,
+            self._note,
+            row(*back_to_next),
+            row(self._field, self._old, self._new, self._buttons["correct"]),
+        )
+
+    # What a person does.
+
+    def _click(self, name: str, _: Any) -> None:
+        verbs: dict[str, Callable[[], Any]] = {
+            "back": lambda: self._queue.go(-1),
+            "next": lambda: self._queue.go(1),
+            "undo": self._undo,
+            "correct": self._correct,
+        }
+        self._do(verbs.get(name) or partial(self._decide, name))
+
+    def _decide(self, verb: str) -> None:
+        """Decide on the movie that is in view, whatever a cell has done with the queue."""
+        getattr(self._queue, verb)(self._in_view, note=self._note.value)
+
+    def _undo(self) -> None:
+        self._said.say("taken back" if self._queue.undo() else "nothing to take back")
+
+    def _correct(self) -> None:
+        field, text, note = self._field.value, self._new.value.strip(), self._note.value
+        value = text if field in PLAIN_FIELDS else text or None
+        self._queue.correct(field, value, self._in_view, note=note)
+        self._new.value = self._note.value = ""
+
+    def _filter(self, name: str, change: dict[str, Any]) -> None:
+        if not self._drawing:
+            self._do(partial(self._queue.show, **{name: change["new"]}))
+
+    def _do(self, verb: Callable[[], Any]) -> None:
+        """Do it, and tell what does not fit in one line."""
+        with self._lock:
+            self._said.say()
+            try:
+                verb()
+            except TMDBKitError as error:
+                self._said.say(str(error), badge="error")
+
+    # What is seen.
+
+    def _draw(self) -> None:
+        with self._lock:
+            item = self._queue.current
+            self._draw_filters()
+            self._draw_progress()
+            self._card.value = item._repr_html_() if item else f"<div>{NOTHING_LEFT}</div>"
+            for name, widget in self._buttons.items():
+                widget.disabled = item is None and name not in ("back", "undo")
+            if (now := item.tmdb_id if item else None) != self._in_view:
+                self._note.value = self._new.value = ""  # they were about another movie
+            self._in_view = now
+            self._show_old(item)
+
+    def _draw_filters(self) -> None:
+        """Show what the queue shows, without asking it to show that."""
+        self._drawing = True
+        shown = self._queue.shown
+        rules = [(f"{rule} ({count:,})", rule) for rule, count in self._queue.rules.items()]
+        if shown.rule is not None and shown.rule not in self._queue.rules:
+            rules.append((f"{shown.rule} (0)", shown.rule))
+        decades = {*self._queue.decades, *([shown.decade] if shown.decade is not None else [])}
+        _offer(self._filters["rule"], [("any rule", None), *rules])
+        _offer(
+            self._filters["decade"], [("any year", None), *((f"{n}s", n) for n in sorted(decades))]
+        )
+        for name, widget in self._filters.items():
+            widget.value = getattr(shown, name)
+        self._drawing = False
+
+    def _draw_progress(self) -> None:
+        decided, movies = self._queue.progress
+        self._bar.max, self._bar.value = max(movies, 1), decided
+        self._reviewed.say(f"{decided:,} of {movies:,} reviewed")
+        self._place.say(f"· {len(self._queue):,} shown")
+
+    def _show_old(self, item: Item | None = None) -> None:
+        item = item or self._queue.current
+        old = item.value(self._field.value) if item else None
+        self._old.say(f"is {'nothing' if old in (None, '') else old}, becomes")
+
+    # Without a kernel.
+
+    def __repr__(self) -> str:
+        decided, movies = self._queue.progress
+        shown = repr(self._queue.current) if self._queue.current else NOTHING_LEFT
+        return f"{decided:,} of {movies:,} reviewed\n{shown}"
+
+    def _repr_html_(self) -> str:
+        item = self._queue.current
+        decided, movies = self._queue.progress
+        head = f'<div style="padding-bottom:8px">{decided:,} of {movies:,} reviewed</div>'
+        return head + (item._repr_html_() if item else f"<div>{NOTHING_LEFT}</div>")
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return bundle(self.widget, self._repr_html_(), repr(self))
+
+
+def _opened(stage: Stage, by: str) -> tuple[ReviewQueue, bool, str]:
+    """Return a queue, whether it has seen the whole stage as it is now, and what to say if not."""
+    if len(ids := stage.ids()) <= AT_ONCE:
+        return ReviewQueue(stage, by=by), True, ""
+    if (known := kept(stage)) is None:
+        few = of_some(stage, sorted(ids)[:FEW])
+        return ReviewQueue(stage, by=by, seen=few), False, LOOKING
+    seen, changed = known
+    return ReviewQueue(stage, by=by, seen=seen.reread(stage, changed)), not changed, ""
+
+
+def _filters() -> dict[str, ipywidgets.Widget]:
+    severities = [("any severity", None), ("errors", "error"), ("warnings", "warning")]
+    systems = [("any system", None), *((SYSTEM_NAMES[name], name) for name in SYSTEMS)]
+    short = {"width": "9.5em"}
+    return {
+        "rule": ipywidgets.Dropdown(options=[("any rule", None)], layout={"width": "15em"}),
+        "severity": ipywidgets.Dropdown(options=severities, layout=short),
+        "system": ipywidgets.Dropdown(options=systems, layout=short),
+        "decade": ipywidgets.Dropdown(options=[("any year", None)], layout=short),
+        "state": ipywidgets.Dropdown(options=STATES, layout=short),
+        "text": ipywidgets.Text(
+            placeholder="in the title", continuous_update=False, layout={"width": "12em"}
+        ),
+    }
+
+
+def _offer(widget: ipywidgets.Dropdown, options: list[tuple[str, Any]]) -> None:
+    """Change what can be chosen, where that is something else: a browser is told each time."""
+    if widget.options != tuple(options):
+        widget.options = options
+
+
+_BUTTONS = {
+    "back": ("Back", "look at the one before", "", "arrow-left"),
+    "approve": ("Approve", "let it go, and waive what was found", "success", "check"),
+    "hold": ("Hold", "keep it back for now", "warning", "pause"),
+    "reject": ("Reject", "keep it back for good", "danger", "times"),
+    "undo": ("Undo", "take the latest decision back", "", "undo"),
+    "next": ("Next", "look at the next one", "", "arrow-right"),
+    "correct": ("Correct", "set the value by hand; empty takes a rating away", "", "pencil"),
+}
+
+
+def _buttons() -> dict[str, ipywidgets.Button]:
+    return {name: button(*told) for name, told in _BUTTONS.items()}
+
+
+def _fields() -> list[tuple[str, str]]:
+    """Return the fields that a person sets, the points and votes of the five systems first."""
+    points = [(f"{SYSTEM_NAMES[system]} points", system) for system in SYSTEMS]
+    votes = [(f"{SYSTEM_NAMES[system]} votes", f"{system}_votes") for system in SYSTEMS]
+    return [*points, *votes, *((name.replace("_", " "), name) for name in PLAIN_FIELDS)]

@@ -1,0 +1,51 @@
+"""What widgets share: how they are laid out, what a saved notebook keeps of them, and one line."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import ipywidgets
+
+from tmdbkit.report import BADGES
+from tmdbkit.views import BORDER
+
+
+def bundle(widget: ipywidgets.Widget, html: str, text: str) -> dict[str, Any]:
+    """Return a widget with what is shown where no kernel runs: HTML, or text."""
+    return {**(widget._repr_mimebundle_() or {}), "text/html": html, "text/plain": text}
+
+
+def row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
+    """Return widgets side by side, and on the next line where the screen is narrow."""
+    return ipywidgets.HBox(widgets, layout={"flex_flow": "row wrap", "align_items": "center"})
+
+
+def column(*widgets: ipywidgets.Widget) -> ipywidgets.VBox:
+    """Return widgets one below the other, in a frame."""
+    layout = {"border": BORDER, "padding": "12px", "max_width": "56em"}
+    return ipywidgets.VBox(widgets, layout=layout)
+
+
+def button(text: str, tooltip: str, style: str = "", icon: str = "") -> ipywidgets.Button:
+    """Return a button; the tooltip tells which verb it does."""
+    return ipywidgets.Button(
+        description=text, tooltip=tooltip, button_style=style, icon=icon, layout={"width": "7.5em"}
+    )
+
+
+class Line(ipywidgets.HTML):  # type: ignore[misc]
+    """One line of text, whoever wrote it; an error gets a badge."""
+
+    def say(self, text: str = "", *, badge: str = "") -> None:
+        """Show a text in place of the last one."""
+        style = "overflow-wrap:break-word;line-height:1.5"
+        self.value = f'<div style="{style}">{_badge(badge)}{escape(text)}</div>' if text else ""
+
+
+def _badge(severity: str) -> str:
+    if not severity:
+        return ""
+    word, colour = BADGES[severity]
+    style = f"background-color:{colour};color:#ffffff;border-radius:10px;padding:1px 8px"
+    return f'<span style="{style};margin-right:8px;font-weight:bold">{word}</span>'

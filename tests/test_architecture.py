@@ -16,7 +16,7 @@ ROOT = PACKAGE.parent
 
 # A module may import from its own layer and from those above it, never from below.
 LAYERS = (
-    ("exceptions", "progress"),
+    ("exceptions", "progress", "asking"),
     ("settings", "schema", "languages", "slugs", "ids"),
     ("payloads",),
     (
@@ -38,7 +38,7 @@ LAYERS = (
     ),
     ("report", "plots", "fetching"),
     ("item",),
-    ("holdings", "overlay", "names"),
+    ("holdings", "history", "overlay", "names"),
     ("archive",),
     ("stage",),
     ("assessment",),

@@ -2,44 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.convex.plan import Withheld
 from tmdbkit.convex.reading import movies_of
-from tmdbkit.decisions import JUDGED, WORDS, changed_since, verdicts
+from tmdbkit.decisions import JUDGED, WORDS, changed_since, moved, verdicts
 from tmdbkit.exceptions import UsageError
 from tmdbkit.quality import RULES, find, withheld
+from tmdbkit.quality.features import features
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.ratings.rows import as_ratings
-from tmdbkit.schema import INSTANT, SYSTEMS
+from tmdbkit.schema import INSTANT, ROW, SYSTEMS
 from tmdbkit.stage import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from tmdbkit.convex.target import Target
+    from tmdbkit.quality import Rule
 
 RATING_ERRORS = tuple(rule for rule in RULES if rule.of == "rating" and rule.severity == "error")
 
 
-def looked_at(source: Stage | pl.DataFrame | Target) -> tuple[pl.DataFrame, pl.DataFrame]:
+def looked_at(
+    source: Stage | pl.DataFrame | pl.LazyFrame | Target,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the flat table of movies, and the ratings that count.
 
     Args:
         source: A stage; a target; or a frame, of documents or of the flat table.
 
     Raises:
-        UsageError: The frame has no `tmdb_id`.
+        UsageError: The frame has no `tmdb_id`, or a column of another kind.
     """
     if isinstance(source, Stage):
         return source.for_rules()
-    frame = source if isinstance(source, pl.DataFrame) else movies_of(source)
-    if "tmdb_id" not in frame.columns:
-        raise UsageError("the frame has no column tmdb_id; name the one that holds TMDB's ids so")
-    table = _flat(frame)
+    if isinstance(source, pl.DataFrame | pl.LazyFrame):
+        table = _flat(_typed(source.lazy().collect()))
+    else:
+        source.preflight(writing=False)
+        table = _flat(movies_of(source))
     return table, _ratings_of(table)
+
+
+def applicable(rules: Sequence[Rule], movies: pl.DataFrame, now: datetime) -> list[Rule]:
+    """Return the rules that can be looked at: all of their columns can be had of these movies."""
+    rated = any(f"{system}_points" in movies.columns for system in SYSTEMS)
+    of_ratings = features(RATINGS.to_frame(), movies.clear(), now=now).columns if rated else ()
+    seen = {"movie": {*movies.columns, "now"}, "rating": {*of_ratings}}
+    return [rule for rule in rules if rule.needs() <= seen[rule.of]]
 
 
 def withheld_of(stage: Stage) -> Withheld:
@@ -59,6 +74,18 @@ def withheld_of(stage: Stage) -> Withheld:
         changed_since(table, said), on="tmdb_id", how="anti"
     )
     return Withheld(reasons, _reasons(errors.join(_waived(approved), on=WAIVED, how="anti")))
+
+
+def withheld_unless_approved(stage: Stage) -> Withheld:
+    """Return what no push of approved movies sends: those as well that have changed since."""
+    table = stage.scan_table().select(SEEN_BY_ERRORS).collect()
+    approved = verdicts(stage.decisions()).filter(pl.col("kind") == "approve")
+    changed = {
+        tmdb_id: f"changed since it was approved: {'; '.join(moved(before, now))}"
+        for tmdb_id, before, now in changed_since(table, approved).rows()
+    }
+    kept_back = withheld_of(stage)
+    return replace(kept_back, movies={**kept_back.movies, **changed})
 
 
 def withheld_rows(rows: pl.DataFrame, now: datetime) -> Withheld:
@@ -86,6 +113,30 @@ def _reasons(errors: pl.DataFrame) -> dict[int, dict[str, str]]:
     return reasons
 
 
+def _typed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a frame whose texts are texts and whose numbers are numbers, of any size."""
+    if "tmdb_id" not in frame.columns:
+        raise UsageError("the frame has no column tmdb_id; name the one that holds TMDB's ids so")
+    kinds = {
+        **{name: kind for name, kind in ROW.items() if not kind.is_nested()},
+        **{f"{system}_points": pl.Float64() for system in SYSTEMS},
+        **{f"{system}_votes": pl.Int64() for system in SYSTEMS},
+    }
+    casts = [
+        pl.col(name).cast(kinds[name])
+        for name, kind in frame.schema.items()
+        if name in kinds and (name == "tmdb_id" or not kind.is_numeric() & kinds[name].is_numeric())
+    ]
+    try:
+        return frame.with_columns(casts)
+    except pl.exceptions.PolarsError as error:
+        raise UsageError(f"a column of the frame is of another kind: {_first(error)}") from None
+
+
+def _first(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:
     """Return a frame with the columns that rules look at, as far as they can be had of it."""
     added = []
@@ -93,9 +144,13 @@ def _flat(frame: pl.DataFrame) -> pl.DataFrame:
         year = pl.col("release_date").str.slice(0, 4).cast(pl.Int32, strict=False)
         added.append(year.alias("year"))
     for column, name in (("vote_pts_system", "points"), ("vote_count_system", "votes")):
-        if column in frame.columns:
-            members = pl.col(column).struct
-            added += [members.field(system).alias(f"{system}_{name}") for system in SYSTEMS]
+        kind = frame.schema.get(column)
+        members = [field.name for field in kind.fields] if isinstance(kind, pl.Struct) else []
+        added += [
+            pl.col(column).struct.field(system).alias(f"{system}_{name}")
+            for system in SYSTEMS
+            if system in members
+        ]
     return frame.with_columns(added)
 
 
@@ -105,13 +160,15 @@ def _ratings_of(table: pl.DataFrame) -> pl.DataFrame:
     if "tmdb_data_imported_at" in table.columns:
         known = pl.col("tmdb_data_imported_at").str.to_datetime(time_zone="UTC", strict=False)
     systems = [system for system in SYSTEMS if f"{system}_points" in table.columns]
+    uncounted = [name for s in systems if (name := f"{s}_votes") not in table.columns]
+    table = table.with_columns(pl.lit(None, pl.Int64).alias(name) for name in uncounted)
     found = [
         as_ratings(
             table.select(
                 "tmdb_id",
                 pl.lit(system).alias("system"),
                 pl.col(f"{system}_points").cast(pl.Float64).alias("points"),
-                pl.col(f"^{system}_votes$").cast(pl.Int64).alias("votes"),
+                pl.col(f"{system}_votes").cast(pl.Int64).alias("votes"),
                 known.alias("fetched_at"),
             ),
             "document",

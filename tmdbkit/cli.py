@@ -6,7 +6,7 @@ import argparse
 import re
 import signal
 import sys
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit import __version__, commands, rating_commands, review_command
@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
     _takes_stage(review)
     review.add_argument("--rule", metavar="RULE", help="only those that break it")
     review.add_argument("--system", metavar="SYSTEM", help="only findings on this one's ratings")
-    review.add_argument("--decade", type=int, metavar="YEAR", help="only these ten years: 1990")
+    review.add_argument("--decade", type=_decade, metavar="YEAR", help="only its ten years: 1990")
     review.add_argument(
         "--state", default="undecided", metavar="STATE", help="undecided, changed, decided or all"
     )
@@ -132,6 +132,9 @@ def parser() -> argparse.ArgumentParser:
     _takes_ids(refresh)
     _takes_stage(refresh)
     _takes_source(refresh)
+    refresh.add_argument(
+        "--changed", action="store_true", help="only those that TMDB changed since they came"
+    )
     refresh.add_argument("--older-than", metavar="AGE", type=_age, help="30d, 12h: only older ones")
 
     delete = _verb(verbs, "delete", commands.delete, "delete movies from Convex")
@@ -172,10 +175,32 @@ def _verb(
 
 
 def _takes_ids(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("ids", nargs="*", metavar="ID", help="TMDB ids, such as 603")
+    verb.add_argument("ids", nargs="*", metavar="ID", help="TMDB ids, such as 603, or IMDb ids")
     verb.add_argument("--from-file", metavar="FILE", help="ids in a file, apart by space or line")
     verb.add_argument("--list", metavar="NAME", help="popular, top_rated, now_playing or upcoming")
-    verb.add_argument("--pages", type=int, default=1, metavar="N", help="of the list, 20 a page")
+    verb.add_argument("--search", metavar="TEXT", help="what TMDB finds under a title")
+    verb.add_argument(
+        "--discover",
+        nargs="+",
+        type=_filter,
+        metavar="KEY=VALUE",
+        help="TMDB's own filters, such as vote_count.gte=1000 with_genres=18",
+    )
+    verb.add_argument(
+        "--pages",
+        type=int,
+        metavar="N",
+        help="20 movies each; default 1 of a list or search, all of --discover",
+    )
+    verb.add_argument(
+        "--export", type=_export, metavar="latest|YYYY-MM-DD", help="all movies that TMDB has"
+    )
+    verb.add_argument(
+        "--min-popularity", type=float, metavar="P", help="of the export, only as popular ones"
+    )
+    verb.add_argument(
+        "--changed-since", type=_day, metavar="YYYY-MM-DD", help="what TMDB changed since a day"
+    )
 
 
 def _takes_stage(verb: argparse.ArgumentParser) -> None:
@@ -184,7 +209,7 @@ def _takes_stage(verb: argparse.ArgumentParser) -> None:
 
 def _takes_source(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--from-target", action="store_true", help="the ids that the target holds")
-    verb.add_argument("--snapshot", metavar="DIR|ZIP", help="the embedded target, to read from")
+    verb.add_argument("--snapshot", metavar="DIR|ZIP", help="the same, of the embedded target")
 
 
 def _takes_target(verb: argparse.ArgumentParser) -> None:
@@ -219,12 +244,36 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _decade(text: str) -> int:
+    if not re.fullmatch(r"\d{4}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no year, such as 1990")
+    return int(text) // 10 * 10
+
+
 def _age(text: str) -> timedelta:
     match = re.fullmatch(r"(\d+)([dh])", text)
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is no age; write 30d or 12h")
     number = int(match.group(1))
     return timedelta(days=number) if match.group(2) == "d" else timedelta(hours=number)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day; write YYYY-MM-DD") from None
+
+
+def _export(text: str) -> date | str:
+    return text if text == "latest" else _day(text)
+
+
+def _filter(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not (name and sign and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is no filter; write KEY=VALUE")
+    return name, value
 
 
 def _complain(error: object, status: int) -> int:

@@ -92,7 +92,8 @@ def due(
     """Return the movies that a provider is to be asked for.
 
     One that costs no quota is asked for all. Of the others nobody is asked for a movie again whose
-    answer is not older than `oldest`; a fallback is not asked for what has all of its systems.
+    answer is not older than `oldest`; a fallback is not asked for what has all of its systems,
+    from whomever, and not older than that either.
     """
     if not provider.metered:
         return wanted
@@ -103,6 +104,8 @@ def due(
         rated = stage.ratings().filter(
             pl.col("system").is_in(provider.systems) & pl.col("points").is_not_null()
         )
+        if oldest is not None:
+            rated = rated.filter(pl.col("fetched_at") >= oldest)
         systems = rated.group_by("tmdb_id").agg(pl.col("system").n_unique())
         full = systems.filter(pl.col("system") == len(provider.systems))
         left = left.join(full, on="tmdb_id", how="anti", maintain_order="left")
@@ -130,9 +133,11 @@ def opened(
 
 def wanted_of(stage: Stage, target: Target | None, ids: Iterable[int] | None) -> pl.DataFrame:
     """Return `tmdb_id, imdb_id` of what is to be rated, as the stage or the target has them."""
-    known = movies_of(target) if target is not None else stage.scan().collect()
-    rows = known.select(pl.col(name).cast(kind) for name, kind in WANTED.items())
-    rows = rows.unique("tmdb_id", keep="first").sort("tmdb_id")
+    if target is not None:
+        target.preflight(writing=False)
+    known = movies_of(target).lazy() if target is not None else stage.scan()
+    rows = known.select(pl.col(name).cast(kind) for name, kind in WANTED.items()).collect()
+    rows = rows.unique("tmdb_id", keep="first", maintain_order=True).sort("tmdb_id")
     if ids is None:
         return rows
     asked = pl.DataFrame({"tmdb_id": checked_ids(ids)}, {"tmdb_id": pl.Int64})
@@ -167,6 +172,7 @@ def collect(
     """
     oldest = None if older_than is None else now - older_than
     failed, stopped = [_no_failures()], []
+    before = sum(provider.requests for provider in providers)
     progress.begin("rating", wanted.height * len(providers))
     done = 0
     try:
@@ -181,7 +187,8 @@ def collect(
             stopped += [asking.stopped] * bool(asking.stopped)
     finally:
         progress.end()
-    return _result(providers, wanted, stage, pl.concat(failed), stopped)
+    requests = sum(provider.requests for provider in providers) - before
+    return _result(providers, wanted, stage, pl.concat(failed), stopped, requests)
 
 
 class _Asking:
@@ -238,6 +245,7 @@ def _result(
     stage: Stage,
     failures: pl.DataFrame,
     stopped: list[str],
+    requests: int,
 ) -> RatingsResult:
     names = [provider.name for provider in providers]
     rated = stage.ratings().filter(pl.col("provider").is_in(names) & pl.col("points").is_not_null())
@@ -250,7 +258,7 @@ def _result(
         rated=len(ids),
         missing=wanted.height - len(ids) - len(failed),
         failed=len(failed),
-        http_requests=sum(provider.requests for provider in providers),
+        http_requests=requests,
         by_system=dict(by_system.rows()),
         failures=failures,
         stopped=tuple(stopped),

@@ -11,7 +11,9 @@ from tmdbkit import __version__
 from tmdbkit.exceptions import SettingsError, UsageError
 from tmdbkit.inputs import (
     confirm,
+    filled,
     given_ids,
+    names_ids,
     needed_ids,
     open_scope,
     open_session,
@@ -96,7 +98,9 @@ def refresh(args: argparse.Namespace) -> int:
     staged = open_stage(args)
     with open_session() as session:
         ids = given_ids(args)
-        result = refresh_movies(session, staged, ids, older_than=args.older_than)
+        result = refresh_movies(
+            session, staged, ids, changed=args.changed, older_than=args.older_than
+        )
     return show(args, result, failed=result.failed)
 
 
@@ -104,8 +108,8 @@ def plan(args: argparse.Namespace) -> int:
     """Say what a push would do, and change nothing."""
     from tmdbkit.workflows import plan_push
 
-    staged = _filled(args)
-    scope, ids = open_scope(args), given_ids(args)
+    scope, staged = open_scope(args), _filled_or_rated(args)
+    ids = given_ids(args)
     target = open_target(args, "plan for", writes=False)
     made = plan_push(staged, target, ids, scope=scope, limit=args.limit, people=args.people)
     if args.save:
@@ -133,8 +137,9 @@ def push(args: argparse.Namespace) -> int:
     """Send staged movies to Convex, or exactly a plan that was saved."""
     from tmdbkit.workflows import push as push_movies
 
-    staged = open_stage(args) if args.plan else _filled(args)
-    scope, ids, saved = open_scope(args), given_ids(args), _saved_plan(args)
+    scope, saved = open_scope(args), _saved_plan(args)
+    staged = _filled_or_rated(args) if saved is None else open_stage(args)
+    ids = given_ids(args)
     result = push_movies(
         staged,
         open_target(args, "push to"),
@@ -162,13 +167,10 @@ def _tell_anew(args: argparse.Namespace, anew: Plan) -> None:
     tell_target(f"planned anew in {saved}: look at it, then tmdbkit push --plan {saved}")
 
 
-def _filled(args: argparse.Namespace) -> Stage:
+def _filled_or_rated(args: argparse.Namespace) -> Stage:
+    """Open a stage that has movies, or where only some fields are meant ratings of any."""
     staged = open_stage(args)
-    if len(staged) == 0:
-        raise UsageError(
-            f"the stage is empty; looked in {staged.folder.resolve()}. Fill it with tmdbkit stage"
-        )
-    return staged
+    return staged if args.only and not staged.rated_only().is_empty() else filled(staged)
 
 
 def _saved_plan(args: argparse.Namespace) -> Plan | None:
@@ -176,8 +178,12 @@ def _saved_plan(args: argparse.Namespace) -> Plan | None:
 
     if not args.plan:
         return None
-    if args.ids or args.from_file or args.list or args.only or args.keep or args.clear:
-        raise UsageError("--plan sends exactly that plan; leave out ids, --only, --keep, --clear")
+    limits = (args.only, args.keep, args.clear, args.limit, args.approved)
+    if any(limits) or names_ids(args):
+        raise UsageError(
+            "--plan sends exactly that plan; leave out ids, --only, --keep, --clear, --limit "
+            "and --approved"
+        )
     return Plan.load(Path(args.plan).expanduser())
 
 
@@ -185,7 +191,7 @@ def verify(args: argparse.Namespace) -> int:
     """Compare what was pushed with the stage, field by field."""
     from tmdbkit.workflows import verify as verify_movies
 
-    staged, ids = _filled(args), given_ids(args)
+    staged, ids = filled(open_stage(args)), given_ids(args)
     result = verify_movies(staged, open_target(args, "verify", writes=False), ids)
     counts = result.counts()
     return show(args, result, failed=counts["different"] + counts["absent"])
@@ -238,7 +244,7 @@ def _absent(args: argparse.Namespace, staged: Stage, target: Target) -> list[int
     """Return what --absent would delete, where that is not suspiciously much."""
     from tmdbkit.workflows import absent_from_stage
 
-    if args.ids or args.from_file or args.list:
+    if names_ids(args):
         raise UsageError("--absent finds the ids itself; leave out others")
     ids = absent_from_stage(staged, target)
     most = args.max if args.max is not None else int(len(staged) * ABSENT_SHARE)
@@ -317,10 +323,11 @@ Next:
 
 def transform(args: argparse.Namespace) -> int:
     """Make the stage's rows anew, where the settings or the transform have changed since."""
-    staged = _filled(args)
-    made = staged.derive_all()
+    staged = open_stage(args)
+    made = staged.derive_all()  # first of all, for whoever reads a stage makes them as well
+    filled(staged)
     if not printed_json(args, {"movies": len(staged), "parts": made}):
-        say(f"{len(staged):,} movies; the rows of {made} parts were made anew")
+        say(f"{counted(len(staged), 'movie')}; rows made anew: those of {counted(made, 'part')}")
     return FINE
 
 
@@ -333,10 +340,11 @@ def compact(args: argparse.Namespace) -> int:
 
 
 CACHED = ("tmdb", "mdblist", "omdb")  # services whose answers are kept
+FILES = ("imdb", "exports")  # folders of whole files
 
 
 def cache(args: argparse.Namespace) -> int:
-    """Show or empty the cache of answers, and of IMDb's data set."""
+    """Show or empty the cache of answers, of IMDb's data set and of TMDB's exports."""
     import shutil
 
     from tmdbkit.tmdb.cache import AnswerCache
@@ -351,8 +359,9 @@ def cache(args: argparse.Namespace) -> int:
         count, size = count + len(answers), size + answers.size()
         answers.close()
     if args.action == "clear":
-        shutil.rmtree(folder / "imdb", ignore_errors=True)
-    size += sum(path.stat().st_size for path in (folder / "imdb").glob("*"))
+        for name in FILES:
+            shutil.rmtree(folder / name, ignore_errors=True)
+    size += sum(path.stat().st_size for name in FILES for path in (folder / name).glob("*"))
     if not printed_json(args, {"answers": count, "bytes": size, "removed": removed}):
         say(f"{count:,} answers, {size / 2**20:.1f} MiB in {folder}")
     return FINE
@@ -377,6 +386,11 @@ def printed_json(args: argparse.Namespace, facts: Mapping[str, object]) -> bool:
     if args.json:
         say(json.dumps(facts))
     return bool(args.json)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number and what it counts: 1 movie, 1,000 movies."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def say(text: str) -> None:

@@ -104,7 +104,10 @@ def fitting(field: str, value: Any) -> Any:
         return None
     kind = ROW[field] if not system else pl.Float64() if part == POINTS_FIELD else pl.Int64()
     if kind == pl.String:
-        return "" if value is None else str(value)
+        text = "" if value is None else str(value).strip()
+        if field == "title" and not text:
+            raise UsageError("a movie has a title; give the new one")
+        return text
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -112,6 +115,8 @@ def fitting(field: str, value: Any) -> Any:
     most = SCALES[system] if part == POINTS_FIELD else float(2**53)
     if not 0 <= number <= most:
         raise UsageError(f"{field} goes from 0 to {most:g}; {number:g} does not fit")
+    if kind == pl.Int64 and not number.is_integer():
+        raise UsageError(f"{field} is a whole number, and {number:g} is none")
     return number if kind == pl.Float64 else int(number)
 
 

@@ -76,6 +76,16 @@ def sample_ratings() -> pl.DataFrame:
     return pl.concat([as_ratings(some, str(name)) for (name,), some in of_each.items()])
 
 
+def planted_faults() -> pl.DataFrame:
+    """Return `tmdb_id, rule, system`: which fault was planted where in the sample's ratings."""
+    return pl.read_csv(shipped("sample") / "faults.csv")
+
+
+def sample_table(name: str) -> Path:
+    """Return one of the sample's tables of ratings whose columns are wrong; see its README."""
+    return shipped("sample") / "tables" / f"{name}.csv"
+
+
 def sample_payloads() -> dict[int, str]:
     """Return the sample's payloads as text, by id."""
     lines = (shipped("sample") / "movies.jsonl").read_text(encoding="utf-8").splitlines()

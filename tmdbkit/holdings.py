@@ -9,6 +9,7 @@ import polars as pl
 from tmdbkit import transform
 from tmdbkit.log import Log, among, reading
 from tmdbkit.logs import DROPPED, PAYLOADS, STAGED
+from tmdbkit.schema import INSTANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
 
 TAG = "tmdbkit.transform"
 KEYS = ("tmdb_id", "fetched_at", "part")
+CHECKS = pl.Schema({"tmdb_id": pl.Int64(), "fetched_at": INSTANT, "checked_at": INSTANT})
 
 
 class Holdings:
     """Two logs with parts of the same names: payloads, and the rows made from them.
 
     The rows of a part are made again where they are missing, or of another transform than today's.
+    A third log, of checks, says until when a payload was known to be what TMDB has.
 
     Args:
         folder: The stage's folder.
@@ -32,6 +35,7 @@ class Holdings:
     def __init__(self, folder: Path, options: transform.Options) -> None:
         self.payloads = Log(folder / "payloads", PAYLOADS, _kept)
         self.movies = Log(folder / "movies", transform.ROWS)
+        self.checks = Log(folder / "checks", CHECKS, _latest_checks)
         self._folder = folder
         self._options = options
         self._current: set[str] = set()
@@ -99,9 +103,26 @@ class Holdings:
         left = _without_dropped(rows, self.payloads.scan(parts))
         return left.sort("fetched_at", "part").unique("tmdb_id", keep="last")
 
+    def versions(self) -> pl.LazyFrame:
+        """Return `transform.ROWS` of every payload there was, each once; none that was dropped."""
+        parts = self.parts()
+        rows = _without_dropped(self.movies.scan(parts), self.payloads.scan(parts))
+        return rows.sort("part").unique(["tmdb_id", "fetched_at"], keep="last").drop("part")
+
+    def as_of(self) -> pl.DataFrame:
+        """Return `tmdb_id, fetched_at, as_of`: until when a payload is known to be TMDB's."""
+        checked = self.checks.scan().group_by("tmdb_id", "fetched_at").agg(pl.max("checked_at"))
+        newest = self.newest().join(checked, on=["tmdb_id", "fetched_at"], how="left")
+        as_of = pl.max_horizontal("fetched_at", "checked_at")
+        return newest.select("tmdb_id", "fetched_at", as_of=as_of).sort("tmdb_id").collect()
+
+    def add_checks(self, rows: pl.DataFrame) -> None:
+        """Append checks, in `CHECKS`."""
+        self.checks.append(rows.cast(CHECKS))
+
     def compact(self, now: datetime) -> int:
         """Merge small parts, and return how many were replaced."""
-        replaced = self.payloads.compact(now)
+        replaced = self.payloads.compact(now) + self.checks.compact(now)
         self.parts()
         # In this order: a part of rows that is written meanwhile has a part of payloads before.
         self.movies.remove(self.movies.all_parts() - self.payloads.all_parts())
@@ -125,10 +146,18 @@ def _without_dropped(rows: pl.LazyFrame, log: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _kept(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Return what a compaction keeps of payloads: of a movie and a time the last, none dropped."""
+    """Return what a compaction keeps of payloads: of a movie and a time the last, none dropped.
+
+    All times are kept: they are the movie's history.
+    """
     return (
         _without_dropped(rows, rows)
         .drop("part")
         .unique(["tmdb_id", "fetched_at", "http_status"], keep="last", maintain_order=True)
         .sort("tmdb_id")
     )
+
+
+def _latest_checks(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return what a compaction keeps of checks: of each payload the latest."""
+    return rows.group_by("tmdb_id", "fetched_at").agg(pl.max("checked_at")).sort("tmdb_id")

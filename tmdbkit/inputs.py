@@ -11,6 +11,9 @@ from tmdbkit.exceptions import UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from datetime import date
+
+    import polars as pl
 
     from tmdbkit.convex.merge import Scope
     from tmdbkit.convex.target import Target
@@ -38,6 +41,35 @@ def open_stage(args: argparse.Namespace) -> Stage:
     from tmdbkit.stage import Stage
 
     return Stage(args.stage, settings=read_settings())
+
+
+def filled(stage: Stage) -> Stage:
+    """Return a stage that has movies.
+
+    Raises:
+        UsageError: It has none.
+    """
+    if len(stage) == 0:
+        raise UsageError(
+            f"the stage is empty; looked in {stage.folder.resolve()}. Fill it with tmdbkit stage"
+        )
+    return stage
+
+
+def open_source(args: argparse.Namespace) -> Target | None:
+    """Open the target whose movies are meant, where those of the stage are not.
+
+    Raises:
+        UsageError: There is no such snapshot: what is only read does not begin empty.
+    """
+    from tmdbkit.convex.snapshot import ConvexSnapshot
+
+    if not (args.from_target or args.snapshot):
+        return None
+    target = open_target(args, "movies of", writes=False)
+    if isinstance(target, ConvexSnapshot) and not target.path.exists():
+        raise UsageError(f"there is no snapshot at {target.path}")
+    return target
 
 
 def open_scope(args: argparse.Namespace) -> Scope:
@@ -97,37 +129,109 @@ def needed_ids(args: argparse.Namespace) -> list[int]:
 
 
 def given_ids(args: argparse.Namespace) -> list[int] | None:
-    """Return the ids of the arguments, of a file and of a list; None where nothing was named."""
-    from_target = getattr(args, "from_target", False)
-    if not (args.ids or args.from_file or args.list or from_target):
+    """Return the ids that are named, and those that the target holds where it is the source.
+
+    None where nothing was named.
+    """
+    from tmdbkit.convex.reading import ids_of
+
+    named = named_ids(args)
+    target = open_source(args) if "from_target" in args else None
+    if target is None:
+        return named
+    target.preflight(writing=False)
+    return [*(named or []), *ids_of(target)]
+
+
+def names_ids(args: argparse.Namespace) -> bool:
+    """Tell whether the arguments name ids, or where to find some."""
+    return bool(args.ids or args.from_file or args.export or _asks_tmdb(args))
+
+
+def named_ids(args: argparse.Namespace) -> list[int] | None:
+    """Return the ids that the arguments name, from wherever; None where nothing was named.
+
+    Raises:
+        UsageError: What was named is no id, no list, no such day.
+    """
+    if args.min_popularity is not None and not args.export:
+        raise UsageError("--min-popularity is of --export; name a day, such as --export latest")
+    if not names_ids(args):
         return None
-    found = [_id(text, "the arguments") for text in args.ids]
+    named = [_id(text, "the arguments") for text in args.ids]
     if args.from_file:
-        found += _ids_of_file(Path(args.from_file).expanduser())
-    if args.list:
-        found += _ids_of_list(args.list, args.pages)
-    if from_target:
-        found += _ids_of_target(args)
+        named += _ids_of_file(Path(args.from_file).expanduser())
+    found = _by_tmdb_id(named)
+    if _asks_tmdb(args):
+        found += _ids_of_tmdb(args)
+    if args.export:
+        found += _ids_of_export(args.export, args.min_popularity)
     return found
 
 
-def _ids_of_target(args: argparse.Namespace) -> list[int]:
-    from tmdbkit.convex.reading import ids_of
-
-    target = open_target(args, "ids from", writes=False)
-    target.preflight(writing=False)
-    return ids_of(target)
+def _asks_tmdb(args: argparse.Namespace) -> bool:
+    return bool(args.list or args.search is not None or args.discover or args.changed_since)
 
 
-def _ids_of_list(name: str, pages: int) -> list[int]:
+def _ids_of_tmdb(args: argparse.Namespace) -> list[int]:
+    """Return the ids of all that TMDB is to be asked for, and say what came again and again."""
+    from tmdbkit.tmdb.changes import changed_ids
     from tmdbkit.tmdb.client import TMDBClient
-    from tmdbkit.tmdb.discovery import list_ids
+    from tmdbkit.tmdb.discovery import discover_ids, list_ids, search_ids
 
+    some = 1 if args.pages is None else args.pages
     with open_session() as session:
-        return list_ids(TMDBClient(session), name, pages=pages)["tmdb_id"].to_list()
+        client, found = TMDBClient(session), []
+        if args.list:
+            found.append(list_ids(client, args.list, pages=some))
+        if args.search is not None:
+            found.append(search_ids(client, args.search, pages=some))
+        if args.discover:
+            found.append(discover_ids(client, pages=args.pages, **dict(args.discover)))
+        if args.changed_since:
+            changed = changed_ids(client, args.changed_since, session.now().date())
+            found.append(changed.filter(~changed["deleted"]))
+    for frame in found:
+        _tell_repeats(frame)
+    return [tmdb_id for frame in found for tmdb_id in frame["tmdb_id"]]
 
 
-def _ids_of_file(path: Path) -> list[int]:
+def _ids_of_export(day: date | str, min_popularity: float | None) -> list[int]:
+    from tmdbkit.tmdb.export import Exports
+
+    with Exports(read_settings()) as exports:
+        export = exports.latest() if isinstance(day, str) else exports.of(day)
+    found = export.ids(min_popularity=min_popularity)
+    tell_target(f"the export of {export.day}: {found.height:,} ids")
+    return found["tmdb_id"].to_list()
+
+
+def _tell_repeats(ids: pl.DataFrame) -> None:
+    if repeats := ids["repeats"].sum():
+        source = ids.item(0, "source")
+        tell_target(f"{source}: {ids.height:,} ids, and {repeats:,} repeats left out")
+
+
+def _by_tmdb_id(named: list[int | str]) -> list[int]:
+    """Return ids with each IMDb id replaced by TMDB's own; say which ones TMDB does not know."""
+    from tmdbkit.tmdb.client import TMDBClient
+    from tmdbkit.tmdb.discovery import imdb_ids
+
+    of_imdb = [name for name in named if isinstance(name, str)]
+    if not of_imdb:
+        return [name for name in named if isinstance(name, int)]
+    with open_session() as session:
+        found = imdb_ids(TMDBClient(session), of_imdb)
+    known: dict[int | str, list[int]] = {}
+    for tmdb_id, imdb_id in found.select("tmdb_id", "imdb_id").rows():
+        known.setdefault(imdb_id, []).append(tmdb_id)
+    unknown = [name for name in dict.fromkeys(of_imdb) if name not in known]
+    if unknown:
+        tell_target(f"TMDB has no movie under {', '.join(unknown)}: left out")
+    return [i for name in named for i in ([name] if isinstance(name, int) else known.get(name, []))]
+
+
+def _ids_of_file(path: Path) -> list[int | str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -144,7 +248,13 @@ def _ids_of_file(path: Path) -> list[int]:
     return [_id(word, f"line {number} of {path}") for word, number in words]
 
 
-def _id(text: str, where: str) -> int:
+def _id(text: str, where: str) -> int | str:
+    """Return a TMDB id as a number, or an IMDb id as text."""
+    if re.fullmatch(r"tt[0-9]{7,10}", text):
+        return text
     if not re.fullmatch(r"[0-9]{1,15}", text) or int(text) == 0:
-        raise UsageError(f"{text!r} in {where} is not a TMDB id, a whole number such as 603")
+        raise UsageError(
+            f"{text!r} in {where} is not a TMDB id, a whole number such as 603, "
+            "nor an IMDb id such as tt0133093"
+        )
     return int(text)

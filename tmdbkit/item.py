@@ -148,7 +148,8 @@ class Item:
         below = "".join(_line(text, "padding-top:4px") for text in self.history())
         together = _line(self.agreement(), "opacity:0.7") if self.agreement() else ""
         return (
-            '<div style="display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start">'
+            '<div style="display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start;'
+            'line-height:1.5">'
             '<div style="order:1;flex:1 1 16em;min-width:0px">'
             f"{facts}{bars}{together}{found}{below}</div>{self.card.poster()}</div>"
         )

@@ -48,7 +48,7 @@ class Overlay:
     def beside(self, staged: set[int]) -> pl.DataFrame:
         """Return `tmdb_id, title` and the vote fields of movies that are rated, and not staged."""
         others = self.collected.filter(~pl.col("tmdb_id").is_in(staged))
-        votes = vote_objects(prefer(others, self.providers))
+        votes = vote_objects(self._chosen(self._set_by_hand(others)))
         return votes.select("tmdb_id", pl.lit("").alias("title"), *VOTE_FIELDS)
 
     def ratings(self, rows: pl.LazyFrame) -> pl.DataFrame:
@@ -57,7 +57,8 @@ class Overlay:
         Args:
             rows: Frames of `transform.ROWS`, whose payloads bring TMDB's ratings.
         """
-        found = self._set_by_hand(pl.concat([self.collected, _own(rows).drop_nulls("points")]))
+        every = self._set_by_hand(pl.concat([self.collected, _own(rows)]))
+        found = every.filter(pl.any_horizontal(pl.col("points", "votes").is_not_null()))
         chosen = self._chosen(found).select(SAME_RATING, chosen=pl.lit(value=True))
         return (
             found.join(chosen, on=SAME_RATING, how="left")
@@ -103,7 +104,10 @@ class Overlay:
         )
 
     def _set_by_hand(self, found: pl.DataFrame) -> pl.DataFrame:
-        """Add the ratings that were set; what of one was not set stays as it was found."""
+        """Add the ratings that were set; what of one was not set stays as it was found.
+
+        One that was taken away takes all others of its movie and system with it, and is null.
+        """
         given = self._rating_overrides().join(found, on="tmdb_id", how="semi")
         if given.is_empty():
             return found
@@ -116,18 +120,18 @@ class Overlay:
         )
         known = prefer(found, self.providers).select(*key, "points", "votes")
         at = pl.max_horizontal(f"at {POINTS_FIELD}", f"at {VOTES_FIELD}")
+        gone = pl.col(f"at {POINTS_FIELD}").is_not_null() & pl.col(f"set {POINTS_FIELD}").is_null()
         by_hand = (
             points.join(votes, on=key, how="full", coalesce=True)
             .join(known, on=key, how="left")
             .with_columns(
                 points=_set_or_known(POINTS_FIELD, "points"),
-                votes=_set_or_known(VOTES_FIELD, "votes"),
+                votes=pl.when(~gone).then(_set_or_known(VOTES_FIELD, "votes")),
                 fetched_at=at,
             )
         )
-        taken_away = by_hand.filter(pl.col("points").is_null())
-        left = found.join(taken_away, on=key, how="anti")
-        return pl.concat([left, as_ratings(by_hand.drop_nulls("points"), BY_HAND)])
+        left = found.join(by_hand.filter(gone), on=key, how="anti")
+        return pl.concat([left, as_ratings(by_hand, BY_HAND)])
 
 
 def _set_or_known(part: str, known: str) -> pl.Expr:

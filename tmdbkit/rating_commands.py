@@ -6,16 +6,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tmdbkit.commands import FINE, FOUND, printed_json, say
+from tmdbkit.commands import FINE, FOUND, counted, printed_json, say
 from tmdbkit.exceptions import UsageError
-from tmdbkit.inputs import given_ids, open_stage, open_target, read_settings
+from tmdbkit.inputs import filled, named_ids, open_source, open_stage, read_settings
 
 if TYPE_CHECKING:
     import argparse
 
     import polars as pl
 
-    from tmdbkit.convex.target import Target
+    from tmdbkit.collecting import RatingsResult
     from tmdbkit.ratings.model import Provider
     from tmdbkit.report import Report
 
@@ -24,21 +24,25 @@ STOPPED = 3
 
 def ratings(args: argparse.Namespace) -> int:
     """Ask providers for ratings, or say what that would take."""
+    from tmdbkit.collecting import opened
     from tmdbkit.workflows import collect_ratings, rating_costs
 
-    stage, target = open_stage(args), _source(args)
-    providers, settings = _providers(args), read_settings()
-    if target is None and len(stage) == 0:
-        raise UsageError("the stage is empty; fill it with tmdbkit stage, or name --from-target")
-    ids = given_ids(args)
-    if args.dry_run:
-        asked = rating_costs(
-            stage, providers, ids, target=target, older_than=args.older_than, settings=settings
+    stage = open_stage(args)
+    with opened(_providers(args), read_settings()) as providers:
+        target, ids = open_source(args), named_ids(args)
+        if target is None and ids is None:
+            filled(stage)
+        if args.dry_run:
+            return _tell_costs(
+                args,
+                rating_costs(stage, providers, ids, target=target, older_than=args.older_than),
+            )
+        return _tell_ratings(
+            args, collect_ratings(stage, providers, ids, target=target, older_than=args.older_than)
         )
-        return _tell_costs(args, asked)
-    result = collect_ratings(
-        stage, providers, ids, target=target, older_than=args.older_than, settings=settings
-    )
+
+
+def _tell_ratings(args: argparse.Namespace, result: RatingsResult) -> int:
     if not printed_json(args, result.counts()):
         say(repr(result))
     for line in result.stopped:
@@ -46,16 +50,6 @@ def ratings(args: argparse.Namespace) -> int:
     if result.stopped:
         return STOPPED
     return FOUND if result.failed else FINE
-
-
-def _source(args: argparse.Namespace) -> Target | None:
-    """Return the target whose movies are meant, where those of the stage are not."""
-    from_target, args.from_target = args.from_target, False
-    if not from_target:
-        return None
-    target = open_target(args, "movies of", writes=False)
-    target.preflight(writing=False)
-    return target
 
 
 def _providers(args: argparse.Namespace) -> list[str | Provider] | None:
@@ -75,6 +69,8 @@ def _providers(args: argparse.Namespace) -> list[str | Provider] | None:
         )
     elif "table" in (args.provider or []):
         raise UsageError("--provider table needs --table FILE, and --points imdb=COLUMN")
+    elif args.points or args.votes:
+        raise UsageError("--points and --votes name columns of a table; add --table FILE")
     return found or None
 
 
@@ -90,7 +86,8 @@ def _tell_costs(args: argparse.Namespace, asked: pl.DataFrame) -> int:
     if not printed_json(args, {"providers": asked.to_dicts()}):
         for row in asked.iter_rows(named=True):
             days = f", {row['days']} days of its quota" if row["days"] > 1 else ""
-            say(f"{row['provider']}: {row['movies']:,} movies, {row['requests']:,} requests{days}")
+            took = f"{counted(row['movies'], 'movie')}, {counted(row['requests'], 'request')}"
+            say(f"{row['provider']}: {took}{days}")
             say(f"  {row['terms']}")
     return FINE
 
@@ -99,13 +96,8 @@ def check(args: argparse.Namespace) -> int:
     """Look for what is wrong with the stage, or with what a target holds."""
     from tmdbkit.workflows import check as check_movies
 
-    target = _source(args)
-    stage = open_stage(args)
-    if target is None and len(stage) == 0:
-        raise UsageError(
-            f"the stage is empty; looked in {stage.folder.resolve()}. Fill it with tmdbkit stage"
-        )
-    report = check_movies(stage if target is None else target, skip=args.skip)
+    target = open_source(args)
+    report = check_movies(filled(open_stage(args)) if target is None else target, skip=args.skip)
     if args.html:
         _write_page(Path(args.html).expanduser(), report)
     counts = report.counts()
@@ -117,6 +109,8 @@ def check(args: argparse.Namespace) -> int:
 def _write_page(path: Path, report: Report) -> None:
     from tmdbkit.log import write_text
 
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; --html takes a file")
     try:
         write_text(path, report.page())
     except OSError as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from tmdbkit.commands import FINE, printed_json, say
+from tmdbkit.commands import FINE, counted, printed_json, say
 from tmdbkit.exceptions import UsageError
-from tmdbkit.inputs import open_stage
+from tmdbkit.inputs import filled, open_stage
 from tmdbkit.views import MovieCard
 
 if TYPE_CHECKING:
@@ -23,19 +23,19 @@ c FIELD VALUE corrects: c imdb 7.4 · n next · b back · u undo · q quit"""
 def review(args: argparse.Namespace) -> int:
     """Show one movie after the other, and take decisions until the end of the queue or `q`."""
     from tmdbkit.review import ReviewQueue
+    from tmdbkit.schema import SYSTEMS
 
-    stage = open_stage(args)
-    if len(stage) == 0:
-        raise UsageError(f"the stage is empty; looked in {stage.folder.resolve()}")
-    queue = ReviewQueue(stage)
+    if args.system not in (None, *SYSTEMS):
+        raise UsageError(f"no system {args.system!r}; there are {', '.join(SYSTEMS)}")
+    queue = ReviewQueue(filled(open_stage(args)))
     queue.show(rule=args.rule, system=args.system, decade=args.decade, state=args.state)
     if not args.json:
-        say(KEYS)
+        say(KEYS if len(queue) else "no movie is like that; --state all shows those decided, too")
         while queue.current is not None and _took_one(queue):
             pass
     decided, movies = queue.progress
     if not printed_json(args, {"decided": decided, "movies": movies, "left": len(queue)}):
-        say(f"{decided:,} of {movies:,} movies are decided")
+        say(f"\n{decided:,} of {counted(movies, 'movie')} decided")
     return FINE
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit import names
+from tmdbkit import history, names
 from tmdbkit.archive import Archive
 from tmdbkit.decisions import WORDS, overrides, verdicts
 from tmdbkit.log import among, reading
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 READ_AT_ONCE = 500  # payloads, some 20 MB
 AGREED = ["consensus", "certainty", "spread"]
 MISSING_FOR = timedelta(days=30)  # then a 404 is asked again
+REFUSED = (400, 422, 500)  # a 500 of the failures that do not pass is TMDB's "the ID is invalid"
 
 
 class Stage(Archive):
@@ -60,6 +61,32 @@ class Stage(Archive):
         with reading(self.folder):
             old = self._holdings.newest().filter(pl.col("fetched_at") < instant)
             return set(old.collect()["tmdb_id"])
+
+    def as_of(self) -> pl.DataFrame:
+        """Return `tmdb_id, as_of`: until when the payload of a staged movie is known to be TMDB's.
+
+        That is when it was fetched, or when TMDB's changes were last gone through without it.
+        """
+        with reading(self.folder):
+            return self._holdings.as_of().select("tmdb_id", "as_of")
+
+    def history(self, tmdb_id: int) -> pl.DataFrame:
+        """Return a movie at each time it was fetched: dates, titles, status, points and votes.
+
+        Raises:
+            KeyError: It is not staged.
+        """
+        with reading(self.folder):
+            found = history.history(self._holdings.versions(), tmdb_id)
+        if found.is_empty():
+            raise KeyError(f"{tmdb_id} is not staged in {self.folder}")
+        return found
+
+    def drift(self, since: date) -> pl.DataFrame:
+        """Return what TMDB changed since a day or an instant, in `history.DRIFT`, old and new."""
+        at = since if isinstance(since, datetime) else datetime.combine(since, time(), UTC)
+        with reading(self.folder):
+            return history.drift(self._holdings.versions(), at)
 
     def missing(self) -> pl.DataFrame:
         """Return `tmdb_id, asked_at` of the ids that TMDB does not have, by its latest answer."""
@@ -105,6 +132,13 @@ class Stage(Archive):
                 .sort("tmdb_id")
                 .collect()
             )
+
+    def refused(self) -> pl.DataFrame:
+        """Return the failures that TMDB answers with the same whenever it is asked.
+
+        Others that are not passing are not of the id: a wrong address, a proxy's page, no network.
+        """
+        return self.failures().filter(~pl.col("passing") & pl.col("http_status").is_in(REFUSED))
 
     def payloads(self, tmdb_ids: Iterable[int] | None = None) -> pl.DataFrame:
         """Return `tmdb_id, payload, fetched_at` of the staged movies, or of some of them."""
@@ -319,6 +353,14 @@ class Stage(Archive):
                 )
             )
         return len(going)
+
+    def add_checks(self, tmdb_ids: Iterable[int], at: datetime) -> None:
+        """Note that TMDB's changes were gone through for these movies; newer payloads need none."""
+        known = self._holdings.as_of()
+        older = known.filter(pl.col("as_of") < at, among(list(tmdb_ids)))
+        if not older.is_empty():
+            self._begin()
+            self._holdings.add_checks(older.select("tmdb_id", "fetched_at", checked_at=pl.lit(at)))
 
     # Inside.
 

@@ -86,7 +86,8 @@ def draw_facts(
     lines = "".join(
         f'<div style="display:flex;gap:1em;padding:2px 0">'
         f'<div style="flex:none;width:9em;opacity:0.7">{escape(name)}</div>'
-        f"<div>{escape(value)}{bars.get(name, '')}</div></div>"
+        f'<div style="min-width:0px;overflow-wrap:anywhere">{escape(value)}'
+        f"{bars.get(name, '')}</div></div>"
         for name, value in facts
     )
     return (

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.getipython import get_ipython
 
+import tmdbkit.asking
 import tmdbkit.progress
+from tmdbkit.notebook.asking import ask_hidden
 from tmdbkit.notebook.progress import WidgetProgress
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 if hasattr(get_ipython(), "kernel"):  # a kernel is running, not only installed
     tmdbkit.progress.register(WidgetProgress)
+    tmdbkit.asking.register(ask_hidden)
 
 
 def review(stage: Stage, *, by: str = "", **filters: Any) -> ReviewPanel:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from tmdbkit.exceptions import TMDBKitError
-from tmdbkit.notebook.showing import Line, bundle, button, column, row
+from tmdbkit.notebook.showing import Drawing, Line, bundle, button, column, row, wide
 from tmdbkit.notebook.work import Work
 from tmdbkit.progress import Silent
 from tmdbkit.views import draw_facts
@@ -53,16 +53,16 @@ class PushPanel:
         self._draw()
 
     def _make(self) -> None:
-        self._said, self._drawn, self._change = Line(), ipywidgets.HTML(), ipywidgets.HTML()
+        self._said, self._drawn, self._change = Line(), Drawing(), Drawing()
         self.work = Work(self._said, pausable=False)
         self._movie = ipywidgets.Combobox(
             placeholder="a movie's changes: title or id",
             continuous_update=False,
-            layout={"width": "24em"},
+            layout=wide("24em"),
         )
         self._movie.observe(lambda _: self._show_change(), "value")
         self._name = ipywidgets.Text(
-            placeholder=f"type {self.target.title.name} to confirm", layout={"width": "24em"}
+            placeholder=f"type {self.target.title.name} to confirm", layout=wide("24em")
         )
         self._name.observe(lambda _: self._allow(), "value")
         self._send = button("Send", "send exactly this plan", "primary", "upload")
@@ -106,19 +106,19 @@ class PushPanel:
         """Show what would be done to the movie that the box names, by title or by id."""
         text = self._movie.value.strip()
         number = re.search(r"(\d+)\)?$", text)
-        self._change.value = ""
+        self._change.draw("")
         if not text or self.plan is None:
             return
         if number is None or int(number[1]) not in self.plan.ids():
             self._said.say(f"{text!r} is not in the plan")
             return
         self._said.say()
-        self._change.value = self.plan[int(number[1])]._repr_html_()
+        self._change.draw(self.plan[int(number[1])]._repr_html_())
 
     # What is seen.
 
     def _draw(self) -> None:
-        self._drawn.value = self._repr_html_()
+        self._drawn.draw(self._repr_html_())
         plan = self.plan
         if plan is not None:
             moving = (change for change in plan.changes if change.kind != "unchanged")
@@ -146,10 +146,9 @@ class PushPanel:
         return lines[:LISTED] + ([f"and {rest:,} more in .plan.fields()"] if rest > 0 else [])
 
     def __repr__(self) -> str:
-        shown = self.result or self.plan
-        head = f"push to {self.target.title}"
-        body = [head] if shown is None else [head, repr(shown)]
-        return "\n".join(body + [f"not sent: {line}" for line in self._withheld()])
+        shown = [repr(drawn) for drawn in (self.plan, self.result) if drawn is not None]
+        lines = [f"not sent: {line}" for line in self._withheld()]
+        return "\n".join([f"push to {self.target.title}", *shown, *lines])
 
     def _repr_html_(self) -> str:
         if self.plan is None:

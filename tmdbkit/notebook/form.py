@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from tmdbkit.exceptions import TMDBKitError, UsageError
-from tmdbkit.notebook.showing import Line, bundle, button, column, row
+from tmdbkit.notebook.showing import Drawing, Line, bundle, button, column, row, wide
 from tmdbkit.notebook.work import Work
 from tmdbkit.tmdb.client import LISTS, TMDBClient
 from tmdbkit.tmdb.discovery import LAST_PAGE, list_ids
@@ -45,15 +45,15 @@ class StageForm:
             self._said.say(OFFLINE)
 
     def _make(self) -> None:
-        self._said, self._came = Line(), ipywidgets.HTML()
+        self._said, self._came = Line(), Drawing()
         self.work = Work(self._said, pausable=True)
         self._source = ipywidgets.Dropdown(options=[(told, name) for name, told in SOURCES.items()])
-        self._ids = ipywidgets.Textarea(placeholder="603, 604, 605", layout={"width": "24em"})
-        self._list = ipywidgets.Dropdown(options=LISTS, layout={"width": "12em"})
+        self._ids = ipywidgets.Textarea(placeholder="603, 604, 605", layout=wide("24em"))
+        self._list = ipywidgets.Dropdown(options=LISTS, layout=wide("12em"))
         self._pages = ipywidgets.BoundedIntText(
-            value=1, min=1, max=LAST_PAGE, description="pages", layout={"width": "11em"}
+            value=1, min=1, max=LAST_PAGE, description="pages", layout=wide("11em")
         )
-        self._words = ipywidgets.Text(placeholder="a title", layout={"width": "18em"})
+        self._words = ipywidgets.Text(placeholder="a title", layout=wide("18em"))
         self._search = button("Search", "look for movies with such a title", icon="search")
         self._search.on_click(lambda _: self._try(self._look_for))
         self._found = ipywidgets.VBox()
@@ -92,7 +92,7 @@ class StageForm:
                 self.session, self.stage, ids(), progress=progress, gate=self.work.gate
             )
 
-        self._came.value = ""
+        self._came.draw("")
         self._start.disabled = True
         self.work.start(do, self._show_result, self._ready)
 
@@ -129,7 +129,7 @@ class StageForm:
         self._chosen = {int(movie["id"]): _box() for movie in found}
         online = not self.session.offline
         self._found.children = [
-            row(box, ipywidgets.HTML(draw_found(movie, online=online)))
+            row(box, _drawn(draw_found(movie, online=online)))
             for movie, box in zip(found, self._chosen.values(), strict=True)
         ]
         if not found:
@@ -151,7 +151,7 @@ class StageForm:
 
     def _show_result(self, result: StageResult) -> None:
         self.result = result
-        self._came.value = result._repr_html_()
+        self._came.draw(result._repr_html_())
 
     def _ready(self) -> None:
         self._start.disabled = False
@@ -168,6 +168,12 @@ class StageForm:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return bundle(self.widget, self._repr_html_(), repr(self))
+
+
+def _drawn(html: str) -> Drawing:
+    drawing = Drawing()
+    drawing.draw(html)
+    return drawing
 
 
 def _box() -> ipywidgets.Checkbox:

@@ -12,7 +12,7 @@ from tmdbkit.assessment import assess, kept, of_some
 from tmdbkit.decisions import PLAIN_FIELDS
 from tmdbkit.exceptions import TMDBKitError
 from tmdbkit.item import STATES
-from tmdbkit.notebook.showing import Line, bundle, button, column, row
+from tmdbkit.notebook.showing import Drawing, Line, bundle, button, column, row, wide
 from tmdbkit.review import ReviewQueue
 from tmdbkit.schema import SYSTEMS
 from tmdbkit.views import SYSTEM_NAMES
@@ -28,6 +28,7 @@ FEW = 100  # movies that a larger stage's panel opens with, while the others are
 LOOKING = (
     "These are the first few movies; the worst of all come as soon as all were looked through."
 )
+ANY = "any"  # a dropdown shows no label for None
 NOTHING_LEFT = "Nothing is left to decide here; choose another state to see others."
 
 
@@ -74,16 +75,16 @@ class ReviewPanel:
     # The widgets.
 
     def _make(self) -> None:
-        self._bar = ipywidgets.IntProgress(layout={"width": "16em"})
+        self._bar = ipywidgets.IntProgress(layout=wide("16em"))
         self._reviewed, self._place = Line(), Line()
-        self._card, self._said, self._old = ipywidgets.HTML(), Line(), Line()
+        self._card, self._said, self._old = Drawing(), Line(), Line()
         self._filters = _filters()
         for name, widget in self._filters.items():
             widget.observe(partial(self._filter, name), "value")
-        self._note = ipywidgets.Text(placeholder="a note, where you like", layout={"width": "31em"})
-        self._field = ipywidgets.Dropdown(options=_fields(), layout={"width": "13em"})
+        self._note = ipywidgets.Text(placeholder="a note, where you like", layout=wide("31em"))
+        self._field = ipywidgets.Dropdown(options=_fields(), layout=wide("13em"))
         self._field.observe(lambda _: self._show_old(), "value")
-        self._new = ipywidgets.Text(placeholder="new value", layout={"width": "10em"})
+        self._new = ipywidgets.Text(placeholder="new value", layout=wide("10em"))
         self._buttons = _buttons()
         for name, widget in self._buttons.items():
             widget.on_click(partial(self._click, name))
@@ -119,12 +120,17 @@ class ReviewPanel:
     def _correct(self) -> None:
         field, text, note = self._field.value, self._new.value.strip(), self._note.value
         value = text if field in PLAIN_FIELDS else text or None
-        self._queue.correct(field, value, self._in_view, note=note)
-        self._new.value = self._note.value = ""
+        self._new.value = self._note.value = ""  # before: a person may type on meanwhile
+        try:
+            self._queue.correct(field, value, self._in_view, note=note)
+        except TMDBKitError:
+            self._new.value, self._note.value = text, note
+            raise
 
     def _filter(self, name: str, change: dict[str, Any]) -> None:
         if not self._drawing:
-            self._do(partial(self._queue.show, **{name: change["new"]}))
+            chosen = None if change["new"] == ANY else change["new"]
+            self._do(partial(self._queue.show, **{name: chosen}))
 
     def _do(self, verb: Callable[[], Any]) -> None:
         """Do it, and tell what does not fit in one line."""
@@ -142,7 +148,7 @@ class ReviewPanel:
             item = self._queue.current
             self._draw_filters()
             self._draw_progress()
-            self._card.value = item._repr_html_() if item else f"<div>{NOTHING_LEFT}</div>"
+            self._card.draw(item._repr_html_() if item else NOTHING_LEFT)
             for name, widget in self._buttons.items():
                 widget.disabled = item is None and name not in ("back", "undo")
             if (now := item.tmdb_id if item else None) != self._in_view:
@@ -158,12 +164,13 @@ class ReviewPanel:
         if shown.rule is not None and shown.rule not in self._queue.rules:
             rules.append((f"{shown.rule} (0)", shown.rule))
         decades = {*self._queue.decades, *([shown.decade] if shown.decade is not None else [])}
-        _offer(self._filters["rule"], [("any rule", None), *rules])
+        _offer(self._filters["rule"], [("any rule", ANY), *rules])
         _offer(
-            self._filters["decade"], [("any year", None), *((f"{n}s", n) for n in sorted(decades))]
+            self._filters["decade"], [("any year", ANY), *((f"{n}s", n) for n in sorted(decades))]
         )
         for name, widget in self._filters.items():
-            widget.value = getattr(shown, name)
+            chosen = getattr(shown, name)
+            widget.value = ANY if chosen is None else chosen
         self._drawing = False
 
     def _draw_progress(self) -> None:
@@ -206,17 +213,17 @@ def _opened(stage: Stage, by: str) -> tuple[ReviewQueue, bool, str]:
 
 
 def _filters() -> dict[str, ipywidgets.Widget]:
-    severities = [("any severity", None), ("errors", "error"), ("warnings", "warning")]
-    systems = [("any system", None), *((SYSTEM_NAMES[name], name) for name in SYSTEMS)]
+    severities = [("any severity", ANY), ("errors", "error"), ("warnings", "warning")]
+    systems = [("any system", ANY), *((SYSTEM_NAMES[name], name) for name in SYSTEMS)]
     short = {"width": "9.5em"}
     return {
-        "rule": ipywidgets.Dropdown(options=[("any rule", None)], layout={"width": "15em"}),
+        "rule": ipywidgets.Dropdown(options=[("any rule", ANY)], layout=wide("15em")),
         "severity": ipywidgets.Dropdown(options=severities, layout=short),
         "system": ipywidgets.Dropdown(options=systems, layout=short),
-        "decade": ipywidgets.Dropdown(options=[("any year", None)], layout=short),
+        "decade": ipywidgets.Dropdown(options=[("any year", ANY)], layout=short),
         "state": ipywidgets.Dropdown(options=STATES, layout=short),
         "text": ipywidgets.Text(
-            placeholder="in the title", continuous_update=False, layout={"width": "12em"}
+            placeholder="in the title", continuous_update=False, layout=wide("12em")
         ),
     }
 

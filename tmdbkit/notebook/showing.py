@@ -27,6 +27,11 @@ def column(*widgets: ipywidgets.Widget) -> ipywidgets.VBox:
     return ipywidgets.VBox(widgets, layout=layout)
 
 
+def wide(width: str) -> dict[str, str]:
+    """Return the layout of a widget that is so wide where there is room for it."""
+    return {"width": width, "max_width": "calc(100% - 4px)"}
+
+
 def button(text: str, tooltip: str, style: str = "", icon: str = "") -> ipywidgets.Button:
     """Return a button; the tooltip tells which verb it does."""
     return ipywidgets.Button(
@@ -41,6 +46,14 @@ class Line(ipywidgets.HTML):  # type: ignore[misc]
         """Show a text in place of the last one."""
         style = "overflow-wrap:break-word;line-height:1.5"
         self.value = f'<div style="{style}">{_badge(badge)}{escape(text)}</div>' if text else ""
+
+
+class Drawing(ipywidgets.HTML):  # type: ignore[misc]
+    """HTML of an object that draws itself; the widget's own lines would stand far apart."""
+
+    def draw(self, html: str) -> None:
+        """Show it in place of the last one."""
+        self.value = f'<div style="line-height:1.5">{html}</div>' if html else ""
 
 
 def _badge(severity: str) -> str:

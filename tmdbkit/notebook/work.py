@@ -34,13 +34,14 @@ class Work:
         self._view = ProgressView()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+        self.running = False  # whether something is under way
         self._pause = button("Pause", "hold the requests, and let them on", icon="pause")
         self._stop = button("Stop", "end it as Ctrl-C does; what came is kept", icon="stop")
         self._pause.on_click(lambda _: self._hold_or_let_on())
         self._stop.on_click(lambda _: self.stop())
         self._controls = [*([self._pause] if pausable else []), self._stop]
         self.widget: ipywidgets.Widget = row(self._view.widget, *self._controls)
-        self._rest(running=False)
+        self._show(running=False)
 
     def start(
         self,
@@ -60,16 +61,11 @@ class Work:
         self._stopped.clear()
         self._let_on()
         self._view.begin("beginning", 0)
-        self._rest(running=True)
+        self._show(running=True)
         self._thread = threading.Thread(
             target=self._run, args=(do, done, ended), name="tmdbkit-work", daemon=True
         )
         self._thread.start()
-
-    @property
-    def running(self) -> bool:
-        """Whether something is under way."""
-        return self._thread is not None and self._thread.is_alive()
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait until it is over."""
@@ -93,11 +89,15 @@ class Work:
             self._said.say(STOPPED)
         except TMDBKitError as error:
             self._said.say(str(error), badge="error")
+        except BaseException as error:  # a defect; the log has its traceback
+            self._said.say(f"a defect ended it: {type(error).__name__}", badge="error")
+            raise
         finally:
-            self._rest(running=False)
+            self._show(running=False)
             ended()
 
-    def _rest(self, *, running: bool) -> None:
+    def _show(self, *, running: bool) -> None:
+        self.running = running
         self.widget.layout.display = "" if running else "none"
 
     def _hold_or_let_on(self) -> None:

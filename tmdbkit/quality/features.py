@@ -18,19 +18,21 @@ if TYPE_CHECKING:
 
 # A column is the same everywhere when so many of so many ratings are the same.
 SAME_SHARE, SAME_LEAST = 0.8, 6
-# How far from the others is too far, in standard deviations: 2 of 100 ratings of the films that the
-# model is from lie beyond. Letterboxd lies closer to the other audiences than the model says.
+# How far from the others is too far, in standard deviations: about 2 of 100 ratings of the films
+# that the model is from lie beyond. Letterboxd is closer to other audiences than the model says.
 BANDS = {
-    "imdb": 2.2,
-    "letterboxd": 1.95,
-    "metacritic": 2.2,
-    "rotten_tomatoes": 2.1,
-    "tmdb": 2.2,
+    "imdb": 2.1,
+    "letterboxd": 1.85,
+    "metacritic": 2.1,
+    "rotten_tomatoes": 2.0,
+    "tmdb": 2.1,
 }
-WITHIN, NORMAL = 0.8, 1.2816  # 80 % of a normal distribution are within so many deviations
+# A stage of its own shows it by its inner 80 %, which faults move little: of a normal distribution
+# these are within so many standard deviations, and 98 % within so many.
+INNER, INNER_NORMAL, BAND_NORMAL = 0.8, 1.2816, 2.3263
 WIDTHS = (0.7, 1.6)  # faults and good luck move a system's width no further than this
 
-CLEARLY = 1.0  # by how many squared bands the one to blame is farther off than the next
+CLEARLY = 2.0  # by how many squared bands the one to blame is farther off than the next
 
 PER_SYSTEM = ("expected", "deviation", "residual")
 OF_A_SYSTEM = ("others", "expected", "deviation")
@@ -147,6 +149,8 @@ def _without_the_worst(judged: pl.DataFrame, model: Model) -> pl.DataFrame:
     to_blame = (worst > 1) & (worst**2 > next_worst**2 + CLEARLY)
     several = pl.sum_horizontal(_heard()) > 2
     at_odds = judged.filter(several & to_blame)
+    if at_odds.is_empty():
+        return judged
     heard = at_odds.with_columns(
         pl.when(off != worst).then(f"{system}_score").alias(f"{system}_score")
         for system, off in zip(SYSTEMS, far, strict=True)
@@ -155,10 +159,11 @@ def _without_the_worst(judged: pl.DataFrame, model: Model) -> pl.DataFrame:
 
 
 def _width(judged: pl.DataFrame, system: str) -> float:
-    """Return how wide the stage's residuals of a system are against the model's, drawn to 1."""
+    """Return by how much the stage's band of a system is wider than that of `BANDS`, drawn to 1."""
     own = judged.filter(pl.col(f"{system}_others") > 0)[f"{system}_residual"].drop_nulls().abs()
     weight = own.len() / (own.len() + PRIOR)
-    width = (own.quantile(WITHIN) or 0.0) / NORMAL
+    band = (own.quantile(INNER) or 0.0) * BAND_NORMAL / INNER_NORMAL
+    width = band / BANDS[system]
     return min(max(1 + weight * (width - 1), WIDTHS[0]), WIDTHS[1])
 
 

@@ -75,7 +75,12 @@ def withheld(findings: pl.DataFrame) -> pl.DataFrame:
 def _found(rows: pl.DataFrame, rules: Sequence[Rule]) -> list[pl.DataFrame]:
     """Return what each rule finds; the rules look at all rows together."""
     able = [rule for rule in rules if rule.needs() <= set(rows.columns)]
-    broken = rows.select(rule.expression.fill_null(value=False).alias(rule.name) for rule in able)
+    # Lazily, so that what several rules compute is computed once.
+    broken = (
+        rows.lazy()
+        .select(rule.expression.fill_null(value=False).alias(rule.name) for rule in able)
+        .collect()
+    )
     kept = [name for name in ("tmdb_id", "title", "system") if name in rows.columns]
     return [
         # In one piece: polars 2.1 panics when it formats a frame whose first chunk is empty.

@@ -8,7 +8,7 @@ import polars as pl
 
 from tmdbkit.quality.features import CLEARLY, SAME_LEAST, SAME_SHARE
 from tmdbkit.quality.rule import Rule
-from tmdbkit.ratings.aggregate import is_rated, on_scale
+from tmdbkit.ratings.aggregate import is_on, is_rated
 from tmdbkit.ratings.columns import too_fine
 
 # A scale is mixed up when another explains the rating so much better (squared standard deviations),
@@ -37,7 +37,7 @@ RATING_RULES = (
         "outside_scale",
         "error",
         "The points are not on the system's scale",
-        POINTS.is_not_null() & ~on_scale(),
+        POINTS.is_not_null() & ~is_on(SCALE),
         "rating",
         OF_SCALE,
         degree=FAR,
@@ -47,7 +47,7 @@ RATING_RULES = (
         "error",
         "The points are on another system's scale",
         is_rated()
-        & on_scale()
+        & is_on(SCALE)
         & (pl.col("rescaled") < WELL)
         & (FAR**2 - pl.col("rescaled") ** 2 + TOO_FINE * FINE.cast(pl.Float64) > BETTER),
         "rating",
@@ -92,7 +92,7 @@ RATING_RULES = (
         "warning",
         "The rating is far from what the other systems say",
         is_rated()
-        & on_scale()
+        & is_on(SCALE)
         & (pl.col("others") >= 2)
         & (OFF > 1)
         & (OFF.max().over("tmdb_id") <= OFF * CLEARLY),
@@ -131,7 +131,7 @@ RATING_RULES = (
         "extreme_on_few_votes",
         "warning",
         "A perfect score, or 0, on few votes",
-        is_rated() & POINTS.is_in([0.0]) & FEW_VOTES | (POINTS == SCALE) & (VOTES > 0) & FEW_VOTES,
+        is_rated() & ((POINTS == 0) | (POINTS == SCALE)) & FEW_VOTES,
         "rating",
         OF_SCALE,
         pl.format("{} votes", VOTES),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit.ratings.agreement import CORRELATION, DISPERSION, LEVEL, credibility, shrunk
-from tmdbkit.ratings.model import POINTS_OF, RATINGS
-from tmdbkit.schema import POINTS, SYSTEMS, VOTES
+from tmdbkit.ratings.model import RATINGS
+from tmdbkit.schema import POINTS, SCALES, SYSTEMS, VOTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,14 +79,17 @@ def wide(ratings: pl.DataFrame) -> pl.DataFrame:
     """
     table = ratings.select("tmdb_id").unique(maintain_order=True)
     for system in SYSTEMS:
+        scale = SCALES[system]
+        points = pl.when(is_rated()).then("points")
         own = (
-            ratings.filter(pl.col("system") == system)
+            ratings.select("tmdb_id", "system", "points", "votes")
+            .filter(pl.col("system") == system)
             .unique("tmdb_id", keep="first")
             .select(
                 "tmdb_id",
-                pl.when(is_rated()).then("points").alias(f"{system}_points"),
+                points.alias(f"{system}_points"),
                 pl.when(pl.col("votes") > 0).then("votes").alias(f"{system}_votes"),
-                pl.when(is_rated() & on_scale()).then(score()).alias(f"{system}_score"),
+                pl.when(is_on(scale)).then(points * 100 / scale).alias(f"{system}_score"),
             )
         )
         table = table.join(own, on="tmdb_id", how="left", maintain_order="left")
@@ -130,19 +133,9 @@ def is_rated() -> pl.Expr:
     return pl.col("points").is_not_null() & (pl.col("votes").fill_null(1) > 0)
 
 
-def score() -> pl.Expr:
-    """Return a row's points in points of 100, by its system's scale."""
-    return pl.col("points") * 100 / scale()
-
-
-def scale() -> pl.Expr:
-    """Return the highest points of a row's system."""
-    return pl.col("system").replace_strict(POINTS_OF, default=None, return_dtype=pl.Float64)
-
-
-def on_scale() -> pl.Expr:
-    """Return whether a row's points are possible in its system."""
-    return pl.col("points").is_finite() & pl.col("points").is_between(0, scale())
+def is_on(scale: float | pl.Expr) -> pl.Expr:
+    """Return whether a row's points are possible on a scale that begins at 0."""
+    return pl.col("points").is_finite() & pl.col("points").is_between(0, scale)
 
 
 def _standing(system: str) -> pl.Expr:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit.ratings.aggregate import is_rated
-from tmdbkit.ratings.agreement import FILMS, HEARD
+from tmdbkit.ratings.agreement import DISPERSION, FILMS, HEARD
 from tmdbkit.schema import SCALES, SYSTEMS
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ ENOUGH = 1_000  # ratings of a column that tell of all of it
 
 # In nats, as a log likelihood ratio: a movie's on average, and all movies' together.
 SWAP_EACH, SWAP_ALL, SWAP_MOVIES = 0.15, 6.0, 8
+MOST = 0.5  # of the movies that two columns could share: columns are swapped as a whole
 FARTHEST = 3.0  # standard deviations; beyond, a rating is no better a witness
 TOO_FINE = 2.0  # nats against a system in whose step the points cannot be
 
@@ -44,6 +45,7 @@ TOO_FINE = 2.0  # nats against a system in whose step the points cannot be
 # that belong to other movies (lists of movies are rarely in random order).
 AUDIENCES, REVIEWS, ACROSS, ASTRAY = 0.88, 0.8, 0.5, 0.15
 SURE = 4.0  # nats by which a column must rather belong to other movies
+TIED = 3.0  # nats within which it cannot be told which of two columns was moved
 PLAIN = 20.0  # nats above which nobody need ask whether it would fit better moved by some rows
 MOVES = (-3, -2, -1, 1, 2, 3)
 APART = 4.0  # median absolute deviations
@@ -137,6 +139,8 @@ def _side_by_side(ratings: pl.DataFrame) -> pl.DataFrame:
 
 def _likeliest_swap(table: pl.DataFrame) -> Swap | None:
     """Return the two columns that each other's names fit best, where they fit far better."""
+    misfits = (_misfit(system).alias(f"{system}_misfit") for system in SYSTEMS)
+    table = table.with_columns(FILMS.residuals(table).select(misfits))
     gains = [
         _gain(pair, one, other, by)
         for one, other in combinations(SYSTEMS, 2)
@@ -149,6 +153,7 @@ def _likeliest_swap(table: pl.DataFrame) -> Swap | None:
         pl.concat(gains)
         .filter(
             (pl.col("movies") >= SWAP_MOVIES)
+            & (pl.col("share") > MOST)
             & (pl.col("each") > SWAP_EACH)
             & (pl.col("each") * pl.col("movies") > SWAP_ALL)
         )
@@ -171,19 +176,24 @@ def _put_back(
 def _gain(pair: pl.DataFrame, one: str, other: str, by: str) -> pl.DataFrame:
     """Return how much likelier two columns are with their names changed, by their providers."""
     exchanged = pair.with_columns(*_exchanged(one, other, by))
-    before, after = (
-        FILMS.residuals(each, [one, other]).select(_misfit(one) + _misfit(other)).to_series()
-        for each in (pair, exchanged)
-    )
+    misfit = FILMS.residuals(exchanged, [one, other]).select(_misfit(one) + _misfit(other))
     return (
         pair.select(
             pl.col(f"{one}_provider").alias("its"),
             pl.col(f"{other}_provider").alias("theirs"),
-            (before - after).alias("gain"),
+            (pl.col(f"{one}_misfit") + pl.col(f"{other}_misfit") - misfit.to_series()).alias(
+                "gain"
+            ),
         )
         .group_by("its", "theirs", maintain_order=True)
         .agg(pl.len().alias("movies"), pl.col("gain").mean().alias("each"))
-        .with_columns(one=pl.lit(one), other=pl.lit(other), by=pl.lit(by))
+        .with_columns(
+            share=pl.col("movies")
+            / pl.max_horizontal(pl.col("movies").sum().over(key) for key in ("its", "theirs")),
+            one=pl.lit(one),
+            other=pl.lit(other),
+            by=pl.lit(by),
+        )
     )
 
 
@@ -219,10 +229,10 @@ def _astray(table: pl.DataFrame) -> list[Column]:
     columns = {column for one, other, _ in pairs for column in (one, other)}
     left = set(columns)
     while gains := {column: _gain_by_moving(column, table, pairs, left) for column in left}:
-        moved = max(left, key=lambda column: (gains[column], str(column)))
-        if gains[moved] <= SURE:
+        least = max(SURE, max(gains.values()) - TIED)
+        if not (moved := {column for column in left if gains[column] > least}):
             break
-        left.remove(moved)
+        left -= moved
     while left and (worst := min(left, key=lambda c: (_evidence(c, pairs, left), str(c)))):
         if _evidence(worst, pairs, left) > -SURE:
             break
@@ -262,7 +272,8 @@ def _pairs(table: pl.DataFrame, systems: Iterable[tuple[str, str]]) -> list[Pair
 
     The log likelihood ratio of their rank correlation, whose inverse hyperbolic tangent has a
     normal error of 1 / sqrt(movies - 3) (Fisher, "On the probable error of a coefficient of
-    correlation", Metron 1, 1921).
+    correlation", Metron 1, 1921). Among films that are alike, such as the best of all, less is to
+    be expected of it (Thorndike, "Personnel Selection", 1949, case 2).
     """
     pairs = []
     for one, other in systems:
@@ -270,7 +281,13 @@ def _pairs(table: pl.DataFrame, systems: Iterable[tuple[str, str]]) -> list[Pair
         if shared.height < PAIRED:
             continue
         together = (AUDIENCES, ACROSS, REVIEWS)[(one in CRITICS) + (other in CRITICS)]
-        agree, astray = math.atanh(together), math.atanh(ASTRAY)
+        astray = math.atanh(ASTRAY)
+        narrowed = pl.min_horizontal(_narrowness(one), _narrowness(other))
+        agree = (
+            (together * narrowed / (1 + together**2 * (narrowed**2 - 1)).sqrt())
+            .clip(ASTRAY)
+            .arctanh()
+        )
         ranks = pl.corr(f"{one}_score", f"{other}_score", method="spearman").fill_nan(0.0)
         nats = (
             (pl.len() - 3.0)
@@ -284,6 +301,11 @@ def _pairs(table: pl.DataFrame, systems: Iterable[tuple[str, str]]) -> list[Pair
         )
         pairs += [((one, its), (other, theirs), nats) for its, theirs, _, nats in found.rows()]
     return pairs
+
+
+def _narrowness(system: str) -> pl.Expr:
+    """Return how wide a column's scores lie, against those of films at large; 1 at most."""
+    return (pl.col(f"{system}_score").std() / DISPERSION[system]).clip(0.0, 1.0)
 
 
 def _usual(system: str) -> pl.Expr:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from tmdbkit.tmdb.session import TMDBSession
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tmdbkit.tmdb.answers import Answer
 
 APPENDED = "credits,keywords,release_dates,videos"  # one order for ever: it is part of a cache key
@@ -45,19 +47,27 @@ class TMDBClient:
 
         TMDB writes some filters with a dot; `vote_count_gte` stands for `vote_count.gte`.
         """
-        dotted = {
-            f"{name[:-4]}.{name[-3:]}" if name.endswith(("_gte", "_lte")) else name: value
-            for name, value in filters.items()
-        }
-        return self.get("/discover/movie", **self._localised(), **dotted, page=page)
+        return self.get("/discover/movie", **self._localised(), **dotted(filters), page=page)
 
     def search(self, query: str, page: int = 1, *, year: int | None = None) -> Any:
         """Return a page of movies whose title is like `query`."""
         return self.get("/search/movie", **self._localised(), query=query, year=year, page=page)
 
+    def shared_list(self, list_id: int, page: int = 1) -> Any:
+        """Return a page of a list that someone made on TMDB; it may hold series, too."""
+        return self.get(f"/list/{list_id}", **self._localised(), page=page)
+
+    def collection(self, collection_id: int) -> Any:
+        """Return a collection with all its movies, which are its `parts`."""
+        return self.get(f"/collection/{collection_id}", **self._localised())
+
     def changes(self, start_date: str, end_date: str, page: int = 1) -> Any:
-        """Return a page of ids that changed between two days, at most 14 apart."""
-        return self.get("/movie/changes", start_date=start_date, end_date=end_date, page=page)
+        """Return a page of ids that changed between two days, at most 14 apart.
+
+        Never from the cache: who follows changes wants those of this minute.
+        """
+        params = {"start_date": start_date, "end_date": end_date, "page": page}
+        return self.session.get("/movie/changes", params, store=False, refresh=True).value
 
     def find(self, imdb_id: str) -> Any:
         """Return what TMDB has under an IMDb id."""
@@ -84,3 +94,11 @@ def movie_request(tmdb_id: int, language: str) -> tuple[str, dict[str, str]]:
     if not language.startswith("en"):
         params["include_video_language"] = f"{language[:2]},en"
     return f"/movie/{tmdb_id}", params
+
+
+def dotted(filters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return filters by TMDB's own names: `vote_count.gte` where `vote_count_gte` was written."""
+    return {
+        f"{name[:-4]}.{name[-3:]}" if name.endswith(("_gte", "_lte")) else name: value
+        for name, value in filters.items()
+    }

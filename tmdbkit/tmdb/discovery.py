@@ -1,39 +1,209 @@
-"""Where ids come from: TMDB's lists, as frames of ids without repeats."""
+"""Where ids come from: lists, filters, titles and IMDb ids, as frames of ids without repeats.
+
+What is read page by page moves meanwhile, and repeats a movie on the next page: the first place
+counts, and `repeats` says how often it came again.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from tmdbkit.exceptions import UsageError
-from tmdbkit.tmdb.client import LISTS
+from tmdbkit.tmdb.client import LISTS, dotted
+from tmdbkit.tmdb.pages import LAST_PAGE as LAST_PAGE  # a panel has it from here
+from tmdbkit.tmdb.pages import ask_each, read_pages
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
     from tmdbkit.tmdb.client import TMDBClient
 
-LAST_PAGE = 500  # TMDB serves no page above, whatever `total_pages` says
-IDS = pl.Schema({"tmdb_id": pl.Int64(), "source": pl.String(), "rank": pl.Int64()})
+IDS = pl.Schema(
+    {
+        "tmdb_id": pl.Int64(),
+        "source": pl.String(),
+        "rank": pl.Int64(),
+        "title": pl.String(),
+        "year": pl.Int32(),
+        "repeats": pl.Int64(),
+    }
+)
+_ROW = pl.Schema({"tmdb_id": pl.Int64(), "title": pl.String(), "date": pl.String()})
+FROM_DATE, TO_DATE = "primary_release_date.gte", "primary_release_date.lte"
+FIRST_DAY, LAST_DAY = date(1870, 1, 1), date(2099, 12, 31)  # no movie is of before or after
 
 
 def list_ids(client: TMDBClient, name: str, *, pages: int = 1) -> pl.DataFrame:
     """Return the first pages of a list, 20 movies each, as `IDS`.
-
-    Lists move while they are read, and repeat a movie on the next page: the first place counts.
 
     Raises:
         UsageError: There is no such list, or no such page.
     """
     if name not in LISTS:
         raise UsageError(f"there is no list {name!r}; TMDB has {', '.join(LISTS)}")
+    check_pages(pages)
+    answers = read_pages(client.session, partial(client.movie_list, name), pages=pages)
+    return as_ids(_results(answers), name)
+
+
+def search_ids(
+    client: TMDBClient, query: str, *, year: int | None = None, pages: int = 1
+) -> pl.DataFrame:
+    """Return the movies whose title is like `query`, the likeliest first, as `IDS`.
+
+    Raises:
+        UsageError: There is nothing to search for, or no such page.
+    """
+    if not query.strip():
+        raise UsageError("there is nothing to search for; write a title, such as --search matrix")
+    check_pages(pages)
+    ask = partial(client.search, query, year=year)
+    return as_ids(_results(read_pages(client.session, ask, pages=pages)), "search")
+
+
+def discover_ids(
+    client: TMDBClient, *, pages: int | None = None, **filters: object
+) -> pl.DataFrame:
+    """Return the movies that TMDB's own filters let through, as `IDS`.
+
+    TMDB serves 10,000 of them at most. Where there are more, the span of release dates is halved
+    until each slice has fewer: `rank` then counts slice by slice, and movies without a date, which
+    no slice has, are left out.
+
+    Args:
+        client: Whom to ask.
+        pages: Only the first pages, 20 movies each; default all.
+        **filters: As TMDB calls them; `vote_count_gte` stands for `vote_count.gte`.
+
+    Raises:
+        UsageError: There is no such page, or a single day has more than 10,000 movies.
+        RequestRefused: TMDB does not accept a filter's value.
+    """
+    if pages is not None:
+        check_pages(pages)
+        ask = partial(_discover, client, filters)
+        return as_ids(_results(read_pages(client.session, ask, pages=pages)), "discover")
+    return as_ids(chain.from_iterable(_all_of(client, dotted(filters))), "discover")
+
+
+def shared_list_ids(client: TMDBClient, list_id: int) -> pl.DataFrame:
+    """Return the movies of a list that someone made on TMDB, in its order, as `IDS`.
+
+    Raises:
+        NotFound: There is no such list.
+    """
+    answers = read_pages(client.session, partial(client.shared_list, list_id))
+    items = chain.from_iterable(answer["items"] for answer in answers)
+    movies = (item for item in items if item.get("media_type", "movie") == "movie")
+    return as_ids(movies, f"list {list_id}")
+
+
+def collection_ids(client: TMDBClient, collection_id: int) -> pl.DataFrame:
+    """Return the movies of a collection, in TMDB's order, as `IDS`.
+
+    Raises:
+        NotFound: There is no such collection.
+    """
+    return as_ids(client.collection(collection_id)["parts"], f"collection {collection_id}")
+
+
+def imdb_ids(client: TMDBClient, ids: Sequence[str]) -> pl.DataFrame:
+    """Return the movies that TMDB has under IMDb ids, as `IDS` and `imdb_id`.
+
+    An id that TMDB does not know, or knows as something else than a movie, has no row.
+    """
+    asked = list(dict.fromkeys(ids))
+    answers = ask_each(client.session, client.find, asked)
+    found = [
+        {**movie, "imdb_id": imdb_id}
+        for imdb_id, answer in zip(asked, answers, strict=True)
+        for movie in answer["movie_results"]
+    ]
+    of_imdb = pl.DataFrame(
+        [(movie["id"], movie["imdb_id"]) for movie in found],
+        {"tmdb_id": pl.Int64, "imdb_id": pl.String},
+        orient="row",
+    )
+    names = of_imdb.unique("tmdb_id", keep="first")
+    return as_ids(found, "imdb").join(names, on="tmdb_id", maintain_order="left")
+
+
+def as_ids(movies: Iterable[Mapping[str, Any]], source: str) -> pl.DataFrame:
+    """Return movies as TMDB lists them as `IDS`: each once, at its first place."""
+    rows = [(movie["id"], movie.get("title"), movie.get("release_date")) for movie in movies]
+    once = (
+        pl.DataFrame(rows, _ROW, orient="row")
+        .group_by("tmdb_id", maintain_order=True)
+        .agg(pl.col("title", "date").first(), repeats=pl.len().cast(pl.Int64) - 1)
+    )
+    return once.select(
+        "tmdb_id",
+        source=pl.lit(source),
+        rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64),
+        title="title",
+        year=pl.col("date").str.slice(0, 4).cast(pl.Int32, strict=False),
+        repeats="repeats",
+    )
+
+
+def check_pages(pages: int) -> None:
+    """Refuse a number of pages that TMDB does not serve, before any request.
+
+    Raises:
+        UsageError: It is below 1 or above 500.
+    """
     if not 1 <= pages <= LAST_PAGE:
         raise UsageError(f"--pages is {pages}; TMDB serves pages 1 to {LAST_PAGE}")
-    found: dict[int, None] = {}
-    for page in range(1, pages + 1):
-        answer = client.movie_list(name, page)
-        found.update(dict.fromkeys(int(movie["id"]) for movie in answer["results"]))
-        if page >= answer.get("total_pages", pages):
-            break
-    ids = list(found)
-    ranks = range(1, len(ids) + 1)
-    return pl.DataFrame({"tmdb_id": ids, "source": [name] * len(ids), "rank": ranks}, IDS)
+
+
+def _results(answers: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    return chain.from_iterable(answer["results"] for answer in answers)
+
+
+def _discover(client: TMDBClient, filters: Mapping[str, Any], page: int) -> Any:
+    return client.discover(page, **filters)
+
+
+def _all_of(client: TMDBClient, filters: dict[str, Any]) -> Iterator[Iterator[dict[str, Any]]]:
+    """Yield the movies of each slice that TMDB serves whole."""
+    first = _discover(client, filters, 1)
+    if first["total_pages"] <= LAST_PAGE:
+        slices = iter([(filters, first)])
+    else:
+        start, end = _day(filters, FROM_DATE, FIRST_DAY), _day(filters, TO_DATE, LAST_DAY)
+        slices = _slices(client, filters, start, end)
+    for narrowed, page in slices:
+        ask = partial(_discover, client, narrowed)
+        yield _results(read_pages(client.session, ask, first=page))
+
+
+def _slices(
+    client: TMDBClient, filters: dict[str, Any], start: date, end: date
+) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Yield filters that are narrow enough, each with its first page, the oldest dates first."""
+    narrowed = {**filters, FROM_DATE: start.isoformat(), TO_DATE: end.isoformat()}
+    first = _discover(client, narrowed, 1)
+    if first["total_pages"] <= LAST_PAGE:
+        yield narrowed, first
+    elif start == end:
+        raise UsageError(
+            f"more than {20 * LAST_PAGE:,} movies were released on {start}, and TMDB serves no "
+            "more of a day; narrow the filters, for example with with_original_language"
+        )
+    else:
+        middle = start + (end - start) // 2
+        yield from _slices(client, filters, start, middle)
+        yield from _slices(client, filters, middle + timedelta(days=1), end)
+
+
+def _day(filters: Mapping[str, Any], name: str, default: date) -> date:
+    given = str(filters.get(name) or default)
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        raise UsageError(f"{name} is {given!r}; TMDB wants a day such as 1999-03-31") from None

@@ -26,6 +26,7 @@ from tmdbkit.tmdb.files import save
 from tmdbkit.tmdb.pacer import Pacer
 from tmdbkit.tmdb.retry import READ_TIMEOUT, Contact, backoff, check_patience, fault, retrying
 from tmdbkit.tmdb.wire import connection
+from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -252,7 +253,7 @@ class Session:
         self._guard(path)
         if self._refused is not None:
             raise copy(self._refused)  # one that is raised twice drags the first traceback along
-        signed = self.service.sign(request)
+        signed = self._sign(request)
         with self._lock:
             self.requests += 1
         outcome = self._exchange(path, signed, receive)
@@ -261,6 +262,9 @@ class Session:
         if isinstance(outcome, ServiceError):
             raise outcome
         return outcome
+
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return self.service.sign(request)
 
     def _guard(self, path: str) -> None:
         """Let nothing through offline: neither to wait for a slot, nor into the network."""
@@ -303,7 +307,18 @@ class Session:
         return Download(changed, etag, since, self.now())
 
     def __repr__(self) -> str:
-        kept = f"{len(self.cache):,} cached answers" if self.cache is not None else "no cache"
-        mode = "offline" if self.offline else "live"
-        counts = f"{self.hits:,} hits, {self.requests:,} requests"
-        return f"{self.service.name}Session({mode}, {kept}, {counts})"
+        return f"{self.service.name}Session({', '.join(self._facts())})"
+
+    def _repr_html_(self) -> str:
+        names = ("network", "cache", "answered", "asked")
+        return draw_facts(
+            f"{self.service.name} session", list(zip(names, self._facts(), strict=True))
+        )
+
+    def _facts(self) -> tuple[str, ...]:
+        return (
+            "offline" if self.offline else "live",
+            f"{len(self.cache):,} cached answers" if self.cache is not None else "no cache",
+            f"{self.hits:,} hits",
+            f"{self.requests:,} requests",
+        )

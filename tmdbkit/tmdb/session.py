@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import requests
 
+from tmdbkit import asking
 from tmdbkit.exceptions import NotFound, RequestRefused, ServiceError, SettingsError
 from tmdbkit.settings import Secret, Settings
 from tmdbkit.tmdb.answers import read_object
@@ -39,6 +40,8 @@ class TMDBSession(Session):
         jitter: Draws from 0 to 1.
     """
 
+    service: TMDBService
+
     def __init__(
         self,
         settings: Settings | None = None,
@@ -66,6 +69,21 @@ class TMDBSession(Session):
             jitter=jitter,
         )
 
+    def ask_for_key(self) -> bool:
+        """Ask a person for a key where one is missing and can be asked for; tell if it came.
+
+        Never offline.
+        """
+        if self.offline or self.service.has_key:
+            return False
+        typed = Secret(asking.ask("TMDB read access token or API key, which is not shown: "))
+        self.service = self.service.with_key(typed)
+        return bool(typed)
+
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        self.ask_for_key()
+        return super()._sign(request)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TMDBService(Service):
@@ -91,6 +109,15 @@ class TMDBService(Service):
             token=settings.tmdb_token,
             api_key=settings.tmdb_api_key,
         )
+
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a token or a key."""
+        return bool(self.token or self.api_key)
+
+    def with_key(self, key: Secret) -> TMDBService:
+        """Return it with a token or a key, whichever it is: a token has dots in it, as JWTs do."""
+        return replace(self, token=key) if "." in key.reveal() else replace(self, api_key=key)
 
     def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Return a copy that carries the token or the key."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from tmdbkit import progress as progresses
+from tmdbkit.exceptions import SettingsError
 from tmdbkit.ids import checked_ids
 from tmdbkit.staging import THREADS, StageResult, stage_ids
+from tmdbkit.tmdb.changes import stale_ids
+from tmdbkit.tmdb.client import TMDBClient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tmdbkit.fetching import Gate
     from tmdbkit.progress import Progress
@@ -30,11 +36,14 @@ def stage_movies(
 ) -> StageResult:
     """Fetch movies into the stage; those that are staged already cost no request.
 
+    Those that failed the last time come first. Those that TMDB answers with the same whenever it is
+    asked are told as failures again, and are not asked for.
+
     Args:
         session: Where payloads come from.
         stage: Where they go.
         ids: TMDB ids; repeats count once.
-        refresh: Fetch those again that are staged already.
+        refresh: Fetch those again that are staged already, missing or refused.
         threads: How many requests are under way at once.
         progress: What is told how far it is; default a widget, a line, or nothing.
         gate: Where whoever has it can hold the requests, and let them on.
@@ -43,15 +52,49 @@ def stage_movies(
         UsageError: An id that is none.
         StopError: Going on is pointless; what came until then is staged.
     """
-    return stage_ids(
-        session,
-        stage,
-        checked_ids(ids),
-        refresh=refresh,
-        threads=threads,
-        progress=progress or progresses.default(),
-        now=_now(),
-        gate=gate,
+    wanted, shown = checked_ids(ids), progress or progresses.default()
+
+    def run() -> StageResult:
+        refused = _refused(stage, wanted, refresh=refresh)
+        result = stage_ids(
+            session,
+            stage,
+            _failed_first(stage, wanted, refused),
+            refresh=refresh,
+            threads=threads,
+            progress=shown,
+            now=_now(),
+            gate=gate,
+        )
+        return _with_refused(result, refused)
+
+    try:
+        return run()
+    except SettingsError:  # of a thread, where nobody can be asked for a key
+        if not session.ask_for_key():
+            raise
+    return run()
+
+
+def _refused(stage: Stage, wanted: list[int], *, refresh: bool) -> pl.DataFrame:
+    """Return `tmdb_id, reason` of what is not worth asking for, in the order of the ids."""
+    refused = stage.refused().select("tmdb_id", "reason")
+    return refused.clear() if refresh else refused.filter(pl.col("tmdb_id").is_in(set(wanted)))
+
+
+def _failed_first(stage: Stage, wanted: list[int], refused: pl.DataFrame) -> list[int]:
+    """Return the ids that are to be asked for, those before others that failed the last time."""
+    failed, left_out = set(stage.failures()["tmdb_id"]), set(refused["tmdb_id"])
+    asked = (tmdb_id for tmdb_id in wanted if tmdb_id not in left_out)
+    return sorted(asked, key=lambda tmdb_id: tmdb_id not in failed)
+
+
+def _with_refused(result: StageResult, refused: pl.DataFrame) -> StageResult:
+    return replace(
+        result,
+        requested=result.requested + refused.height,
+        failed=result.failed + refused.height,
+        failures=pl.concat([result.failures, refused]).sort("tmdb_id"),
     )
 
 
@@ -60,19 +103,56 @@ def refresh_movies(
     stage: Stage,
     ids: Iterable[int] | None = None,
     *,
+    changed: bool = False,
     older_than: timedelta | None = None,
     threads: int = THREADS,
     progress: Progress | None = None,
 ) -> StageResult:
-    """Fetch staged movies again: these, those of some age, or all.
+    """Fetch staged movies again: these, those of some age, those that TMDB changed, or all.
 
     What a person decided is never overwritten, and the payloads of before stay in the log.
+
+    Args:
+        session: Where payloads come from.
+        stage: Where they go.
+        ids: Only these of the staged movies; default all.
+        changed: Only those that TMDB changed since they were fetched, or since its changes were
+            last gone through. It tells changes by the day, so one of that very day counts.
+        older_than: Only those that were fetched so long ago.
+        threads: How many requests are under way at once.
+        progress: What is told how far it is; default a widget, a line, or nothing.
+
+    Raises:
+        UsageError: An id that is none.
+        StopError: Going on is pointless; what came until then is staged.
     """
     wanted = stage.fetched_before(_now() - older_than) if older_than else stage.ids()
     chosen = wanted if ids is None else wanted.intersection(checked_ids(ids))
-    return stage_movies(
-        session, stage, sorted(chosen), refresh=True, threads=threads, progress=progress
-    )
+
+    def fetch(some: Iterable[int]) -> StageResult:
+        return stage_movies(
+            session, stage, sorted(some), refresh=True, threads=threads, progress=progress
+        )
+
+    return _follow_changes(session, stage, chosen, fetch) if changed else fetch(chosen)
+
+
+def _follow_changes(
+    session: TMDBSession,
+    stage: Stage,
+    chosen: set[int],
+    fetch: Callable[[Iterable[int]], StageResult],
+) -> StageResult:
+    """Fetch what changed, and note for all others that they are what TMDB has.
+
+    What failed for passing reasons is not noted, so that the next run finds it changed again.
+    """
+    began, before = _now(), session.requests
+    known = stage.as_of().filter(pl.col("tmdb_id").is_in(chosen))
+    result = fetch(stale_ids(TMDBClient(session), known, began.date()))
+    passing = stage.failures().filter("passing")["tmdb_id"]
+    stage.add_checks(chosen - set(passing).intersection(result.failures["tmdb_id"]), began)
+    return replace(result, http_requests=session.requests - before)
 
 
 def _now() -> datetime:

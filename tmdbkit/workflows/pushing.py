@@ -12,7 +12,7 @@ import polars as pl
 
 from tmdbkit import progress as progresses
 from tmdbkit import transform
-from tmdbkit.checking import withheld_of, withheld_rows
+from tmdbkit.checking import withheld_of, withheld_rows, withheld_unless_approved
 from tmdbkit.convex.importer import CHUNK, PEOPLE, Importer
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Withheld
@@ -72,13 +72,13 @@ def plan_push(
     target.preflight(writing=False)
     shown = progress or progresses.default()
     parts: list[Plan] = []
-    shown.begin("planning", len(stage) if wanted is None else len(wanted))
+    shown.begin("planning", len(_to_send(stage, scope) if wanted is None else wanted))
     form = images or _image_form()
     try:
         with Importer(
             target, people=people, images=form, now=now or _now, scope=scope, limit=limit
         ) as importer:
-            for piece in _pieces(stage, wanted, scope):
+            for piece in _pieces(stage, wanted, scope, withheld_of(stage)):
                 parts.append(importer.plan(*piece))
                 shown.update(sum(map(len, parts)))
     finally:
@@ -108,7 +108,7 @@ def push(
         ids: Only these; default all that are staged.
         plan: Send exactly this, made by `plan_push` or `undo`. A document that was changed there
             since is a conflict: left alone, reported, and planned anew in the result's `anew`.
-        approved: Only what was approved in review.
+        approved: Only what was approved in review, and has not changed since in what was judged.
         scope: Which fields may be touched.
         limit: How many movies go at most.
         people: `named`, `all` or `none`: whose names go into the table crew.
@@ -117,7 +117,8 @@ def push(
         now: The time of day.
 
     Raises:
-        UsageError: An id that is none, no such choice of people, a plan for another target.
+        UsageError: An id that is none, no such choice of people, a plan for another target, or one
+            with other limits beside it.
         StopError: Going on is pointless; what was sent until then is in the import log.
     """
     names = {
@@ -129,11 +130,13 @@ def push(
     def log(outcomes: pl.DataFrame) -> None:
         stage.add_imports(outcomes.with_columns(**names).select(IMPORTS.names()))
 
+    if plan is not None and (approved or ids is not None or limit is not None):
+        raise UsageError("a plan is sent exactly as it is; leave out ids, approved and limit")
     wanted = None if ids is None else checked_ids(ids)
-    if approved:
-        wanted = _approved(stage, wanted)
     _check_people(people)
     there = _to_send(stage, scope)
+    if approved:
+        wanted = _approved(stage, there if wanted is None else wanted)
     absent = [] if wanted is None else [n for n in wanted if n not in there]
     total = (len(there) if wanted is None else len(wanted)) - len(absent)
     sending = Sending(target, people, images or _image_form(), progress, log, now or _now)
@@ -144,7 +147,9 @@ def push(
         return sent if plan.undoes else _planned_anew(sent, stage, sending, plan.scope)
 
     def plans(importer: Importer) -> Generator[Plan]:
-        return one_ahead(importer.prepare(*piece) for piece in _pieces(stage, wanted, scope))
+        kept_back = withheld_unless_approved(stage) if approved else withheld_of(stage)
+        pieces = _pieces(stage, wanted, scope, kept_back)
+        return one_ahead(importer.prepare(*piece) for piece in pieces)
 
     pushed = sending.run(plans, total, scope=scope, limit=limit)
     pushed = _planned_anew(pushed, stage, sending, scope)
@@ -239,10 +244,10 @@ def _check_people(people: str | None) -> None:
         raise UsageError(f"people is {people!r}; it must be one of {', '.join(PEOPLE)}")
 
 
-def _approved(stage: Stage, wanted: list[int] | None) -> list[int]:
-    """Return the movies that were approved, of the wanted ones where some are."""
-    said = verdicts(stage.decisions()).filter(pl.col("kind") == "approve")["tmdb_id"]
-    return said.to_list() if wanted is None else [n for n in wanted if n in set(said)]
+def _approved(stage: Stage, wanted: Iterable[int]) -> list[int]:
+    """Return the movies that were approved, of the wanted ones."""
+    approved = set(verdicts(stage.decisions()).filter(pl.col("kind") == "approve")["tmdb_id"])
+    return [n for n in wanted if n in approved]
 
 
 def _is_of_ratings(scope: Scope) -> bool:
@@ -255,12 +260,13 @@ def _to_send(stage: Stage, scope: Scope) -> set[int]:
     return stage.ids().union(rated)
 
 
-def _pieces(stage: Stage, wanted: list[int] | None, scope: Scope) -> Iterator[Piece]:
+def _pieces(
+    stage: Stage, wanted: list[int] | None, scope: Scope, withheld: Withheld
+) -> Iterator[Piece]:
     """Yield rows and payloads of some movies at a time, and what of the stage is not to be sent.
 
     Where nothing but ratings is meant, movies that are rated and not staged come as well.
     """
-    withheld = withheld_of(stage)
     for rows, payloads in stage.batches(wanted, size=CHUNK):
         yield rows, payloads, withheld
     if _is_of_ratings(scope):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tmdbkit import progress as progresses
-from tmdbkit.checking import looked_at
+from tmdbkit.checking import applicable, looked_at
 from tmdbkit.collecting import RatingsResult, collect, costs, opened, wanted_of
 from tmdbkit.exceptions import UsageError
 from tmdbkit.quality import RULES, find
@@ -85,7 +85,7 @@ def rating_costs(
 
 
 def check(
-    source: Stage | pl.DataFrame | Target,
+    source: Stage | pl.DataFrame | pl.LazyFrame | Target,
     *,
     rules: Sequence[Rule] = RULES,
     skip: Collection[str] = (),
@@ -95,7 +95,8 @@ def check(
 
     Args:
         source: A stage; a target; or a frame, of documents or of the flat table.
-        rules: What to look for: `check(stage, rules=[*RULES, mine])`.
+        rules: What to look for: `check(stage, rules=[*RULES, mine])`. A rule that looks at a column
+            which is not there is passed over, and not in the report.
         skip: Names of rules to leave out.
         now: The time by which something is stale or still to come; default the stage's own.
 
@@ -108,7 +109,8 @@ def check(
     chosen = [rule for rule in rules if rule.name not in skip]
     movies, ratings = looked_at(source)
     at = now or (source.now() if isinstance(source, Stage) else _now())
-    return Report(movies.height, tuple(chosen), find(movies, ratings, chosen, now=at))
+    able = applicable(chosen, movies, at)
+    return Report(movies.height, tuple(able), find(movies, ratings, able, now=at))
 
 
 def _now() -> datetime:

@@ -1,0 +1,1 @@
+"""Real browsers: JupyterLab in Chromium, as a person sees it."""

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tmdbkit.demo import shipped
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .conftest import Open, Served
+
+pytestmark = pytest.mark.browser
+GALLERY = sorted(shipped("notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
+def test_a_fresh_notebook_of_the_gallery_opens_without_an_error_or_a_request_elsewhere(
+    path: Path, lab: Open, served: Served
+) -> None:
+    shutil.copyfile(path, served.notebooks / path.name)
+    tab = lab(path.name)
+    outputs = tab.page.locator(".jp-OutputArea-output")
+    outputs.first.wait_for()
+    tab.picture(f"gallery_{path.stem}")
+    assert outputs.count() > 3
+    assert (tab.errors, tab.left) == ([], [])
+
+
+@pytest.mark.skipif(
+    not any(path.stem == "03_review" for path in GALLERY), reason="the gallery has no 03_review"
+)
+def test_the_gallery_s_review_runs_from_top_to_bottom(lab: Open, served: Served) -> None:
+    shutil.copyfile(shipped("notebooks") / "03_review.ipynb", served.notebooks / "run.ipynb")
+    tab = lab("run.ipynb")
+    tab.run_all()
+    tab.picture("gallery_03_review_run")
+    assert tab.page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
+    assert (tab.errors, tab.left) == ([], [])

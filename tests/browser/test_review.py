@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.stage.conftest import T0, answers, payload
+from tmdbkit import Settings, Stage, sample
+from tmdbkit.decisions import overrides, verdicts
+
+from .lab import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .conftest import Open, Served
+    from .lab import Lab
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = '<img src="x" onerror="window.broken = 1"><script>window.broken = 1</script>'
+OPEN = """import tmdbkit
+from tmdbkit import notebook
+
+stage = tmdbkit.Stage({folder!r}, settings=tmdbkit.Settings(offline=True))"""
+
+
+def notebook(served: Served, name: str, stage: Stage, *cells: str) -> str:
+    write(served.notebooks / name, OPEN.format(folder=str(stage.folder)), *cells)
+    return name
+
+
+def opened(lab: Open, name: str, **how: Any) -> Lab:
+    tab = lab(name, **how)
+    tab.run_all()
+    tab.says("reviewed")
+    return tab
+
+
+def test_what_is_decided_in_a_tab_is_there_after_it_was_closed(
+    lab: Open, served: Served, tmp_path: Path
+) -> None:
+    stage = sample(tmp_path / "stage")
+    name = notebook(served, "review.ipynb", stage, "notebook.review(stage)")
+    tab = opened(lab, name)
+    tab.button("Approve").click()
+    tab.says("1 of 96 reviewed")
+    tab.page.get_by_placeholder("a note, where you like").fill("wrong poster")
+    tab.button("Hold").click()
+    tab.says("2 of 96 reviewed")
+    tab.button("Reject").click()
+    tab.says("3 of 96 reviewed")
+    tab.button("Undo").click()
+    tab.says("2 of 96 reviewed")
+    tab.page.get_by_placeholder("new value").fill("7.4")
+    tab.button("Correct").click()
+    tab.says("set by hand: vote_pts_system.imdb = 7.4")
+    tab.page.get_by_placeholder("new value").fill("74")
+    tab.button("Correct").click()
+    tab.says("goes from 0 to 10; 74 does not fit")
+    tab.picture("review_decided")
+    assert (tab.errors, tab.left) == ([], [])
+    tab.close()
+
+    again = opened(lab, name)
+    again.says("2 of 96 reviewed")
+    again.choose("undecided", "decided")
+    again.says("by Ann")
+    said = verdicts(stage.decisions()).select("kind", "note", "by").rows()
+    assert sorted(said) == [("approve", "", "Ann"), ("hold", "wrong poster", "Ann")]
+    assert overrides(stage.decisions())["value"].to_list() == ["7.4"]
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+@pytest.mark.parametrize("width", [1280, 480])
+def test_the_widgets_are_whole_in_both_themes_and_widths(
+    theme: str, width: int, lab: Open, served: Served, tmp_path: Path
+) -> None:
+    name = notebook(
+        served,
+        f"widgets_{theme}_{width}.ipynb",
+        sample(tmp_path / "stage"),
+        "notebook.review(stage)",
+        "notebook.stage(stage)",
+        f"notebook.push(stage, tmdbkit.ConvexSnapshot({str(tmp_path / 'snapshot')!r}))",
+    )
+    tab = opened(lab, name, theme=f"JupyterLab {theme}", width=width)
+    tab.says("Send 96 changes")
+    for place, output in enumerate(tab.page.locator(".jp-OutputArea-child").all()):
+        output.scroll_into_view_if_needed()
+        tab.picture(f"{('review', 'stage', 'push')[place]}_{theme.lower()}_{width}")
+    assert tab.cut_off() == []
+    assert (tab.errors, tab.left) == ([], [])
+
+
+def test_a_title_that_is_a_script_does_nothing_anywhere(
+    lab: Open, served: Served, tmp_path: Path
+) -> None:
+    stage = Stage(tmp_path / "stage", settings=Settings())
+    stage.add(answers((1, payload(1, HOSTILE, runtime=0, status="Released"), T0)))
+    name = notebook(
+        served,
+        "hostile.ipynb",
+        stage,
+        "panel = notebook.review(stage)\n"
+        "panel.queue.correct('tagline', stage[1].row['title'])\npanel",
+        "stage[1]",
+        "tmdbkit.check(stage)",
+        f"pushing = notebook.push(stage, tmdbkit.ConvexSnapshot({str(tmp_path / 'snapshot')!r}))\n"
+        "pushing._movie.value = '1'\npushing",
+    )
+    tab = opened(lab, name)
+    tab.says("window.broken = 1")
+    tab.picture("hostile")
+    assert tab.page.evaluate("window.broken") is None
+    assert tab.page.locator('img[src="x"]').count() == 0
+    assert (tab.errors, tab.left) == ([], [])
+
+
+def test_a_saved_notebook_that_nobody_trusts_shows_the_card(
+    lab: Open, served: Served, tmp_path: Path
+) -> None:
+    name = notebook(served, "kept.ipynb", sample(tmp_path / "stage"), "notebook.review(stage)")
+    tab = opened(lab, name)
+    tab.save()
+    path = served.notebooks / name
+    kept = _saved(path)
+    tab.close()
+    # As another person's checkout has it: the same outputs, signed by nobody here.
+    kept["metadata"]["title"] = "from elsewhere"
+    (served.notebooks / "fresh.ipynb").write_text(json.dumps(kept), encoding="utf-8")
+    fresh = lab("fresh.ipynb")
+    fresh.says("0 of 96 reviewed")
+    fresh.says("Rotten Tomatoes")
+    fresh.picture("saved_untrusted")
+    assert (fresh.errors, fresh.left) == ([], [])
+
+
+def _saved(path: Path) -> dict[str, Any]:
+    """The notebook as it was saved, once its output is in it."""
+    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    assert kept["cells"][-1]["outputs"], "the notebook was not saved"
+    return kept

@@ -1,0 +1,340 @@
+"""What no push sends: ratings that break an error rule, and movies that a person keeps back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from tests.servers.tmdb import TMDBServer
+from tmdbkit import TMDBSession, workflows
+from tmdbkit.convex.merge import Scope
+from tmdbkit.convex.sending import one_ahead
+from tmdbkit.exceptions import UsageError
+from tmdbkit.progress import Silent
+from tmdbkit.ratings.model import RATINGS
+from tmdbkit.ratings.rows import as_ratings
+from tmdbkit.review import ReviewQueue
+from tmdbkit.settings import Secret, Settings
+
+from .bench import FETCHED, LATER, NOW, counts, movie, outcome, payload, push, staged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tmdbkit import Stage
+    from tmdbkit.convex.planned import Plan
+
+    from .bench import Bench, SnapshotBench
+
+ONLY_RATINGS = Scope.of(only=["ratings"])
+
+
+def rate(stage: Stage, *rated: tuple[int, str, float], provider: str = "imdb") -> None:
+    """Let a provider have said so."""
+    rows = [(*row, None, FETCHED) for row in rated]
+    schema = {n: RATINGS[n] for n in ("tmdb_id", "system", "points", "votes", "fetched_at")}
+    stage.add_ratings(as_ratings(pl.DataFrame(rows, schema, orient="row"), provider))
+
+
+def review(stage: Stage) -> ReviewQueue:
+    return ReviewQueue(stage, by="ann")
+
+
+def plan(stage: Stage, bench: Bench, **options: Any) -> Plan:
+    return workflows.plan_push(stage, bench.target, progress=Silent(), now=lambda: NOW, **options)
+
+
+def kept_back(made: Plan, tmdb_id: int) -> set[str]:
+    """The systems of a movie that a plan withholds."""
+    (change,) = [change for change in made.changes if change.tmdb_id == tmdb_id]
+    return {line.partition(":")[0] for line in change.withheld}
+
+
+def points(bench: Bench, tmdb_id: int = 603) -> dict[str, float]:
+    there = bench.movie(tmdb_id)["vote_pts_system"]
+    return {system: value for system, value in there.items() if value is not None}
+
+
+@pytest.fixture
+def wrong(tmp_path: Path) -> Stage:
+    """A stage of two movies; the first has an IMDb rating of 74 of 10."""
+    stage = staged(tmp_path / "s", payload(603), payload(604, title="Reloaded"))
+    rate(stage, (603, "imdb", 74.0), (603, "metacritic", 73.0), (604, "imdb", 7.2))
+    return stage
+
+
+# What breaks an error rule.
+
+
+def test_a_rating_that_breaks_an_error_rule_stays_out_and_the_rest_of_the_movie_goes(
+    bench: Bench, wrong: Stage
+) -> None:
+    result = push(wrong, bench.target)
+    assert counts(result) == {"created": 2, "withheld": 1}
+    assert outcome(result) == ("created", "imdb: The points are not on the system's scale")
+    assert points(bench) == {"metacritic": 73.0, "tmdb": 8.2}
+    assert points(bench, 604) == {"imdb": 7.2, "tmdb": 8.2}
+    assert bench.movie()["title"] == "The Matrix"
+
+
+def test_what_the_target_has_of_a_withheld_rating_stays(bench: Bench, wrong: Stage) -> None:
+    there = movie()
+    there["vote_pts_system"]["imdb"], there["vote_count_system"]["imdb"] = 8.7, 2_000_000
+    bench.plant(there)
+    assert push(wrong, bench.target, ids=[603]).updated == 1
+    assert points(bench) == {"imdb": 8.7, "metacritic": 73.0, "tmdb": 8.2}
+    assert bench.movie()["vote_count_system"]["imdb"] == 2_000_000
+
+
+def test_a_plan_says_what_it_withholds_and_a_second_push_changes_nothing(
+    bench: Bench, wrong: Stage
+) -> None:
+    made = plan(wrong, bench)
+    assert (made.counts()["create"], made.counts()["withheld"]) == (2, 1)
+    assert "withheld: The Matrix: imdb: The points are not on" in repr(made)
+    push(wrong, bench.target)
+    assert counts(push(wrong, bench.target)) == {"unchanged": 2, "withheld": 1}
+    assert workflows.verify(wrong, bench.target, progress=Silent()).counts()["different"] == 0
+
+
+def test_a_rating_that_is_right_in_the_end_goes(bench: Bench, wrong: Stage) -> None:
+    push(wrong, bench.target)
+    rate(wrong, (603, "imdb", 7.4), provider="table")
+    assert counts(push(wrong, bench.target)) == {"updated": 1, "unchanged": 1}
+    assert points(bench)["imdb"] == 7.4
+
+
+# What a person keeps back.
+
+
+@pytest.mark.parametrize(("verb", "word"), [("hold", "held"), ("reject", "rejected")])
+def test_hold_and_reject_keep_a_movie_back_and_delete_nothing(
+    bench: Bench, tmp_path: Path, verb: str, word: str
+) -> None:
+    stage = staged(tmp_path / "s", payload(603, tagline="New"), payload(604, title="Reloaded"))
+    bench.plant(movie())
+    for tmdb_id in (603, 604):
+        getattr(review(stage), verb)(tmdb_id, note="wrong year")
+    result = push(stage, bench.target)
+    assert counts(result) == {"withheld": 2}
+    assert outcome(result) == ("withheld", f"{word} in review by ann: wrong year")
+    assert [row["tmdb_id"] for row in bench.table("movies")] == [603]
+    assert bench.movie()["tagline"] == "Welcome to the Real World."
+
+
+def test_a_hold_that_is_undone_or_followed_by_an_approval_keeps_nothing_back(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(603), payload(604, title="Reloaded"))
+    queue = review(stage)
+    queue.hold(603)
+    queue.undo()
+    queue.hold(604)
+    queue.approve(604)
+    assert counts(push(stage, bench.target)) == {"created": 2}
+
+
+# What a person lets go.
+
+
+def test_an_approval_waives_what_it_saw_until_a_judged_value_moves(
+    bench: Bench, wrong: Stage
+) -> None:
+    review(wrong).approve(603)
+    assert counts(push(wrong, bench.target)) == {"created": 2}
+    assert points(bench)["imdb"] == 74.0
+    rate(wrong, (603, "imdb", 75.0), provider="table")
+    assert kept_back(plan(wrong, bench), 603) == {"imdb"}
+
+
+def test_an_approval_waives_nothing_that_came_after_it(bench: Bench, wrong: Stage) -> None:
+    review(wrong).approve(604)
+    rate(wrong, (604, "letterboxd", 9.0))
+    assert kept_back(plan(wrong, bench), 604) == {"letterboxd"}
+
+
+def test_only_what_was_approved_and_is_as_it_was_goes_with_approved(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", *(payload(n, title=f"Movie {n}") for n in (1, 2, 3, 4)))
+    queue = review(stage)
+    queue.approve(1)
+    queue.approve(2)
+    queue.hold(3)
+    staged(tmp_path / "s", payload(2, title="Another"), at=LATER)
+    result = push(stage, bench.target, approved=True)
+    assert counts(result) == {"created": 1, "withheld": 1}
+    assert outcome(result, 2) == (
+        "withheld",
+        "changed since it was approved: title: Movie 2 → Another",
+    )
+    assert [row["tmdb_id"] for row in bench.table("movies")] == [1]
+
+
+def test_of_the_ids_that_are_named_only_the_approved_go(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2), payload(3))
+    queue = review(stage)
+    queue.approve(1)
+    queue.approve(2)
+    assert counts(push(stage, bench.target, ids=[2, 3], approved=True)) == {"created": 1}
+    stage.drop([1])  # what was approved and is no longer there is no failure
+    assert counts(push(stage, bench.target, approved=True)) == {"unchanged": 1}
+
+
+def test_nothing_is_approved_where_nobody_said_so(bench: Bench, wrong: Stage) -> None:
+    assert counts(push(wrong, bench.target, approved=True)) == {}
+    assert bench.table("movies") == []
+
+
+@pytest.mark.parametrize("beside", [{"approved": True}, {"ids": [603]}, {"limit": 1}])
+def test_a_plan_is_sent_as_it_is_or_not_at_all(
+    snapshot: SnapshotBench, wrong: Stage, beside: dict[str, Any]
+) -> None:
+    made = plan(wrong, snapshot)
+    with pytest.raises(UsageError, match="a plan is sent exactly as it is"):
+        push(wrong, snapshot.target, plan=made, **beside)
+    assert snapshot.table("movies") == []
+
+
+# What a person sets.
+
+
+def test_a_value_set_by_hand_wins_over_any_provider_survives_a_refresh_and_reaches_the_target(
+    bench: Bench, wrong: Stage
+) -> None:
+    queue = review(wrong)
+    queue.correct("imdb", 7.4, 603)
+    queue.correct("title", "Matrix", 603)
+    assert counts(push(wrong, bench.target)) == {"created": 2}
+    rate(wrong, (603, "imdb", 7.9), provider="table")
+    staged(wrong.folder, payload(603, tagline="New"), at=FETCHED + timedelta(days=1))
+    push(wrong, bench.target)
+    there = bench.movie()
+    assert (there["title"], there["tagline"], points(bench)["imdb"]) == ("Matrix", "New", 7.4)
+
+
+def test_a_value_set_by_hand_on_another_scale_is_kept_back_until_it_is_approved(
+    bench: Bench, wrong: Stage
+) -> None:
+    queue = review(wrong)
+    queue.correct("metacritic", 7.3, 604)
+    assert kept_back(plan(wrong, bench), 604) == {"metacritic"}
+    queue.approve(604)
+    assert kept_back(plan(wrong, bench), 604) == set()
+
+
+def test_a_rating_taken_away_is_not_sent_and_what_the_target_has_is_kept(
+    bench: Bench, wrong: Stage
+) -> None:
+    review(wrong).correct("imdb", None, 603)
+    assert counts(push(wrong, bench.target)) == {"created": 2}
+    assert points(bench) == {"metacritic": 73.0, "tmdb": 8.2}
+    bench.change(vote_pts_system={**bench.movie()["vote_pts_system"], "imdb": 8.7})
+    push(wrong, bench.target)
+    assert points(bench)["imdb"] == 8.7
+
+
+def test_a_movie_whose_only_rating_was_taken_away_goes_without_ratings(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(603))
+    review(stage).correct("tmdb", None, 603)
+    assert counts(push(stage, bench.target)) == {"created": 1}
+    assert points(bench) == {}
+
+
+def test_an_undo_of_a_push_takes_back_what_was_sent_and_not_what_was_withheld(
+    bench: Bench, wrong: Stage
+) -> None:
+    there = movie()
+    there["vote_pts_system"]["imdb"] = 8.7
+    bench.plant(there)
+    push(wrong, bench.target)
+    back = workflows.undo(wrong, bench.target)
+    assert counts(push(wrong, bench.target, plan=back, at=LATER))["updated"] == 1
+    assert points(bench) == {"imdb": 8.7, "tmdb": 8.2}
+    assert [row["tmdb_id"] for row in bench.table("movies")] == [603]
+
+
+# Rated, and not staged.
+
+
+def test_rated_movies_that_are_not_staged_go_where_only_ratings_are_meant(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(604, title="Reloaded", vote_count=0))
+    rate(stage, (603, "imdb", 8.7), (604, "imdb", 7.2), (605, "imdb", 5.0))
+    bench.plant(movie(603), movie(604, title="Reloaded"))
+    assert counts(push(stage, bench.target)) == {"updated": 1}
+    result = push(stage, bench.target, scope=ONLY_RATINGS)
+    assert counts(result) == {"updated": 1, "unchanged": 1, "withheld": 1}
+    assert outcome(result, 605)[1] == "the target does not have it, and --only creates nothing"
+    assert points(bench) == {"imdb": 8.7, "tmdb": 8.2}
+    assert bench.movie()["title"] == "The Matrix"
+
+
+def test_the_same_rules_hold_for_them(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(604, title="Reloaded"))
+    rate(stage, (603, "imdb", 87.0), (603, "letterboxd", 4.1), (604, "imdb", 7.2))
+    bench.plant(movie(603), movie(604, title="Reloaded"))
+    review(stage).hold(604)
+    stage.drop([604])
+    result = push(stage, bench.target, scope=ONLY_RATINGS)
+    assert counts(result) == {"updated": 1, "withheld": 2}
+    assert points(bench) == {"letterboxd": 4.1, "tmdb": 8.2}
+    assert points(bench, 604) == {"tmdb": 8.2}
+
+
+# Without a stage in between.
+
+
+def test_an_import_has_the_same_rules(bench: Bench, tmp_path: Path) -> None:
+    with TMDBServer() as server:
+        server.payloads.update({1: payload(1, vote_average=82.0), 2: payload(2)})
+        settings = Settings(
+            tmdb_base_url=server.base_url,
+            tmdb_token=Secret(server.token),
+            cache=tmp_path / "cache",
+            rate=1e6,
+        )
+        with TMDBSession(settings) as session:
+            result = workflows.import_direct(session, bench.target, [1, 2], progress=Silent())
+    assert counts(result) == {"created": 2, "withheld": 1}
+    assert outcome(result, 1)[1] == "tmdb: The points are not on the system's scale"
+    assert points(bench, 1) == {}
+
+
+# Planning ahead.
+
+
+def test_items_come_in_order_each_made_while_the_one_before_it_is_used() -> None:
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(1, 5):
+            made.append(number)
+            yield number
+
+    coming = one_ahead(items())
+    assert next(coming) == 1
+    assert [1, *coming] == [1, 2, 3, 4]
+    assert made == [1, 2, 3, 4]
+
+
+def test_no_more_than_one_item_is_made_ahead() -> None:
+    left = iter(range(100))
+    coming = one_ahead(left)
+    assert next(coming) == 0
+    coming.close()
+    assert next(left) == 2
+
+
+def test_an_error_in_the_making_is_raised_where_its_item_was_awaited() -> None:
+    coming = one_ahead(10 // number for number in (5, 2, 0))
+    assert [next(coming), next(coming)] == [2, 5]
+    with pytest.raises(ZeroDivisionError):
+        next(coming)

@@ -1,0 +1,1 @@
+"""Widgets without a browser: their buttons are clicked, and their traits are read."""

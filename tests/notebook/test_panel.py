@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from tests.stage.conftest import T0, answers, payload, reopened
+from tmdbkit import Settings, Stage
+from tmdbkit import notebook as nb
+from tmdbkit.assessment import assess
+from tmdbkit.decisions import overrides, verdicts
+from tmdbkit.exceptions import UsageError
+from tmdbkit.notebook import panel as panels
+
+from .conftest import WHOLE, words
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tmdbkit.notebook.panel import ReviewPanel
+
+HOSTILE = '<img src=x onerror="alert(1)">'
+
+
+@pytest.fixture
+def panel(stage: Stage) -> ReviewPanel:
+    return nb.review(stage, by="Ann")
+
+
+def click(panel: ReviewPanel, name: str) -> None:
+    panel._buttons[name].click()
+
+
+def card(panel: ReviewPanel) -> str:
+    return words(panel._card.value)
+
+
+def line(panel: ReviewPanel) -> str:
+    return words(panel._said.value)
+
+
+def reviewed(panel: ReviewPanel) -> str:
+    return words(panel._reviewed.value)
+
+
+def correct(panel: ReviewPanel, field: str, value: str) -> None:
+    panel._field.value, panel._new.value = field, value
+    click(panel, "correct")
+
+
+# What is seen.
+
+
+def test_it_opens_with_the_worst_movie_and_all_that_is_known_of_it(panel: ReviewPanel) -> None:
+    assert card(panel).startswith("Gamma (1999)")
+    assert "TMDB 8.2 of 10 · 900 votes" in card(panel)
+    assert "warn 0: A released film without a runtime" in card(panel)
+    assert "warn 0 directors" in card(panel)
+    assert reviewed(panel) == "0 of 3 reviewed"
+
+
+def test_five_ratings_stand_on_one_scale(panel: ReviewPanel) -> None:
+    panel.queue.correct("letterboxd", 4)
+    panel.queue.correct("metacritic", 80)
+    assert panel._card.value.count("width:80.0%") == 2
+    assert card(panel).count("no rating") == 2
+
+
+def test_a_saved_notebook_has_the_card_as_html_and_as_text(panel: ReviewPanel) -> None:
+    kept = panel._repr_mimebundle_()
+    assert set(kept) >= {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"}
+    seen = words(kept["text/html"])
+    told = [part.strip() for part in kept["text/plain"].splitlines()]
+    assert told[0] == "0 of 3 reviewed"
+    assert [part for part in told if words(part).split(": ")[-1] not in seen] == []
+
+
+def test_a_title_that_is_markup_is_text_everywhere(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "stage", settings=Settings(), now=lambda: T0)
+    stage.add(answers((1, payload(1, HOSTILE), T0)))
+    panel = nb.review(stage)
+    panel._field.value = "title"
+    panel._note.value = HOSTILE
+    correct(panel, "tagline", HOSTILE)
+    panel._note.value = HOSTILE
+    click(panel, "hold")
+    panel._filters["state"].value = "all"
+    drawn = [panel._card.value, panel._old.value, panel._said.value, panel._repr_html_()]
+    assert [html for html in drawn if "<img src=x" in html] == []
+    assert HOSTILE in words(panel._card.value)
+
+
+# What a person does.
+
+
+@pytest.mark.parametrize(
+    ("button", "kind"), [("approve", "approve"), ("hold", "hold"), ("reject", "reject")]
+)
+def test_a_verdict_is_in_the_stage_at_once_with_its_note_and_the_next_movie_is_shown(
+    button: str, kind: str, panel: ReviewPanel, stage: Stage
+) -> None:
+    panel._note.value = "looked at"
+    click(panel, button)
+    said = verdicts(reopened(stage).decisions())
+    assert said.select("tmdb_id", "kind", "note", "by").rows() == [(3, kind, "looked at", "Ann")]
+    assert card(panel).startswith("Beta")
+    assert panel._note.value == ""
+    assert reviewed(panel) == "1 of 3 reviewed"
+    assert panel._bar.value == 1
+
+
+def test_undo_takes_the_latest_back_and_looks_at_its_movie(
+    panel: ReviewPanel, stage: Stage
+) -> None:
+    click(panel, "approve")
+    click(panel, "hold")
+    click(panel, "undo")
+    assert line(panel) == "taken back"
+    assert card(panel).startswith("Beta")
+    assert verdicts(stage.decisions())["kind"].to_list() == ["approve"]
+
+
+def test_undo_with_nothing_to_take_back_says_so(panel: ReviewPanel) -> None:
+    click(panel, "undo")
+    assert line(panel) == "nothing to take back"
+
+
+def test_back_and_next_look_without_deciding(panel: ReviewPanel, stage: Stage) -> None:
+    seen = []
+    for button in ("next", "next", "back"):
+        click(panel, button)
+        seen.append(card(panel).split()[0])
+    assert seen == ["Beta", "Alpha", "Beta"]
+    assert stage.decisions().is_empty()
+
+
+def test_at_the_end_it_says_so_and_offers_nothing_to_decide(panel: ReviewPanel) -> None:
+    for _ in range(3):
+        click(panel, "approve")
+    assert "Nothing is left" in card(panel)
+    off = {name for name, button in panel._buttons.items() if button.disabled}
+    assert off == {"approve", "hold", "reject", "next", "correct"}
+    click(panel, "back")
+    assert card(panel).startswith("Alpha")
+
+
+def test_a_correction_shows_the_old_value_and_then_the_new_one(
+    panel: ReviewPanel, stage: Stage
+) -> None:
+    panel._field.value = "runtime_minutes"
+    assert words(panel._old.value) == "is 0, becomes"
+    correct(panel, "runtime_minutes", "95")
+    assert words(panel._old.value) == "is 95, becomes"
+    assert "set by hand: runtime_minutes = 95" in card(panel)
+    assert "without a runtime" not in card(panel)
+    assert panel._new.value == ""
+    assert overrides(stage.decisions()).select("field", "value").rows() == [
+        ("runtime_minutes", "95")
+    ]
+
+
+def test_a_correction_is_seen_before_the_rules_have_judged_it(panel: ReviewPanel) -> None:
+    seen: list[str] = []
+    panel.queue.listeners.append(lambda: seen.append(card(panel)))
+    correct(panel, "runtime_minutes", "95")
+    assert ["95 min" in shown for shown in seen] == [True, True]
+    assert ["without a runtime" in shown for shown in seen] == [True, False]
+
+
+def test_an_empty_value_takes_a_rating_away(panel: ReviewPanel, stage: Stage) -> None:
+    correct(panel, "tmdb", "")
+    assert stage.movies()["vote_pts_system"].struct.field("tmdb").to_list() == [8.2, 8.2, None]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("imdb", "11", "goes from 0 to 10; 11 does not fit"),
+        ("imdb", "good", "'good' is no number"),
+        ("runtime_minutes", "", "is no number"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_one_line_and_stays_to_be_mended(
+    field: str, value: str, told: str, panel: ReviewPanel, stage: Stage
+) -> None:
+    correct(panel, field, value)
+    assert told in line(panel)
+    assert panel._new.value == value
+    assert stage.decisions().is_empty()
+    click(panel, "next")
+    assert line(panel) == ""
+
+
+def test_what_changed_since_a_verdict_comes_back_old_to_new(stage: Stage) -> None:
+    click(nb.review(stage), "hold")
+    stage.add(answers((3, payload(3, "Gamma Again", **WHOLE), T0.replace(year=2027))))
+    panel = nb.review(stage, state="changed")
+    assert card(panel).startswith("Gamma Again")
+    assert "held by" in card(panel)
+    assert "changed since: title: Gamma → Gamma Again" in card(panel)
+
+
+# Filters.
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("rule", "runtime_missing", ["Beta", "Gamma"]),
+        ("rule", "director_missing", ["Gamma"]),
+        ("severity", "error", []),
+        ("severity", "warning", ["Gamma", "Beta"]),
+        ("system", "imdb", []),
+        ("decade", 2000, ["Beta"]),
+        ("state", "decided", []),
+        ("text", "alph", ["Alpha"]),
+    ],
+)
+def test_a_filter_narrows_what_is_shown(
+    name: str, value: Any, shown: list[str], panel: ReviewPanel
+) -> None:
+    panel._filters[name].value = value
+    assert [item.movie["title"] for item in panel.queue] == shown
+    assert words(panel._place.value) == f"· {len(shown)} shown"
+
+
+def test_a_filter_is_taken_off_again(panel: ReviewPanel) -> None:
+    panel._filters["decade"].value = 2000
+    panel._filters["decade"].value = panels.ANY
+    assert len(panel.queue) == 3
+
+
+def test_it_opens_with_the_filters_that_are_given_and_shows_them(stage: Stage) -> None:
+    panel = nb.review(stage, rule="director_missing", state="all")
+    assert panel._filters["rule"].value == "director_missing"
+    assert panel._filters["state"].value == "all"
+    assert len(panel.queue) == 1
+
+
+def test_a_filter_that_there_is_not_is_an_error_of_the_cell(stage: Stage) -> None:
+    with pytest.raises(UsageError, match="no rule 'nonsense'"):
+        nb.review(stage, rule="nonsense")
+
+
+# Cells.
+
+
+def test_what_a_cell_does_with_the_queue_is_seen_in_the_panel(panel: ReviewPanel) -> None:
+    panel.queue.show(text="beta").approve(note="from a cell")
+    panel.queue.show(state="decided", text="")
+    assert card(panel).startswith("Beta")
+    assert "approved by Ann: from a cell" in card(panel)
+    assert panel._filters["state"].value == "decided"
+
+
+def test_a_button_decides_on_the_movie_in_view_whatever_a_cell_did(
+    panel: ReviewPanel, stage: Stage
+) -> None:
+    panel.queue.listeners.clear()  # as if the cell's change had not reached the browser yet
+    panel.queue.go(2)
+    click(panel, "approve")
+    assert verdicts(stage.decisions())["tmdb_id"].to_list() == [3]
+
+
+def test_another_panel_finds_what_was_decided(panel: ReviewPanel, stage: Stage) -> None:
+    click(panel, "approve")
+    correct(panel, "imdb", "7.4")
+    again = nb.review(reopened(stage, offline=True))
+    assert reviewed(again) == "1 of 3 reviewed"
+    assert "set by hand: vote_pts_system.imdb = 7.4" in card(again)
+
+
+# Large stages, of which three movies stand for many.
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> Stage:
+    shutil.rmtree(stage.folder / "assessed")
+    monkeypatch.setattr(panels, "AT_ONCE", 2)
+    monkeypatch.setattr(panels, "FEW", 1)
+    return stage
+
+
+def test_a_large_stage_opens_with_a_few_and_goes_on_with_all(large: Stage) -> None:
+    panel = nb.review(large)
+    assert card(panel).startswith("Alpha")
+    assert len(panel.queue) == 3  # which waits for all
+    assert card(panel).startswith("Alpha")  # and stays in view
+    assert line(panel) == ""
+    click(panel, "back")
+    assert card(panel).startswith("Beta")
+
+
+def test_a_correction_that_comes_first_is_not_lost(large: Stage) -> None:
+    panel = nb.review(large)
+    correct(panel, "imdb", "7.4")
+    assert panel.queue.item(1).movie["imdb_points"] == 7.4
+
+
+def test_a_large_stage_that_was_looked_through_opens_with_the_worst(large: Stage) -> None:
+    assess(large)
+    assert card(nb.review(large)).startswith("Gamma")
+
+
+def test_a_correction_of_before_is_there_when_it_opens(large: Stage) -> None:
+    first = nb.review(large)
+    first.queue.correct("runtime_minutes", 95, 3)
+    again = nb.review(large)
+    assert again.queue.item(3).movie["runtime_minutes"] == 95
+    assert "runtime_missing" not in again.queue.item(3).findings["rule"].to_list()
+
+
+def test_the_log_of_many_clicks_is_compacted(
+    monkeypatch: pytest.MonkeyPatch, panel: ReviewPanel, stage: Stage
+) -> None:
+    monkeypatch.setattr("tmdbkit.log.PILE", 8)
+    for _ in range(10):
+        click(panel, "approve")
+        click(panel, "undo")
+    assert len(stage._decisions.parts()) < 8
+    assert stage.decisions().filter(pl.col("kind") == "undo").height == 10

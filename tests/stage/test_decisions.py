@@ -1,0 +1,289 @@
+"""Decisions: which stand, what may be set, and that two people lose nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from tmdbkit.decisions import (
+    PLAIN_FIELDS,
+    changed_since,
+    decision,
+    field_named,
+    fitting,
+    moved,
+    overrides,
+    standing,
+    verdicts,
+)
+from tmdbkit.exceptions import UsageError
+from tmdbkit.logs import DECISIONS
+from tmdbkit.review import ReviewQueue
+
+from .conftest import T0, answers, movies, payload, reopened
+
+if TYPE_CHECKING:
+    from tmdbkit import Stage
+
+
+def said(*decisions: tuple[str, int, str] | tuple[str, int, str, dict[str, Any]]) -> pl.DataFrame:
+    """A log: each its name, its movie, its kind, and what else it says; an hour apart."""
+    rows = [
+        decision(
+            tmdb_id,
+            kind,
+            name=name,
+            by="ann",
+            at=T0 + timedelta(hours=hour),
+            **(more[0] if more else {}),
+        )
+        for hour, (name, tmdb_id, kind, *more) in enumerate(decisions)
+    ]
+    return pl.concat([DECISIONS.to_frame(), *rows])
+
+
+def names(decisions: pl.DataFrame) -> list[str]:
+    return decisions["decision"].to_list()
+
+
+TITLE = {"field": "title", "value": "Two"}
+IMDB = {"field": "vote_pts_system.imdb", "value": 7.4}
+
+# Which stand.
+
+
+def test_nothing_stands_where_nothing_was_said() -> None:
+    assert standing(said()).is_empty()
+    assert overrides(said()).columns == ["tmdb_id", "field", "value", "at"]
+
+
+def test_the_newest_verdict_of_a_movie_stands_and_its_overrides_beside_it() -> None:
+    log = said(
+        ("a", 1, "hold"), ("b", 1, "override", IMDB), ("c", 1, "approve"), ("d", 2, "reject")
+    )
+    assert names(standing(log)) == ["b", "c", "d"]
+    assert dict(verdicts(log).select("tmdb_id", "kind").rows()) == {1: "approve", 2: "reject"}
+
+
+def test_the_newest_value_of_a_field_stands() -> None:
+    log = said(
+        ("a", 1, "override", IMDB),
+        ("b", 1, "override", TITLE),
+        ("c", 1, "override", {**IMDB, "value": None}),
+    )
+    assert overrides(log).select("field", "value").rows() == [
+        ("title", '"Two"'),
+        ("vote_pts_system.imdb", "null"),
+    ]
+
+
+def test_what_is_undone_uncovers_the_one_before() -> None:
+    log = said(("a", 1, "hold"), ("b", 1, "approve"), ("c", 1, "undo", {"undoes": "b"}))
+    assert names(standing(log)) == ["a"]
+    again = pl.concat([log, said(("d", 1, "undo", {"undoes": "a"}))])
+    assert standing(again).is_empty()
+
+
+def test_an_undo_takes_back_what_it_names_and_not_what_another_said_since() -> None:
+    log = said(("a", 1, "approve"), ("b", 1, "hold"), ("c", 1, "undo", {"undoes": "a"}))
+    assert names(standing(log)) == ["b"]
+
+
+def test_decisions_stand_by_their_time_and_not_by_their_place_in_the_log() -> None:
+    log = said(("a", 1, "hold"), ("b", 1, "approve"))
+    assert names(standing(log.reverse())) == ["b"]
+
+
+# What may be set.
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("imdb", "vote_pts_system.imdb"),
+        ("imdb_votes", "vote_count_system.imdb"),
+        ("rotten_tomatoes", "vote_pts_system.rotten_tomatoes"),
+        ("vote_pts_system.tmdb", "vote_pts_system.tmdb"),
+        ("title", "title"),
+        ("runtime_minutes", "runtime_minutes"),
+    ],
+)
+def test_a_field_is_called_as_people_call_it(name: str, field: str) -> None:
+    assert field_named(name) == field
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "IMDb", "rating", "votes", "_votes", "genres", "slug", "mood", "main_poster", "tmdb_id",
+     "created_at", "tmdb_data_imported_at", "vote_pts_system", "vote_pts_system.trakt"],
+)  # fmt: skip
+def test_what_no_person_sets_is_one_clear_line(name: str) -> None:
+    with pytest.raises(UsageError, match="is no field to correct; there are imdb"):
+        field_named(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fits"),
+    [
+        ("imdb", "7.4", 7.4),
+        ("imdb", 0, 0.0),
+        ("letterboxd", 5, 5.0),
+        ("metacritic", "100", 100.0),
+        ("imdb", None, None),
+        ("imdb_votes", "1200", 1200),
+        ("imdb_votes", None, None),
+        ("runtime_minutes", "136", 136),
+        ("budget", 63e6, 63_000_000),
+        ("popularity", 7, 7.0),
+        ("title", " The Matrix ", "The Matrix"),
+        ("tagline", None, ""),
+    ],
+)
+def test_a_value_becomes_what_its_field_holds(name: str, value: Any, fits: Any) -> None:
+    held = fitting(field_named(name), value)
+    assert (held, type(held)) == (fits, type(fits))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("imdb", 10.1, "goes from 0 to 10; 10.1 does not fit"),
+        ("letterboxd", 7.4, "goes from 0 to 5"),
+        ("imdb", -0.1, "goes from 0 to 10"),
+        ("imdb", float("nan"), "does not fit"),
+        ("imdb", "inf", "does not fit"),
+        ("imdb", "7,4", "'7,4' is no number"),
+        ("imdb_votes", -1, "does not fit"),
+        ("imdb_votes", 12.5, "is a whole number"),
+        ("runtime_minutes", "136.5", "is a whole number, and 136.5 is none"),
+        ("runtime_minutes", "two hours", "is no number"),
+        ("runtime_minutes", None, "is no number"),
+        ("budget", 1e300, "does not fit"),
+        ("title", "", "a movie has a title"),
+        ("title", None, "a movie has a title"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_one_clear_line(name: str, value: Any, says: str) -> None:
+    with pytest.raises(UsageError, match=says) as raised:
+        fitting(field_named(name), value)
+    assert "\n" not in str(raised.value)
+
+
+def test_every_plain_field_takes_some_value_and_holds_it_in_its_document(stage: Stage) -> None:
+    stage.add(movies(1))
+    values = [(f, 1, "override", {"field": f, "value": fitting(f, "7")}) for f in PLAIN_FIELDS]
+    stage.add_decisions(said(*values))
+    row = stage.movies().row(0, named=True)
+    assert [str(row[name]).removesuffix(".0") for name in PLAIN_FIELDS] == ["7"] * len(PLAIN_FIELDS)
+
+
+# What moved since.
+
+
+def test_a_verdict_holds_until_a_judged_value_moves(stage: Stage) -> None:
+    def fetched(title: str, average: float, votes: int, day: int) -> None:
+        new = payload(1, title, vote_average=average, vote_count=votes, popularity=day)
+        stage.add(answers((1, new, T0 + timedelta(days=day))))
+
+    def since() -> list[str]:
+        table = stage.scan_table().collect()
+        return [line for _, *both in changed_since(table, stage.decisions()).rows()
+                for line in moved(*both)]  # fmt: skip
+
+    fetched("One", 7.41, 100, 1)
+    ReviewQueue(stage, by="ann", rules=()).approve(1)
+    fetched("One", 7.44, 5000, 2)  # votes and popularity move every day, and 7.4 is still 7.4
+    assert since() == []
+    fetched("One", 7.61, 5000, 3)
+    assert since() == ["tmdb_points: 7.4 → 7.6"]
+    fetched("Won", 7.41, 5000, 4)
+    assert since() == ["title: One → Won"]
+
+
+def test_a_rating_that_came_since_is_shown_as_one_that_was_not_there() -> None:
+    assert moved('{"imdb_points": null, "title": "A"}', '{"imdb_points": 7.5, "title": "A"}') == [
+        "imdb_points: nothing → 7.5"
+    ]
+
+
+# The log.
+
+
+def test_a_decision_is_in_the_stage_with_name_and_time_before_the_verb_returns(
+    stage: Stage,
+) -> None:
+    stage.add(movies(1))
+    ReviewQueue(stage, by="ann", now=lambda: T0).hold(1, note="wrong year")
+    (row,) = reopened(stage).decisions().rows(named=True)
+    assert (row["kind"], row["by"], row["at"], row["note"]) == ("hold", "ann", T0, "wrong year")
+
+
+def test_a_status_counts_decisions_on_what_is_staged(stage: Stage) -> None:
+    stage.add(movies(1, 2, 3, 4))
+    review = ReviewQueue(stage, by="ann", rules=())
+    for verb, tmdb_id in ((review.approve, 1), (review.hold, 2), (review.reject, 3)):
+        verb(tmdb_id)
+    stage.drop([3])
+    counts = stage.status()
+    names = ("staged", "approved", "held", "rejected", "undecided")
+    assert [counts[name] for name in names] == [3, 1, 1, 0, 1]
+
+
+def test_a_pile_of_decisions_is_merged_and_each_stands_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tmdbkit.log.PILE", 7)
+    for number in range(20):
+        stage.add_decisions(decision(1, "hold", name=f"{number:02}", by="ann", at=T0))
+    assert names(stage.decisions()) == [f"{number:02}" for number in range(20)]
+    assert list((stage.folder / "decisions").glob("*-merged.parquet"))
+
+
+REVIEWER = """
+import sys
+from datetime import UTC, datetime
+from tmdbkit import Settings, Stage
+from tmdbkit.decisions import decision
+
+folder, by = sys.argv[1:]
+stage = Stage(folder, settings=Settings())
+
+def say(tmdb_id, kind, name, **more):
+    now = datetime.now(UTC)
+    stage.add_decisions(decision(tmdb_id, kind, name=by + name, by=by, at=now, **more))
+
+for number in range(20):
+    say(number, "approve", f" approves {number}")
+    say(number, "override", f" sets {number}", field="runtime_minutes", value=number)
+    if number % 5 == 4:
+        say(number, "undo", f" undoes {number}", undoes=f"{by} sets {number}")
+        stage.compact()
+"""
+
+
+def test_two_people_who_decide_in_one_folder_at_once_lose_nothing(stage: Stage) -> None:
+    people = [
+        subprocess.Popen(
+            [sys.executable, "-c", REVIEWER, str(stage.folder), by],
+            cwd=Path(__file__).parents[2],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for by in ("ann", "bob")
+    ]
+    assert [person.communicate(timeout=60)[1] for person in people] == ["", ""]
+    log = stage.decisions()
+    assert Counter(log.select("by", "kind").rows()) == {
+        (by, kind): count
+        for by in ("ann", "bob")
+        for kind, count in (("approve", 20), ("override", 20), ("undo", 4))
+    }
+    assert verdicts(log).height == 20
+    assert overrides(log).height == 16

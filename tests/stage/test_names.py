@@ -1,0 +1,137 @@
+"""Names instead of ids: who and what the payloads name, and in how many movies."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from tmdbkit import names
+
+from .conftest import T0, answers, payload, people
+
+if TYPE_CHECKING:
+    from tmdbkit import Stage
+
+ACTION, DRAMA = {"id": 28, "name": "Action"}, {"id": 18, "name": "Drama"}
+KINDS = ("genres", "keywords", "studios", "collections")
+
+
+def put(stage: Stage, *movies: dict[str, Any], day: int = 0) -> Stage:
+    """Stage movies with ids from 1."""
+    at = T0 + timedelta(days=day)
+    stage.add(answers(*((n, payload(n, **movie), at) for n, movie in enumerate(movies, 1))))
+    return stage
+
+
+def test_things_are_named_and_counted_over_movies_the_most_frequent_first(stage: Stage) -> None:
+    put(stage, {"genres": [ACTION, DRAMA]}, {"genres": [DRAMA]}, {"genres": []})
+    assert stage.genres().rows() == [(18, "Drama", 2), (28, "Action", 1)]
+
+
+def test_of_equal_counts_the_names_are_in_order(stage: Stage) -> None:
+    put(stage, {"genres": [DRAMA, ACTION]})
+    assert stage.genres()["name"].to_list() == ["Action", "Drama"]
+
+
+def test_each_kind_is_found_where_tmdb_has_it(stage: Stage) -> None:
+    put(
+        stage,
+        {
+            "keywords": {"keywords": [{"id": 310, "name": "artificial intelligence"}]},
+            "production_companies": [{"id": 79, "name": "Village Roadshow"}],
+            "belongs_to_collection": {"id": 2344, "name": "The Matrix Collection"},
+        },
+        {"belongs_to_collection": None},
+    )
+    assert stage.keywords().rows() == [(310, "artificial intelligence", 1)]
+    assert stage.studios().rows() == [(79, "Village Roadshow", 1)]
+    assert stage.collections().rows() == [(2344, "The Matrix Collection", 1)]
+
+
+def test_a_movie_that_names_a_thing_twice_counts_once(stage: Stage) -> None:
+    put(stage, {"genres": [ACTION, ACTION]})
+    assert stage.genres().rows() == [(28, "Action", 1)]
+
+
+def test_a_movie_that_was_fetched_again_counts_once_as_it_is_now(stage: Stage) -> None:
+    put(stage, {"genres": [ACTION], "credits": people("Ann")})
+    put(stage, {"genres": [DRAMA], "credits": people("Bea")}, day=1)
+    assert stage.genres().rows() == [(18, "Drama", 1)]
+    assert stage.people().select("crew_name", "movies").rows() == [("Bea", 1)]
+
+
+def test_a_dropped_movie_names_nothing_any_more(stage: Stage) -> None:
+    put(stage, {"genres": [ACTION], "credits": people("Ann")})
+    stage.drop([1])
+    assert stage.genres().is_empty()
+    assert stage.people().is_empty()
+
+
+def test_people_have_a_row_for_each_job_with_their_movies(stage: Stage) -> None:
+    put(
+        stage,
+        {"credits": people("Ann", "Bea", director="Dee")},
+        {"credits": people("Ann", director="Dee")},
+    )
+    assert stage.people().rows() == [
+        (1, "Ann", "Actor", 2),
+        (99, "Dee", "Director", 2),
+        (2, "Bea", "Actor", 1),
+    ]
+
+
+def test_counts_add_up_over_the_parts_that_are_read_at_a_time() -> None:
+    some = [
+        pl.DataFrame({"tmdb_id": ids, "payload": [payload(n, genres=[ACTION]) for n in ids]})
+        for ids in ([1, 2], [3])
+    ]
+    assert names.named(some, "genres").rows() == [(28, "Action", 3)]
+
+
+def test_a_stage_of_any_size_is_read_a_few_movies_at_a_time(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tmdbkit.stage.READ_AT_ONCE", 2)
+    put(stage, *({"genres": [ACTION], "credits": people("Ann")} for _ in range(5)))
+    assert stage.genres()["movies"].to_list() == stage.people()["movies"].to_list() == [5]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "people"])
+def test_an_empty_stage_has_the_schemas_of_a_full_one(stage: Stage, kind: str) -> None:
+    empty = getattr(stage, kind)()
+    full = put(
+        stage,
+        {
+            "genres": [ACTION],
+            "keywords": {"keywords": [ACTION]},
+            "production_companies": [ACTION],
+            "belongs_to_collection": ACTION,
+            "credits": people("Ann"),
+        },
+    )
+    assert empty.is_empty()
+    assert getattr(full, kind)().height == 1
+    assert getattr(full, kind)().schema == empty.schema
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"genres": None, "keywords": None, "production_companies": None},
+        {"genres": [None], "keywords": {"keywords": None}, "production_companies": [{"id": None}]},
+        {"genres": [{"name": "Nobody"}], "keywords": {}, "belongs_to_collection": {"name": "N"}},
+        {"production_companies": [{"id": 1, "name": 5, "logo_path": {}}]},
+        {"keywords": {"keywords": [{"id": 1, "name": None}]}},
+    ],
+    ids=json.dumps,
+)
+def test_whatever_a_movie_lacks_the_others_are_named(stage: Stage, odd: dict[str, Any]) -> None:
+    put(stage, odd, {"genres": [ACTION]})
+    assert stage.genres().rows() == [(28, "Action", 1)]
+    for kind in KINDS:
+        assert getattr(stage, kind)()["id"].null_count() == 0

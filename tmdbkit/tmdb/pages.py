@@ -1,0 +1,56 @@
+"""Many requests of one kind: pages of an answer, several of them at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from tmdbkit.tmdb.layers import Session
+
+T = TypeVar("T")
+R = TypeVar("R")
+LAST_PAGE = 500  # TMDB serves no page above, whatever `total_pages` says
+THREADS = 8
+AT_ONCE = 200  # asked for and not yet taken, so that memory does not grow with the items
+
+
+def read_pages(
+    session: Session, ask: Callable[[int], Any], *, pages: int = LAST_PAGE, first: Any = None
+) -> Iterator[Any]:
+    """Yield the pages of an answer in order, as many as there are and at most `pages`.
+
+    Args:
+        session: What `ask` goes through.
+        ask: Returns the page of a number; the first is 1.
+        pages: How many are wanted.
+        first: The first page, where it is there already.
+    """
+    first = ask(1) if first is None else first
+    yield first
+    last = min(pages, LAST_PAGE, first.get("total_pages", 1))
+    yield from ask_each(session, ask, range(2, last + 1))
+
+
+def ask_each(session: Session, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Yield what `ask` returns for each item, in order, on a few threads.
+
+    The first error ends the waits of all threads, and is raised. The first item is asked for here,
+    where a person can be asked for a missing key.
+    """
+    rest = iter(items)
+    for item in islice(rest, 1):
+        yield ask(item)
+    try:
+        with ThreadPoolExecutor(THREADS, "tmdbkit-pages") as pool:
+            try:
+                while some := list(islice(rest, AT_ONCE)):
+                    yield from pool.map(ask, some)
+            except BaseException:
+                session.interrupt()
+                raise
+    finally:
+        session.resume()

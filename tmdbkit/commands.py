@@ -19,6 +19,7 @@ from tmdbkit.inputs import (
     open_session,
     open_stage,
     open_target,
+    output_file,
     read_settings,
     tell_target,
 )
@@ -109,11 +110,12 @@ def plan(args: argparse.Namespace) -> int:
     from tmdbkit.workflows import plan_push
 
     scope, staged = open_scope(args), _filled_or_rated(args)
+    saved = output_file(args.save, "--save") if args.save else None
     ids = given_ids(args)
     target = open_target(args, "plan for", writes=False)
     made = plan_push(staged, target, ids, scope=scope, limit=args.limit, people=args.people)
-    if args.save:
-        made.save(Path(args.save).expanduser())
+    if saved is not None:
+        made.save(saved)
     if args.movie is not None and not args.json:
         say(repr(made[args.movie]) if args.movie in made.ids() else "not in the plan")
         return FINE

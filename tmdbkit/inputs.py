@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -70,6 +71,20 @@ def open_source(args: argparse.Namespace) -> Target | None:
     if isinstance(target, ConvexSnapshot) and not target.path.exists():
         raise UsageError(f"there is no snapshot at {target.path}")
     return target
+
+
+def output_file(name: str, option: str) -> Path:
+    """Return the file that an option names, once it is sure that it can be written.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; {option} takes a file")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"{path} cannot be written: {path.parent} is no folder to write to")
+    return path
 
 
 def open_scope(args: argparse.Namespace) -> Scope:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tmdbkit.decisions import POINTS_FIELD, WORDS, field_named
 from tmdbkit.report import BADGES
 from tmdbkit.schema import SCALES, SYSTEMS
-from tmdbkit.views import RATED, SYSTEM_NAMES, MovieCard
+from tmdbkit.views import RATED, SYSTEM_NAMES, MovieCard, counted_votes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +98,11 @@ class Item:
             share = None if points is None else points / SCALES[system]
             said = "no rating" if points is None else f"{points:g} of {SCALES[system]:g}"
             told.append(
-                (SYSTEM_NAMES[system], share, said + (f" · {votes:,} votes" if votes else ""))
+                (
+                    SYSTEM_NAMES[system],
+                    share,
+                    said + (f" · {counted_votes(votes)}" if votes else ""),
+                )
             )
         return told
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tmdbkit.commands import FINE, FOUND, counted, printed_json, say
 from tmdbkit.exceptions import UsageError
-from tmdbkit.inputs import filled, named_ids, open_source, open_stage, read_settings
+from tmdbkit.inputs import filled, named_ids, open_source, open_stage, output_file, read_settings
 
 if TYPE_CHECKING:
     import argparse
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from tmdbkit.collecting import RatingsResult
     from tmdbkit.ratings.model import Provider
-    from tmdbkit.report import Report
 
 STOPPED = 3
 
@@ -94,24 +93,15 @@ def _tell_costs(args: argparse.Namespace, asked: pl.DataFrame) -> int:
 
 def check(args: argparse.Namespace) -> int:
     """Look for what is wrong with the stage, or with what a target holds."""
+    from tmdbkit.log import write_text
     from tmdbkit.workflows import check as check_movies
 
+    page = output_file(args.html, "--html") if args.html else None
     target = open_source(args)
     report = check_movies(filled(open_stage(args)) if target is None else target, skip=args.skip)
-    if args.html:
-        _write_page(Path(args.html).expanduser(), report)
+    if page is not None:
+        write_text(page, report.page())
     counts = report.counts()
     if not printed_json(args, counts):
         say(repr(report))
     return FOUND if counts["errors"] else FINE
-
-
-def _write_page(path: Path, report: Report) -> None:
-    from tmdbkit.log import write_text
-
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; --html takes a file")
-    try:
-        write_text(path, report.page())
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from None

@@ -96,6 +96,11 @@ def draw_facts(
     )
 
 
+def counted_votes(votes: int) -> str:
+    """Return a number of votes in words: 1 vote, 12,345 votes."""
+    return "1 vote" if votes == 1 else f"{votes:,} votes"
+
+
 def draw_bar(share: float, colour: str) -> str:
     """Return a bar 110 px long, filled by a share from 0 to 1; what is more than 0 is seen."""
     filled = min(max(share, 0.0), 1.0)
@@ -146,7 +151,7 @@ class MovieCard:
         if points is None:
             return ""
         of = f"{points:g} of {SCALES[system]:g}"
-        return f"{of}, {votes:,} votes" if votes is not None else of
+        return f"{of}, {counted_votes(votes)}" if votes is not None else of
 
     def __repr__(self) -> str:
         lines = [self.heading(), *(f"  {name}: {value}" for name, value in self.facts())]
@@ -207,7 +212,7 @@ def draw_found(movie: Mapping[str, Any], *, online: bool) -> str:
         address = escape(image_url(path, "w92"))
         picture = f'<img alt="" style="width:44px;border-radius:4px" src="{address}">'
     year, votes = str(movie.get("release_date") or "")[:4], int(movie.get("vote_count") or 0)
-    told = " · ".join((year or "no date", f"TMDB {movie['id']}", f"{votes:,} votes"))
+    told = " · ".join((year or "no date", f"TMDB {movie['id']}", counted_votes(votes)))
     return (
         '<div style="display:flex;gap:8px;line-height:1.4">'
         f'<div style="order:1"><div style="font-weight:bold">{escape(title)}</div>'

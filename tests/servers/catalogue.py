@@ -63,6 +63,8 @@ class Catalogue:
     lists: the ids of popular, top_rated, now_playing, upcoming, discover, search; repeats allowed.
         By default each holds all payloads, or the known ones among the first 10,000 ids.
     changes: the ids that changed, by day (YYYY-MM-DD); unknown ids come with `adult: null`.
+    dates: the release dates by which discover filters; other movies have their payload's.
+    shared, collections: ids of lists that people made, and of collections, by their own id.
     """
 
     def __init__(
@@ -74,9 +76,16 @@ class Catalogue:
         size: int = 40_000,
         lists: Mapping[str, Sequence[int]] | None = None,
         changes: Mapping[str, Sequence[int]] | None = None,
+        dates: Mapping[int, str] | None = None,
+        shared: Mapping[int, Sequence[int]] | None = None,
+        collections: Mapping[int, Sequence[int]] | None = None,
     ) -> None:
         self.payloads: dict[int, Payload] = {int(i): p for i, p in (payloads or {}).items()}
         self.lists, self.changes = dict(lists or {}), dict(changes or {})
+        self.dates = {int(i): day for i, day in (dates or {}).items()}
+        self.shared = {int(i): ids for i, ids in (shared or {}).items()}
+        self.collections = {int(i): ids for i, ids in (collections or {}).items()}
+        self._released: dict[tuple[str, str], list[int]] = {}
         self._given = payloads is not None
         self._missing = _unknown(missing, missing_share, all_of_them=self._given)
         self._generated = Generated(size)
@@ -84,7 +93,7 @@ class Catalogue:
         listed = ("popular", "top_rated", "now_playing", "upcoming")
         self._routes: dict[str, Callable[[Mapping[str, str]], Answer]] = {
             **{f"/3/movie/{name}": partial(self._list, name) for name in listed},
-            "/3/discover/movie": partial(self._list, "discover"),
+            "/3/discover/movie": self._discover,
             "/3/search/movie": self._search,
             "/3/movie/changes": self._changes,
             "/3/genre/movie/list": lambda _: _ok({"genres": _named(GENRES, "id", "name")}),
@@ -102,6 +111,8 @@ class Catalogue:
             return self._movie(path.removeprefix("/3/movie/"), params)
         if path.startswith("/3/find/"):
             return self._find(path.removeprefix("/3/find/"), params)
+        if path.startswith(("/3/list/", "/3/collection/")):
+            return self._group(*path.removeprefix("/3/").split("/"), params)
         return error(34)
 
     def has(self, movie_id: int) -> bool:
@@ -166,6 +177,33 @@ class Catalogue:
         dates = {"maximum": (today + month).isoformat(), "minimum": (today - month).isoformat()}
         extra = {"dates": dates} if name in ("now_playing", "upcoming") else {}
         return _page(self._ids(name), params, per_page=20, row=self._row, **extra)
+
+    def _discover(self, params: Mapping[str, str]) -> Answer:
+        """Filter by release dates; without a date a movie is on no day. Other filters count not."""
+        span = params.get("primary_release_date.gte"), params.get("primary_release_date.lte")
+        if span == (None, None):
+            return self._list("discover", params)
+        start, end = span[0] or "0000", span[1] or "9999"
+        if (start, end) not in self._released:
+            days = ((i, self.dates.get(i) or self._date(i)) for i in self._ids("discover"))
+            self._released[start, end] = [i for i, day in days if day and start <= day <= end]
+        return _page(self._released[start, end], params, per_page=20, row=self._row)
+
+    def _date(self, movie_id: int) -> str:
+        return "" if movie_id in self.dates else str(self._facts(movie_id)["release_date"])
+
+    def _group(self, kind: str, number: str, params: Mapping[str, str]) -> Answer:
+        """A list, in pages, or a collection, whole; a list holds a series, too."""
+        known = self.shared if kind == "list" else self.collections
+        ids = known.get(int(number)) if number.isdigit() else None
+        if ids is None:
+            return error(34)
+        movies = [self._row(i) | {"media_type": "movie"} for i in ids]
+        if kind == "collection":
+            return _ok({"id": int(number), "name": f"Collection {number}", "parts": movies})
+        page = json.loads(_page(range(len(ids)), params, per_page=20, row=movies.__getitem__).body)
+        series = {"id": 1399, "media_type": "tv", "name": "A Series"}
+        return _ok(page | {"items": [*page.pop("results"), series], "item_count": len(ids)})
 
     def _search(self, params: Mapping[str, str]) -> Answer:
         query = params.get("query", "").casefold()

@@ -35,6 +35,16 @@ if TYPE_CHECKING:
     Scripted = str | tuple[str, Mapping[str, str]] | Answer
 
 TOKEN, API_KEY = "a-read-access-token", "an-api-key"
+EXPORTS = "/p/exports"
+
+
+def export_of(*movies: tuple[int, float], **fields: Any) -> bytes:
+    """A daily export of ids and popularities, as TMDB writes it: a JSON object a line."""
+    lines = (
+        {"adult": False, "id": i, "original_title": f"Movie {i}", "popularity": p, "video": False}
+        for i, p in movies
+    )
+    return gzip.compress(b"".join(dumps(line | fields) + b"\n" for line in lines), mtime=0)
 
 
 class TMDBServer(LocalServer):
@@ -47,6 +57,7 @@ class TMDBServer(LocalServer):
         evenly up to `burst`. limit_changes: pairs (seconds after the first request, new limit).
     retry_after: seconds that a 429 tells, as an HTTP date with retry_after_date=True.
     faults: the share of requests that meet each fault, at most max_in_a_row for one target.
+    exports: the bytes of the daily exports by day (YYYY-MM-DD), under `exports_url`, without a key.
     script: exact faults for the next requests to a path, before anything else happens: a name,
         a name with headers, an Answer, or "ok" for the usual course. May be changed at any time.
     """
@@ -70,6 +81,7 @@ class TMDBServer(LocalServer):
         max_in_a_row: int = 7,
         hang_seconds: float = 30.0,
         script: Mapping[str, Sequence[Scripted]] | None = None,
+        exports: Mapping[str, bytes] | None = None,
         clock: Callable[[], float] = time.monotonic,
         **known: Any,
     ) -> None:
@@ -81,6 +93,7 @@ class TMDBServer(LocalServer):
         self.retry_after, self.retry_after_date = retry_after, retry_after_date
         self.script = {path: list(turns) for path, turns in (script or {}).items()}
         self.catalogue = Catalogue(**known)
+        self.exports = dict(exports or {})
         self._limit, self._bucket, self._burst = limit, limit_kind == "bucket", burst
         self._changes = [(at, to) for at, to in limit_changes]
         self._shares, self._seed, self._max_in_a_row = faults or {}, seed, max_in_a_row
@@ -109,6 +122,11 @@ class TMDBServer(LocalServer):
     def base_url(self) -> str:
         """What stands in TMDB_BASE_URL."""
         return f"{self.url}/3"
+
+    @property
+    def exports_url(self) -> str:
+        """What stands in TMDB_EXPORTS_URL."""
+        return f"{self.url}{EXPORTS}"
 
     @property
     def payloads(self) -> dict[int, Payload]:
@@ -176,6 +194,8 @@ class TMDBServer(LocalServer):
         turns = self.script.get(request.path)
         if turns and (turn := turns.pop(0)) != "ok":
             return self._scripted(turn, request)
+        if request.path.startswith(EXPORTS):
+            return self._export(request.path)
         if not self._trusted(request):
             return error(7)
         if not self._limiter.take(request.at):
@@ -196,6 +216,16 @@ class TMDBServer(LocalServer):
             answer.headers = {**answer.headers, "Content-Encoding": "gzip"}
         return answer
 
+    def _export(self, path: str) -> Answer:
+        """A day's file; of one that is not there, a store of files says 403."""
+        by_path = {
+            f"{EXPORTS}/movie_ids_{day[5:7]}_{day[8:]}_{day[:4]}.json.gz": body
+            for day, body in self.exports.items()
+        }
+        if path not in by_path:
+            return Answer(403, b"<Error><Code>AccessDenied</Code></Error>", "application/xml")
+        return Answer(200, by_path[path], "application/gzip")
+
     def _scripted(self, turn: Scripted, request: Request) -> Answer:
         if isinstance(turn, Answer):
             return replace(turn)
@@ -210,9 +240,14 @@ class TMDBServer(LocalServer):
         elif fault == "hang":
             answer = Answer(0, delay=self.hang_seconds, ending="silent")
         else:
-            answer = FAULTS[fault](self.catalogue.answer(request.path, request.params))
+            answer = FAULTS[fault](self._whole(request))
         answer.kind = fault
         return answer
+
+    def _whole(self, request: Request) -> Answer:
+        if request.path.startswith(EXPORTS):
+            return self._export(request.path)
+        return self.catalogue.answer(request.path, request.params)
 
     def _trusted(self, request: Request) -> bool:
         if self.revoke_after is not None and len(self.requests) >= self.revoke_after:

@@ -273,7 +273,7 @@ def _pairs(table: pl.DataFrame, systems: Iterable[tuple[str, str]]) -> list[Pair
     The log likelihood ratio of their rank correlation, whose inverse hyperbolic tangent has a
     normal error of 1 / sqrt(movies - 3) (Fisher, "On the probable error of a coefficient of
     correlation", Metron 1, 1921). Among films that are alike, such as the best of all, less is to
-    be expected of it (Thorndike, "Personnel Selection", 1949, case 2).
+    be expected of it (Thorndike, "Personnel Selection", 1949, case 2), by the wider of the two.
     """
     pairs = []
     for one, other in systems:
@@ -282,7 +282,7 @@ def _pairs(table: pl.DataFrame, systems: Iterable[tuple[str, str]]) -> list[Pair
             continue
         together = (AUDIENCES, ACROSS, REVIEWS)[(one in CRITICS) + (other in CRITICS)]
         astray = math.atanh(ASTRAY)
-        narrowed = pl.min_horizontal(_narrowness(one), _narrowness(other))
+        narrowed = pl.max_horizontal(_narrowness(one), _narrowness(other))
         agree = (
             (together * narrowed / (1 + together**2 * (narrowed**2 - 1)).sqrt())
             .clip(ASTRAY)

@@ -92,12 +92,14 @@ def test_refresh_fetches_what_changed(run: Run, tmdb: TMDBServer) -> None:
     assert (counts["requested"], counts["staged"], counts["http_requests"]) == (1, 1, 2)
 
 
-def test_exports_are_shown_and_emptied_with_the_cache(run: Run) -> None:
-    empty = run("cache")[1]["bytes"]
-    run("stage", "--export", "latest", "--min-popularity", "50")
-    assert run("cache")[1]["bytes"] > empty
+def test_an_export_is_downloaded_once_and_goes_with_the_cache(run: Run, tmdb: TMDBServer) -> None:
+    def downloads() -> int:
+        run("stage", "--export", YESTERDAY.isoformat(), "--min-popularity", "50")
+        return sum(request.path.startswith("/p/") for request in tmdb.requests)
+
+    assert (downloads(), downloads()) == (1, 1)
     run("cache", "clear")
-    assert run("stage", "--export", "latest", "--min-popularity", "50")[1]["skipped"] == 1
+    assert downloads() == 2
 
 
 @pytest.mark.parametrize(

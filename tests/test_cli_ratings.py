@@ -347,6 +347,8 @@ def test_the_cache_counts_what_providers_answered_and_clears_it(
         ("review --system trakt", "no system 'trakt'; there are imdb, letterboxd"),
         ("review --decade nineties", "'nineties' is no year, such as 1990"),
         ("review --state open", "no state 'open'; there are undecided"),
+        ("plan --snapshot snap --save no/such/plan.json", "no/such is no folder to write to"),
+        ("plan --snapshot snap --save .", ". is a folder; --save takes a file"),
         ("transform --stage empty", "the stage is empty"),
         ("cache burn", "invalid choice: 'burn'"),
         ("push --plan p.json --approved", "--plan sends exactly that plan"),

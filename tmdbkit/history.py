@@ -54,49 +54,53 @@ DRIFT = pl.Schema(
 )
 
 
-def history(versions: pl.LazyFrame, tmdb_id: int) -> pl.DataFrame:
+def history(rows: pl.LazyFrame) -> pl.DataFrame:
     """Return a movie's dates, titles, status, points and votes at each time it was fetched.
 
     Args:
-        versions: Rows of `transform.ROWS`, several a movie.
-        tmdb_id: Which movie.
+        rows: Its versions, in `transform.ROWS`.
     """
-    own = versions.filter(pl.col("tmdb_id") == tmdb_id).sort("fetched_at")
-    return own.select("fetched_at", **SHOWN).collect()
+    return rows.sort("fetched_at").select("fetched_at", **SHOWN).collect()
 
 
-def drift(versions: pl.LazyFrame, since: datetime) -> pl.DataFrame:
-    """Return what changed since an instant, in `DRIFT`: one row for each movie and field.
+def pairs(versions: pl.DataFrame, since: datetime) -> pl.DataFrame:
+    """Return `tmdb_id, old_at, new_at` of the movies of which two versions are to be compared.
 
-    A movie's newest version is compared with the one that was the newest then, or, where it was
-    fetched for the first time since, with its first. Old and new are texts; people, genres and
-    other lists are joined by commas.
+    The newest is compared with what was the newest at an instant, or, where a movie was fetched for
+    the first time since, with its first.
 
     Args:
-        versions: Rows of `transform.ROWS`, several a movie.
+        versions: Frames of `tmdb_id, fetched_at`, several a movie.
         since: The instant.
     """
-    pairs = _pairs(versions, since)
-    wide = versions.select("tmdb_id", "fetched_at", **COMPARED)
-    old = pairs.join(wide, left_on=["tmdb_id", "old_at"], right_on=["tmdb_id", "fetched_at"])
-    both = old.join(
-        wide, left_on=["tmdb_id", "new_at"], right_on=["tmdb_id", "fetched_at"], suffix=" new"
-    ).collect()
-    changed = [_changed(both, field) for field in COMPARED]
-    return pl.concat([DRIFT.to_frame(), *changed]).sort("tmdb_id", maintain_order=True)
-
-
-def _pairs(versions: pl.LazyFrame, since: datetime) -> pl.LazyFrame:
-    """Return `tmdb_id, old_at, new_at` of the movies that have two versions to compare.
-
-    They are found among narrow columns, so that wide ones are read of these alone.
-    """
-    times = versions.select("tmdb_id", "fetched_at").group_by("tmdb_id")
     at = pl.col("fetched_at")
     then = at.filter(at <= since).max()
-    return times.agg(old_at=then.fill_null(at.min()), new_at=at.max()).filter(
-        pl.col("old_at") < pl.col("new_at")
+    spans = versions.group_by("tmdb_id").agg(old_at=then.fill_null(at.min()), new_at=at.max())
+    return spans.filter(pl.col("old_at") < pl.col("new_at"))
+
+
+def of_pairs(versions: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Return those of the versions that some pair has."""
+    times = pairs.unpivot(on=["old_at", "new_at"], index="tmdb_id", value_name="fetched_at")
+    return versions.join(times, on=["tmdb_id", "fetched_at"], how="semi")
+
+
+def drift(rows: pl.LazyFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Return what changed from one version to another, in `DRIFT`: a row a movie and field.
+
+    Old and new are texts; people, genres and other lists are joined by commas.
+
+    Args:
+        rows: The versions, in `transform.ROWS`.
+        pairs: Frames of `tmdb_id, old_at, new_at`: which to compare.
+    """
+    versions = rows.select("tmdb_id", "fetched_at", **COMPARED).collect()
+    old = pairs.join(versions, left_on=["tmdb_id", "old_at"], right_on=["tmdb_id", "fetched_at"])
+    both = old.join(
+        versions, left_on=["tmdb_id", "new_at"], right_on=["tmdb_id", "fetched_at"], suffix=" new"
     )
+    changed = [_changed(both, field) for field in COMPARED]
+    return pl.concat([DRIFT.to_frame(), *changed]).sort("tmdb_id", maintain_order=True)
 
 
 def _changed(both: pl.DataFrame, field: str) -> pl.DataFrame:

@@ -76,11 +76,11 @@ class Holdings:
         return self.movies.scan(parts).join(self._newest(parts), on=KEYS, how="semi")
 
     def rows_of(self, found: pl.DataFrame) -> pl.LazyFrame:
-        """Return the rows of some of the newest."""
+        """Return the rows of some `KEYS`."""
         return self._those(found, self.movies)
 
     def _those(self, found: pl.DataFrame, log: Log) -> pl.LazyFrame:
-        """Return what a log has of some of the newest; polars skips the row groups far off."""
+        """Return what a log has of some `KEYS`; polars skips the row groups far off."""
         ids = found["tmdb_id"]
         near = pl.col("tmdb_id").is_between(ids.min(), ids.max())
         parts = found["part"].unique().sort().to_list()
@@ -97,17 +97,20 @@ class Holdings:
 
     def _newest(self, parts: list[str], tmdb_ids: Iterable[int] | None = None) -> pl.LazyFrame:
         """Look for them in some parts; only narrow columns are sorted, never whole rows."""
+        rows = self._standing(parts, tmdb_ids)
+        return rows.sort("fetched_at", "part").unique("tmdb_id", keep="last")
+
+    def _standing(self, parts: list[str], tmdb_ids: Iterable[int] | None) -> pl.LazyFrame:
+        """Return the `KEYS` of all rows in some parts but for those of dropped movies."""
         rows = self.movies.scan(parts).select(KEYS)
         if tmdb_ids is not None:
             rows = rows.filter(among(list(tmdb_ids)))
-        left = _without_dropped(rows, self.payloads.scan(parts))
-        return left.sort("fetched_at", "part").unique("tmdb_id", keep="last")
+        return _without_dropped(rows, self.payloads.scan(parts))
 
-    def versions(self) -> pl.LazyFrame:
-        """Return `transform.ROWS` of every payload there was, each once; none that was dropped."""
-        parts = self.parts()
-        rows = _without_dropped(self.movies.scan(parts), self.payloads.scan(parts))
-        return rows.sort("part").unique(["tmdb_id", "fetched_at"], keep="last").drop("part")
+    def versions(self, tmdb_ids: Iterable[int] | None = None) -> pl.DataFrame:
+        """Return the `KEYS` of every payload there was, each once; of none that was dropped."""
+        rows = self._standing(self.parts(), tmdb_ids).sort("fetched_at", "part")
+        return rows.unique(["tmdb_id", "fetched_at"], keep="last").collect()
 
     def as_of(self) -> pl.DataFrame:
         """Return `tmdb_id, fetched_at, as_of`: until when a payload is known to be TMDB's."""

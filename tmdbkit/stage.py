@@ -77,16 +77,18 @@ class Stage(Archive):
             KeyError: It is not staged.
         """
         with reading(self.folder):
-            found = history.history(self._holdings.versions(), tmdb_id)
-        if found.is_empty():
-            raise KeyError(f"{tmdb_id} is not staged in {self.folder}")
-        return found
+            versions = self._holdings.versions([tmdb_id])
+            if versions.is_empty():
+                raise KeyError(f"{tmdb_id} is not staged in {self.folder}")
+            return history.history(self._holdings.rows_of(versions))
 
     def drift(self, since: date) -> pl.DataFrame:
         """Return what TMDB changed since a day or an instant, in `history.DRIFT`, old and new."""
         at = since if isinstance(since, datetime) else datetime.combine(since, time(), UTC)
         with reading(self.folder):
-            return history.drift(self._holdings.versions(), at)
+            versions = self._holdings.versions()
+            pairs = history.pairs(versions, at)
+            return history.drift(self._holdings.rows_of(history.of_pairs(versions, pairs)), pairs)
 
     def missing(self) -> pl.DataFrame:
         """Return `tmdb_id, asked_at` of the ids that TMDB does not have, by its latest answer."""

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from .fetching import rate, throughput
+from .panel import reviewing
 from .pushing import pushing, remembering
 from .quality import finding
 from .rating import joining
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Line]]] = {
     "memory": remembering,
     "ratings": joining,
     "quality": finding,
+    "panel": reviewing,
 }
 
 

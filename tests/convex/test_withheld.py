@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from tests.servers.tmdb import TMDBServer
+from tests.stage.conftest import correct
 from tmdbkit import TMDBSession, workflows
 from tmdbkit.convex.merge import Scope
 from tmdbkit.convex.sending import one_ahead
@@ -91,21 +92,21 @@ def test_what_the_target_has_of_a_withheld_rating_stays(bench: Bench, wrong: Sta
 
 
 def test_a_plan_says_what_it_withholds_and_a_second_push_changes_nothing(
-    bench: Bench, wrong: Stage
+    snapshot: SnapshotBench, wrong: Stage
 ) -> None:
-    made = plan(wrong, bench)
+    made = plan(wrong, snapshot)
     assert (made.counts()["create"], made.counts()["withheld"]) == (2, 1)
     assert "withheld: The Matrix: imdb: The points are not on" in repr(made)
-    push(wrong, bench.target)
-    assert counts(push(wrong, bench.target)) == {"unchanged": 2, "withheld": 1}
-    assert workflows.verify(wrong, bench.target, progress=Silent()).counts()["different"] == 0
+    push(wrong, snapshot.target)
+    assert counts(push(wrong, snapshot.target)) == {"unchanged": 2, "withheld": 1}
+    assert workflows.verify(wrong, snapshot.target, progress=Silent()).counts()["different"] == 0
 
 
-def test_a_rating_that_is_right_in_the_end_goes(bench: Bench, wrong: Stage) -> None:
-    push(wrong, bench.target)
+def test_a_rating_that_is_right_in_the_end_goes(snapshot: SnapshotBench, wrong: Stage) -> None:
+    push(wrong, snapshot.target)
     rate(wrong, (603, "imdb", 7.4), provider="table")
-    assert counts(push(wrong, bench.target)) == {"updated": 1, "unchanged": 1}
-    assert points(bench)["imdb"] == 7.4
+    assert counts(push(wrong, snapshot.target)) == {"updated": 1, "unchanged": 1}
+    assert points(snapshot)["imdb"] == 7.4
 
 
 # What a person keeps back.
@@ -127,7 +128,7 @@ def test_hold_and_reject_keep_a_movie_back_and_delete_nothing(
 
 
 def test_a_hold_that_is_undone_or_followed_by_an_approval_keeps_nothing_back(
-    bench: Bench, tmp_path: Path
+    snapshot: SnapshotBench, tmp_path: Path
 ) -> None:
     stage = staged(tmp_path / "s", payload(603), payload(604, title="Reloaded"))
     queue = review(stage)
@@ -135,7 +136,7 @@ def test_a_hold_that_is_undone_or_followed_by_an_approval_keeps_nothing_back(
     queue.undo()
     queue.hold(604)
     queue.approve(604)
-    assert counts(push(stage, bench.target)) == {"created": 2}
+    assert counts(push(stage, snapshot.target)) == {"created": 2}
 
 
 # What a person lets go.
@@ -151,10 +152,12 @@ def test_an_approval_waives_what_it_saw_until_a_judged_value_moves(
     assert kept_back(plan(wrong, bench), 603) == {"imdb"}
 
 
-def test_an_approval_waives_nothing_that_came_after_it(bench: Bench, wrong: Stage) -> None:
+def test_an_approval_waives_nothing_that_came_after_it(
+    snapshot: SnapshotBench, wrong: Stage
+) -> None:
     review(wrong).approve(604)
     rate(wrong, (604, "letterboxd", 9.0))
-    assert kept_back(plan(wrong, bench), 604) == {"letterboxd"}
+    assert kept_back(plan(wrong, snapshot), 604) == {"letterboxd"}
 
 
 def test_only_what_was_approved_and_is_as_it_was_goes_with_approved(
@@ -175,19 +178,21 @@ def test_only_what_was_approved_and_is_as_it_was_goes_with_approved(
     assert [row["tmdb_id"] for row in bench.table("movies")] == [1]
 
 
-def test_of_the_ids_that_are_named_only_the_approved_go(bench: Bench, tmp_path: Path) -> None:
+def test_of_the_ids_that_are_named_only_the_approved_go(
+    snapshot: SnapshotBench, tmp_path: Path
+) -> None:
     stage = staged(tmp_path / "s", payload(1), payload(2), payload(3))
     queue = review(stage)
     queue.approve(1)
     queue.approve(2)
-    assert counts(push(stage, bench.target, ids=[2, 3], approved=True)) == {"created": 1}
+    assert counts(push(stage, snapshot.target, ids=[2, 3], approved=True)) == {"created": 1}
     stage.drop([1])  # what was approved and is no longer there is no failure
-    assert counts(push(stage, bench.target, approved=True)) == {"unchanged": 1}
+    assert counts(push(stage, snapshot.target, approved=True)) == {"unchanged": 1}
 
 
-def test_nothing_is_approved_where_nobody_said_so(bench: Bench, wrong: Stage) -> None:
-    assert counts(push(wrong, bench.target, approved=True)) == {}
-    assert bench.table("movies") == []
+def test_nothing_is_approved_where_nobody_said_so(snapshot: SnapshotBench, wrong: Stage) -> None:
+    assert counts(push(wrong, snapshot.target, approved=True)) == {}
+    assert snapshot.table("movies") == []
 
 
 @pytest.mark.parametrize("beside", [{"approved": True}, {"ids": [603]}, {"limit": 1}])
@@ -206,9 +211,8 @@ def test_a_plan_is_sent_as_it_is_or_not_at_all(
 def test_a_value_set_by_hand_wins_over_any_provider_survives_a_refresh_and_reaches_the_target(
     bench: Bench, wrong: Stage
 ) -> None:
-    queue = review(wrong)
-    queue.correct("imdb", 7.4, 603)
-    queue.correct("title", "Matrix", 603)
+    correct(wrong, "imdb", 7.4, 603)
+    correct(wrong, "title", "Matrix", 603)
     assert counts(push(wrong, bench.target)) == {"created": 2}
     rate(wrong, (603, "imdb", 7.9), provider="table")
     staged(wrong.folder, payload(603, tagline="New"), at=FETCHED + timedelta(days=1))
@@ -218,19 +222,18 @@ def test_a_value_set_by_hand_wins_over_any_provider_survives_a_refresh_and_reach
 
 
 def test_a_value_set_by_hand_on_another_scale_is_kept_back_until_it_is_approved(
-    bench: Bench, wrong: Stage
+    snapshot: SnapshotBench, wrong: Stage
 ) -> None:
-    queue = review(wrong)
-    queue.correct("metacritic", 7.3, 604)
-    assert kept_back(plan(wrong, bench), 604) == {"metacritic"}
-    queue.approve(604)
-    assert kept_back(plan(wrong, bench), 604) == set()
+    correct(wrong, "metacritic", 7.3, 604)
+    assert kept_back(plan(wrong, snapshot), 604) == {"metacritic"}
+    review(wrong).approve(604)
+    assert kept_back(plan(wrong, snapshot), 604) == set()
 
 
 def test_a_rating_taken_away_is_not_sent_and_what_the_target_has_is_kept(
     bench: Bench, wrong: Stage
 ) -> None:
-    review(wrong).correct("imdb", None, 603)
+    correct(wrong, "imdb", None, 603)
     assert counts(push(wrong, bench.target)) == {"created": 2}
     assert points(bench) == {"metacritic": 73.0, "tmdb": 8.2}
     bench.change(vote_pts_system={**bench.movie()["vote_pts_system"], "imdb": 8.7})
@@ -239,12 +242,12 @@ def test_a_rating_taken_away_is_not_sent_and_what_the_target_has_is_kept(
 
 
 def test_a_movie_whose_only_rating_was_taken_away_goes_without_ratings(
-    bench: Bench, tmp_path: Path
+    snapshot: SnapshotBench, tmp_path: Path
 ) -> None:
     stage = staged(tmp_path / "s", payload(603))
-    review(stage).correct("tmdb", None, 603)
-    assert counts(push(stage, bench.target)) == {"created": 1}
-    assert points(bench) == {}
+    correct(stage, "tmdb", None, 603)
+    assert counts(push(stage, snapshot.target)) == {"created": 1}
+    assert points(snapshot) == {}
 
 
 def test_an_undo_of_a_push_takes_back_what_was_sent_and_not_what_was_withheld(
@@ -277,16 +280,16 @@ def test_rated_movies_that_are_not_staged_go_where_only_ratings_are_meant(
     assert bench.movie()["title"] == "The Matrix"
 
 
-def test_the_same_rules_hold_for_them(bench: Bench, tmp_path: Path) -> None:
+def test_the_same_rules_hold_for_them(snapshot: SnapshotBench, tmp_path: Path) -> None:
     stage = staged(tmp_path / "s", payload(604, title="Reloaded"))
     rate(stage, (603, "imdb", 87.0), (603, "letterboxd", 4.1), (604, "imdb", 7.2))
-    bench.plant(movie(603), movie(604, title="Reloaded"))
+    snapshot.plant(movie(603), movie(604, title="Reloaded"))
     review(stage).hold(604)
     stage.drop([604])
-    result = push(stage, bench.target, scope=ONLY_RATINGS)
+    result = push(stage, snapshot.target, scope=ONLY_RATINGS)
     assert counts(result) == {"updated": 1, "withheld": 2}
-    assert points(bench) == {"letterboxd": 4.1, "tmdb": 8.2}
-    assert points(bench, 604) == {"tmdb": 8.2}
+    assert points(snapshot) == {"letterboxd": 4.1, "tmdb": 8.2}
+    assert points(snapshot, 604) == {"tmdb": 8.2}
 
 
 # Without a stage in between.

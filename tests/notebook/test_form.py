@@ -90,7 +90,7 @@ def _two_results(server: TMDBServer) -> None:
 
     alpha = {"id": 21, "title": "Alpha", "release_date": "1999-03-31", "vote_count": 900}
     found = [{**alpha, "poster_path": "/p.jpg"}, {"id": 22, "title": HOSTILE}]
-    server.script["/search/movie"] = [Answer(200, json.dumps({"results": found}).encode())]
+    server.script["/3/search/movie"] = [Answer(200, json.dumps({"results": found}).encode())]
 
 
 @pytest.mark.parametrize(

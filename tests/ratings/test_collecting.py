@@ -13,7 +13,7 @@ from tests.convex.bench import SnapshotBench, movie
 from tests.servers.datasets import DatasetServer, tsv
 from tests.servers.ratings import KEY, mdblist_error
 from tests.servers.wire import Answer
-from tests.stage.conftest import answers, payload
+from tests.stage.conftest import answers, correct, payload
 from tmdbkit import Stage, workflows
 from tmdbkit.collecting import collect, costs, due, wanted_of
 from tmdbkit.exceptions import SettingsError, UsageError
@@ -22,7 +22,6 @@ from tmdbkit.ratings.imdb import IMDb
 from tmdbkit.ratings.mdblist import BATCH, MDBList
 from tmdbkit.ratings.omdb import OMDb
 from tmdbkit.ratings.table import Table
-from tmdbkit.review import ReviewQueue
 from tmdbkit.settings import Secret, Settings
 
 if TYPE_CHECKING:
@@ -284,7 +283,7 @@ def test_a_rating_set_by_hand_counts_as_one_that_is_there(
 ) -> None:
     server = serve(ratings={1: OF_OMDB[:2]})
     run(stage, ask(MDBList, server), ids=[1])
-    ReviewQueue(stage, by="ann", rules=()).correct("metacritic", 60, 1)
+    correct(stage, "metacritic", 60, 1)
     assert run(stage, ask(OMDb, server), ids=[1]).http_requests == 0
 
 

@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,6 +14,7 @@ import pytest
 
 from tests.servers.tmdb import TOKEN
 from tmdbkit import Settings, Stage, TMDBSession
+from tmdbkit.decisions import decision, field_named, fitting
 from tmdbkit.logs import PAYLOADS, STAGED
 from tmdbkit.settings import Secret
 
@@ -62,6 +64,24 @@ def movies(*tmdb_ids: int, at: datetime = T0) -> pl.DataFrame:
 def titles(stage: Stage) -> dict[int, str]:
     """The staged titles by id."""
     return dict(stage.movies().select("tmdb_id", "title").rows())
+
+
+def correct(stage: Stage, field: str, value: Any, tmdb_id: int = 1) -> str:
+    """Let a person set a value by hand, and return the decision's name."""
+    name = token_hex(8)
+    field = field_named(field)
+    fits = fitting(field, value)
+    made = decision(
+        tmdb_id,
+        "override",
+        name=name,
+        by="ann",
+        at=datetime.now(UTC),
+        field=field,
+        value=fits,
+    )
+    stage.add_decisions(made)
+    return name
 
 
 @pytest.fixture

@@ -198,7 +198,7 @@ def test_a_verdict_holds_until_a_judged_value_moves(stage: Stage) -> None:
                 for line in moved(*both)]  # fmt: skip
 
     fetched("One", 7.41, 100, 1)
-    ReviewQueue(stage, by="ann", rules=()).approve(1)
+    ReviewQueue(stage, by="ann").approve(1)
     fetched("One", 7.44, 5000, 2)  # votes and popularity move every day, and 7.4 is still 7.4
     assert since() == []
     fetched("One", 7.61, 5000, 3)
@@ -227,7 +227,7 @@ def test_a_decision_is_in_the_stage_with_name_and_time_before_the_verb_returns(
 
 def test_a_status_counts_decisions_on_what_is_staged(stage: Stage) -> None:
     stage.add(movies(1, 2, 3, 4))
-    review = ReviewQueue(stage, by="ann", rules=())
+    review = ReviewQueue(stage, by="ann")
     for verb, tmdb_id in ((review.approve, 1), (review.hold, 2), (review.reject, 3)):
         verb(tmdb_id)
     stage.drop([3])

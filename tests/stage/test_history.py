@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import pytest
 
 from tmdbkit.history import DRIFT
@@ -14,6 +13,8 @@ from .conftest import T0, answers, movies, payload, people
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    import polars as pl
 
     from tmdbkit import Stage
 

@@ -14,7 +14,7 @@ from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.review import ReviewQueue
 from tmdbkit.schema import SYSTEMS
 
-from .conftest import T0, answers, payload, reopened
+from .conftest import T0, answers, correct, payload, reopened
 
 if TYPE_CHECKING:
     from tmdbkit import Stage
@@ -45,10 +45,6 @@ def chosen(stage: Stage, tmdb_id: int = 1) -> dict[str, tuple[str, float | None]
     rows = stage.ratings().filter(pl.col("chosen"), tmdb_id=tmdb_id)
     return {system: (by, points) for system, by, points in
             rows.select("system", "provider", "points").rows()}  # fmt: skip
-
-
-def queue(stage: Stage) -> ReviewQueue:
-    return ReviewQueue(stage, by="ann", rules=())
 
 
 @pytest.fixture
@@ -122,23 +118,22 @@ def test_that_a_provider_has_no_rating_is_known_and_is_no_rating(rated: Stage) -
 
 def test_a_value_set_by_hand_wins_over_every_provider_and_keeps_the_votes(rated: Stage) -> None:
     rate(rated, "table", (1, "imdb", 7.0, 10))
-    queue(rated).correct("imdb", 7.4, 1)
+    correct(rated, "imdb", 7.4, 1)
     assert shown(rated)["imdb"] == (7.4, 10)
     assert chosen(rated)["imdb"] == (BY_HAND, 7.4)
 
 
 def test_votes_set_by_hand_keep_the_points(rated: Stage) -> None:
     rate(rated, "imdb", (1, "imdb", 7.0, 10))
-    queue(rated).correct("imdb_votes", 12, 1)
+    correct(rated, "imdb_votes", 12, 1)
     assert shown(rated)["imdb"] == (7.0, 12)
 
 
 def test_a_value_set_by_hand_survives_refreshes_of_the_movie_and_of_its_ratings(
     rated: Stage,
 ) -> None:
-    review = queue(rated)
-    review.correct("tmdb", 8.0, 1)
-    review.correct("title", "The One", 1)
+    correct(rated, "tmdb", 8.0, 1)
+    correct(rated, "title", "The One", 1)
     rated.add(answers((1, payload(1, "One!", vote_average=9.0, vote_count=500), LATER)))
     rate(rated, "imdb", (1, "tmdb", 9.1, 600), at=LATER)
     fresh = reopened(rated)
@@ -147,13 +142,13 @@ def test_a_value_set_by_hand_survives_refreshes_of_the_movie_and_of_its_ratings(
 
 
 def test_a_movie_that_nobody_rates_can_be_rated_by_hand(rated: Stage) -> None:
-    queue(rated).correct("imdb", 7.4, 2)
+    correct(rated, "imdb", 7.4, 2)
     assert shown(rated, 2) == {"imdb": (7.4, None)}
     assert chosen(rated, 2) == {"imdb": (BY_HAND, 7.4)}
 
 
 def test_votes_set_by_hand_stand_where_nobody_has_points(rated: Stage) -> None:
-    queue(rated).correct("imdb_votes", 12, 2)
+    correct(rated, "imdb_votes", 12, 2)
     assert shown(rated, 2) == {"imdb": (None, 12)}
 
 
@@ -161,7 +156,7 @@ def test_votes_set_by_hand_stand_where_nobody_has_points(rated: Stage) -> None:
 def test_a_rating_taken_away_by_hand_is_gone_whoever_has_it(rated: Stage, system: str) -> None:
     rate(rated, "imdb", (1, system, 7.0, 10))
     rate(rated, "omdb", (1, system, 7.1, 11), at=LATER)
-    queue(rated).correct(system, None, 1)
+    correct(rated, system, None, 1)
     assert system not in shown(rated)
     assert rated.ratings().filter(tmdb_id=1, system=system).is_empty()
 
@@ -169,13 +164,13 @@ def test_a_rating_taken_away_by_hand_is_gone_whoever_has_it(rated: Stage, system
 def test_a_movie_whose_only_rating_was_taken_away_has_a_document_without_ratings(
     rated: Stage,
 ) -> None:
-    queue(rated).correct("tmdb", None, 1)
+    correct(rated, "tmdb", None, 1)
     row = rated.movies().row(0, named=True)
     assert row["vote_pts_system"] == row["vote_count_system"] == dict.fromkeys(SYSTEMS)
 
 
 def test_a_correction_that_is_undone_leaves_what_was_before(rated: Stage) -> None:
-    review = queue(rated)
+    review = ReviewQueue(rated, by="ann")
     review.correct("tmdb", 5.0, 1)
     review.correct("tmdb", None, 1)
     review.undo()
@@ -193,21 +188,20 @@ def test_any_plain_field_can_be_set_by_hand_and_only_there(
     rated: Stage, field: str, value: Any
 ) -> None:
     before = rated.movies().row(1, named=True)
-    queue(rated).correct(field, value, 1)
+    correct(rated, field, value, 1)
     one, two = rated.movies().rows(named=True)
     assert one[field] == value
     assert two == before
 
 
 def test_the_year_follows_a_date_set_by_hand(rated: Stage) -> None:
-    queue(rated).correct("release_date", "1999-01-02", 1)
+    correct(rated, "release_date", "1999-01-02", 1)
     assert rated.table()["year"].to_list() == [1999, None]
 
 
 def test_several_movies_may_have_values_of_one_field_set(rated: Stage) -> None:
-    review = queue(rated)
-    review.correct("popularity", 3, 1)
-    review.correct("popularity", 1.5, 2)
+    correct(rated, "popularity", 3, 1)
+    correct(rated, "popularity", 1.5, 2)
     assert rated.movies()["popularity"].to_list() == [3.0, 1.5]
 
 
@@ -226,7 +220,7 @@ def test_a_movie_that_is_rated_and_not_staged_stands_apart(rated: Stage) -> None
 
 def test_a_correction_holds_for_a_movie_that_was_dropped_since(rated: Stage) -> None:
     rate(rated, "imdb", (1, "imdb", 7.0, 10))
-    queue(rated).correct("imdb", 7.4, 1)
+    correct(rated, "imdb", 7.4, 1)
     rated.drop([1])
     (row,) = rated.rated_only().rows(named=True)
     assert row["vote_pts_system"]["imdb"] == 7.4

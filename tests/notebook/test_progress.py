@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from tmdbkit.notebook.progress import ProgressView
+from tmdbkit.progress import Pace, TerminalLine
+
+from .conftest import words
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("total", "done", "seconds", "told"),
+    [
+        (100, 0, 1, ""),
+        (100, 50, 5, "10 a second, 5 s left"),
+        (10_000, 400, 10, "40 a second, 4 min left"),
+        (1_000_000, 380, 10, "38 a second, 7.3 h left"),
+        (100, 100, 5, ""),
+    ],
+)
+def test_a_pace_tells_the_rate_and_the_time_that_is_left(
+    total: int, done: int, seconds: float, told: str
+) -> None:
+    clock = Clock()
+    pace = Pace(total, clock)
+    pace.told(0)
+    clock.now = seconds
+    assert pace.told(done) == told
+
+
+def test_what_was_done_before_does_not_count_as_fast() -> None:
+    clock = Clock()
+    pace = Pace(1000, clock)
+    pace.told(900)
+    clock.now = 5
+    assert pace.told(950) == "10 a second, 5 s left"
+
+
+def test_a_terminal_has_one_line_with_the_pace_and_the_note() -> None:
+    clock, stream = Clock(), io.StringIO()
+    line = TerminalLine(stream, clock)
+    line.begin("staging", 100)
+    line.update(0)
+    clock.now = 5
+    line.update(50, "2 missing")
+    line.end()
+    last = stream.getvalue().split("\r\x1b[K")
+    assert last[-2:] == ["staging 50 of 100 · 10 a second, 5 s left · 2 missing", ""]
+
+
+def test_a_view_shows_how_far_it_is_and_escapes_what_it_is_told() -> None:
+    view = ProgressView()
+    view.begin("staging", 1000)
+    assert words(view._line.value) == "staging 1,000"
+    view.update(250, "3 cached, <b>")
+    assert view._bar.value == 250
+    assert view._line.value == "250 of 1,000 · 3 cached, &lt;b&gt;"

@@ -48,7 +48,7 @@ class Assessment:
 
     def reread(self, stage: Stage, ids: Collection[int]) -> Assessment:
         """Return it with some movies' values as the stage has them now; the findings stay."""
-        table = _table(*stage.for_rules(ids)) if ids else self.table.clear()
+        table = _table(*stage.for_rules(ids))
         others = ~pl.col("tmdb_id").is_in(list(ids))
         return Assessment(pl.concat([self.table.filter(others), table]), self.findings)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PART_MOVIES, PART_SECONDS = 50, 0.5
+CTRL_C_TRIES = 100
 OUTSTANDING = 70  # asked for and not yet on the disk: what a kill can cost
 
 
@@ -125,12 +126,16 @@ class Fetching:
         self._interrupt()
 
     def despite_ctrl_c(self, write: Callable[[], T]) -> T:
-        """Stop at a Ctrl-C, but write first: polars raises it in whichever thread computes."""
-        try:
-            return write()
-        except KeyboardInterrupt as error:
-            self.stop(error)
-            return write()
+        """Stop at a Ctrl-C, but write first: polars raises it in whichever thread computes.
+
+        It may raise one Ctrl-C several times, as long as any other thread is computing.
+        """
+        for _ in range(CTRL_C_TRIES):
+            try:
+                return write()
+            except KeyboardInterrupt as error:
+                self.stop(error)
+        return write()
 
     def _work(self, queue: Iterator[int]) -> None:
         """Ask for one id after the other until there is none, or a stop; then say so."""

@@ -104,14 +104,12 @@ class ReviewQueue:
     @property
     def rules(self) -> dict[str, int]:
         """Rules by name, and how many findings each has here, many first."""
-        counted = self._findings["rule"].value_counts(sort=True)
-        return dict(counted.rows())
+        return dict(self._rules_found)
 
     @property
     def decades(self) -> list[int]:
         """The decades that movies here are of."""
-        years = self._table["year"].drop_nulls()
-        return (years // 10 * 10).unique().sort().to_list()
+        return list(self._decades)
 
     @property
     def corrected(self) -> set[int]:
@@ -134,9 +132,7 @@ class ReviewQueue:
         Raises:
             KeyError: It is not staged.
         """
-        place = self._table["tmdb_id"].index_of(tmdb_id)
-        if place is None:
-            raise KeyError(f"{tmdb_id} is not staged")
+        place = self._row_of(tmdb_id)
         said = self._said.get(tmdb_id, {})
         return Item(
             self._table.row(place, named=True),
@@ -235,6 +231,12 @@ class ReviewQueue:
         for listener in self.listeners:
             listener()
 
+    def _row_of(self, tmdb_id: int) -> int:
+        place = self._table["tmdb_id"].index_of(tmdb_id)
+        if place is None:
+            raise KeyError(f"{tmdb_id} is not staged")
+        return place
+
     def _item(self, tmdb_id: int | None) -> Item:
         item = self.current if tmdb_id is None else self.item(tmdb_id)
         if item is None:
@@ -250,7 +252,7 @@ class ReviewQueue:
         self._tell()
 
     def _log(self, item: Item, kind: str, **said: Any) -> None:
-        row = self._table.filter(pl.col("tmdb_id") == item.tmdb_id)
+        row = self._table.slice(self._row_of(item.tmdb_id), 1)
         name = token_hex(8)
         self._keep(
             decision(
@@ -280,6 +282,8 @@ class ReviewQueue:
 
     def _see(self, seen: Assessment, decisions: pl.DataFrame) -> None:
         self._table, self._findings = seen.table, seen.findings
+        self._rules_found = seen.findings["rule"].value_counts(sort=True).rows()
+        self._decades = (seen.table["year"].drop_nulls() // 10 * 10).unique().sort().to_list()
         self._read_decisions(decisions)
 
     def _read_decisions(self, decisions: pl.DataFrame) -> None:
@@ -308,8 +312,10 @@ class ReviewQueue:
             (pl.col("severity") == "error").sum().alias("errors"), pl.len().alias("findings")
         )
         narrowed = any((self.shown.rule, self.shown.severity, self.shown.system))
-        rows = self._table.join(bad, on="tmdb_id", how="inner" if narrowed else "left")
-        ranked = rows.filter(self._wanted()).sort(
+        shown = self._table.select("tmdb_id", "title", "year", "spread")
+        wanted = shown.filter(self._wanted())
+        rows = wanted.join(bad, on="tmdb_id", how="inner" if narrowed else "left")
+        ranked = rows.sort(
             pl.col("errors").fill_null(0),
             pl.col("findings").fill_null(0),
             pl.col("spread").fill_null(0.0),

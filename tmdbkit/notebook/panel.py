@@ -46,7 +46,8 @@ class ReviewPanel:
         self._drawing = False
         self._in_view: int | None = None
         self._queue, whole, hint = _opened(stage, by)
-        self._queue.show(**shown)
+        if shown:
+            self._queue.show(**shown)
         self._make()
         self._queue.listeners.append(self._draw)
         self._draw()
@@ -203,13 +204,15 @@ class ReviewPanel:
 
 def _opened(stage: Stage, by: str) -> tuple[ReviewQueue, bool, str]:
     """Return a queue, whether it has seen the whole stage as it is now, and what to say if not."""
+    seen, changed = kept(stage) or (None, set())
+    if seen is not None and not changed:
+        return ReviewQueue(stage, by=by, seen=seen), True, ""
     if len(ids := stage.ids()) <= AT_ONCE:
         return ReviewQueue(stage, by=by), True, ""
-    if (known := kept(stage)) is None:
+    if seen is None:
         few = of_some(stage, sorted(ids)[:FEW])
         return ReviewQueue(stage, by=by, seen=few), False, LOOKING
-    seen, changed = known
-    return ReviewQueue(stage, by=by, seen=seen.reread(stage, changed)), not changed, ""
+    return ReviewQueue(stage, by=by, seen=seen.reread(stage, changed)), False, ""
 
 
 def _filters() -> dict[str, ipywidgets.Widget]:

@@ -314,6 +314,10 @@ def test_an_import_has_the_same_rules(bench: Bench, tmp_path: Path) -> None:
 # Planning ahead.
 
 
+def nobody() -> None:
+    """Is told of Ctrl-C."""
+
+
 def test_items_come_in_order_each_made_while_the_one_before_it_is_used() -> None:
     made: list[int] = []
 
@@ -322,7 +326,7 @@ def test_items_come_in_order_each_made_while_the_one_before_it_is_used() -> None
             made.append(number)
             yield number
 
-    coming = one_ahead(items())
+    coming = one_ahead(items(), nobody)
     assert next(coming) == 1
     assert [1, *coming] == [1, 2, 3, 4]
     assert made == [1, 2, 3, 4]
@@ -330,14 +334,26 @@ def test_items_come_in_order_each_made_while_the_one_before_it_is_used() -> None
 
 def test_no_more_than_one_item_is_made_ahead() -> None:
     left = iter(range(100))
-    coming = one_ahead(left)
+    coming = one_ahead(left, nobody)
     assert next(coming) == 0
     coming.close()
     assert next(left) == 2
 
 
 def test_an_error_in_the_making_is_raised_where_its_item_was_awaited() -> None:
-    coming = one_ahead(10 // number for number in (5, 2, 0))
+    coming = one_ahead((10 // number for number in (5, 2, 0)), nobody)
     assert [next(coming), next(coming)] == [2, 5]
     with pytest.raises(ZeroDivisionError):
         next(coming)
+
+
+def test_a_ctrl_c_that_strikes_where_the_next_is_made_is_passed_on() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise KeyboardInterrupt
+
+    told: list[str] = []
+    coming = one_ahead(items(), lambda: told.append("pressed"))
+    with pytest.raises(KeyboardInterrupt):
+        list(coming)
+    assert told == ["pressed"]

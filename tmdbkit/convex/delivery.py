@@ -39,7 +39,7 @@ class Delivery:
     def __init__(self, target: Target) -> None:
         self.batches = 0
         self._target = target
-        self._stopped = False
+        self._stopped = self._pressed = False
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(IN_FLIGHT, "tmdbkit-push")
         self._asking = ThreadPoolExecutor(ASKED, "tmdbkit-ask")
@@ -73,6 +73,14 @@ class Delivery:
         lasting = [failure for failure in failures if not isinstance(failure[1], PassingFault)]
         return lasting + self._send_at_once(send, cut(again))
 
+    def press(self) -> None:
+        """Pass on a Ctrl-C that polars has raised in another thread than the main one."""
+        self._pressed = True
+
+    def _check_pressed(self) -> None:
+        if self._pressed:
+            raise KeyboardInterrupt
+
     def close(self) -> None:
         """End the threads, after the requests in flight."""
         try:
@@ -97,6 +105,7 @@ class Delivery:
         pending = set(futures)
         try:
             while pending:
+                self._check_pressed()
                 done, pending = wait(pending, LOOK_UP, FIRST_COMPLETED)
                 for future in done:
                     future.result()

@@ -162,6 +162,8 @@ class Importer:
             for table, named in plan.names.items():
                 waiting |= self._send_rows(table, send[table], named)
         except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                self.press()
             return Named(plan, waiting, error)
         return Named(plan, waiting)
 
@@ -192,6 +194,10 @@ class Importer:
                 some.append(change)
                 self._left -= change.goes
         return some
+
+    def press(self) -> None:
+        """Pass on a Ctrl-C that polars has raised in another thread than the main one."""
+        self._delivery.press()
 
     def close(self) -> None:
         """End the threads, after the requests in flight, and make the target durable."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from tmdbkit.convex.importer import Named
     from tmdbkit.convex.planned import Plan
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
@@ -75,7 +76,7 @@ class Sending:
                     limit=limit,
                     log=self.log,
                 ) as importer,
-                self._stopping(one_ahead(map(importer.send_names, plans(importer)))) as planned,
+                self._stopping(_named(importer, plans(importer))) as planned,
             ):
                 for named in planned:
                     outcomes.append(told(importer.send(named)))
@@ -104,18 +105,34 @@ class Sending:
             planned.close()
 
 
-def one_ahead(items: Iterator[T]) -> Generator[T]:
+def _named(importer: Importer, plans: Iterator[Plan]) -> Generator[Named]:
+    return one_ahead(map(importer.send_names, plans), importer.press)
+
+
+def one_ahead(items: Iterator[T], press: Callable[[], None]) -> Generator[T]:
     """Yield items, each made in a thread of its own while the one before it is used.
 
     The wait has a time limit: one without would be deaf to Ctrl-C, as polars leaves signals.
+
+    Args:
+        items: What makes them.
+        press: Is told of a Ctrl-C that strikes in that thread, where polars computes.
     """
+
+    def make() -> T | None:
+        try:
+            return next(items, None)
+        except KeyboardInterrupt:
+            press()
+            raise
+
     with ThreadPoolExecutor(1, "tmdbkit-plan") as pool:
-        coming = pool.submit(next, items, None)
+        coming = pool.submit(make)
         while True:
             while not wait([coming], LOOK_UP).done:
                 pass
             item = coming.result()
             if item is None:
                 return
-            coming = pool.submit(next, items, None)
+            coming = pool.submit(make)
             yield item

@@ -149,7 +149,7 @@ def push(
     def plans(importer: Importer) -> Generator[Plan]:
         kept_back = withheld_unless_approved(stage) if approved else withheld_of(stage)
         pieces = _pieces(stage, wanted, scope, kept_back)
-        return one_ahead(importer.prepare(*piece) for piece in pieces)
+        return one_ahead((importer.prepare(*piece) for piece in pieces), importer.press)
 
     pushed = sending.run(plans, total, scope=scope, limit=limit)
     pushed = _planned_anew(pushed, stage, sending, scope)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -18,13 +19,14 @@ from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
     from tmdbkit.ratings.model import Collected, Provider
     from tmdbkit.stage import Stage
 
+CONFIRMED_FOR = timedelta(days=30)  # then a rating that is still the same is noted again
 NOTHING = ""  # the system of a row which says that a provider has no rating of a movie
 COSTS = pl.Schema(
     {
@@ -230,9 +232,18 @@ def _keep(provider: Provider, came: Collected, stage: Stage, now: datetime) -> N
         rows = pl.concat([rows, pl.DataFrame(none, RATINGS, orient="row")])
     else:
         known = stage.ratings().filter(pl.col("provider") == provider.name)
-        same = ["tmdb_id", "system", "points", "votes"]
-        rows = rows.join(known, on=same, how="anti", nulls_equal=True)
+        rows = _new_of(rows, known)
     stage.add_ratings(rows)
+
+
+def _new_of(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Return what is not known yet, or was confirmed so much later that it is no longer stale."""
+    same = ["tmdb_id", "system", "points", "votes"]
+    before = known.select(*same, confirmed=pl.col("fetched_at"))
+    found = rows.join(before, on=same, how="left", nulls_equal=True, maintain_order="left")
+    age = pl.col("fetched_at") - pl.col("confirmed")
+    new = found.filter(pl.col("confirmed").is_null() | (age > CONFIRMED_FOR))
+    return new.select(RATINGS.names())
 
 
 def _no_failures() -> pl.DataFrame:

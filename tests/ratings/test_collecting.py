@@ -395,3 +395,20 @@ def test_a_name_that_is_none_and_a_key_that_is_missing_are_one_clear_line(stage:
         workflows.collect_ratings(stage, ["imdb", "trakt"], settings=Settings())
     with pytest.raises(SettingsError, match="set MDBLIST_API_KEY"):
         workflows.collect_ratings(stage, ["mdblist"], settings=Settings())
+
+
+def test_a_rating_that_is_confirmed_a_month_later_is_noted_again_and_earlier_it_is_not(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(tmp_path / "stage", settings=Settings())
+    mine = pl.DataFrame({"tmdb_id": [603], "imdb": [8.7]})
+
+    def collected(at: datetime) -> list[datetime]:
+        table = Table(mine, points={"imdb": "imdb"}, fetched_at=at)
+        workflows.collect_ratings(stage, [table], [603], settings=Settings(), progress=Silent())
+        return stage.ratings()["fetched_at"].to_list()
+
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    assert collected(first) == [first]
+    assert collected(first + timedelta(days=29)) == [first]
+    assert collected(first + timedelta(days=31)) == [first + timedelta(days=31)]

@@ -43,5 +43,8 @@ def open_providers(names: Iterable[str] | None, settings: Settings) -> list[Conn
     else:
         chosen = set(names)
     if unknown := sorted(chosen - BY_NAME.keys()):
-        raise UsageError(f"no provider {unknown[0]!r}; there are {', '.join(BY_NAME)}")
+        raise UsageError(
+            f"no provider {unknown[0]!r}; there are {', '.join(BY_NAME)} "
+            "(TMDB's own ratings come with the payloads)"
+        )
     return [provider(settings) for name, provider in BY_NAME.items() if name in chosen]

@@ -127,9 +127,10 @@ def test_the_front_door_says_no_to_other_names() -> None:
         _ = tmdbkit.nothing_of_the_kind
 
 
-def test_importing_the_package_imports_nothing_heavy() -> None:
+@pytest.mark.parametrize("module", ["tmdbkit", "tmdbkit.cli"])
+def test_importing_the_package_or_its_commands_imports_nothing_heavy(module: str) -> None:
     heavy = "{'polars', 'requests', 'ipywidgets'}"
-    code = f"import sys, tmdbkit; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

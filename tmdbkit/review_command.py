@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from tmdbkit.commands import FINE, counted, printed_json, say
 from tmdbkit.exceptions import UsageError
 from tmdbkit.inputs import filled, open_stage
-from tmdbkit.views import MovieCard
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from tmdbkit.review import Item, ReviewQueue
+    from tmdbkit.review import ReviewQueue
 
 KEYS = """a approve · h hold · r reject, each with a note: h wrong year
 c FIELD VALUE corrects: c imdb 7.4 · n next · b back · u undo · q quit"""
@@ -43,7 +42,7 @@ def _took_one(queue: ReviewQueue) -> bool:
     """Show a movie, and do what a person says; tell whether they go on."""
     item = queue.current
     assert item is not None  # noqa: S101 - the caller has looked
-    say(f"\n{draw_item(item)}")
+    say(f"\n{item!r}")
     sys.stdout.write("> ")
     sys.stdout.flush()
     line = sys.stdin.readline()
@@ -76,17 +75,3 @@ def _do(queue: ReviewQueue, key: str, rest: str) -> None:
         say("taken back" if queue.undo() else "nothing to take back")
     else:
         say(KEYS)
-
-
-def draw_item(item: Item) -> str:
-    """Return a movie as text, with what is suspicious about it and what was decided."""
-    lines = [repr(MovieCard(item.movie))]
-    lines += [
-        f"  {severity}: {why} ({value})" if value else f"  {severity}: {why}"
-        for severity, why, value in item.findings.select("severity", "why", "value").rows()
-    ]
-    lines += [f"  changed since: {line}" for line in item.changed]
-    lines += [f"  set by hand: {field} = {value}" for field, value in item.overrides.items()]
-    if item.verdict is not None:
-        lines.append(f"  {item.verdict['kind']} by {item.verdict['by'] or 'somebody'}")
-    return "\n".join(lines)

@@ -11,7 +11,8 @@ from tmdbkit.exceptions import TMDBKitError, UsageError
 from tmdbkit.notebook.showing import Drawing, Line, bundle, button, column, row, wide
 from tmdbkit.notebook.work import Work
 from tmdbkit.tmdb.client import LISTS, TMDBClient
-from tmdbkit.tmdb.discovery import LAST_PAGE, list_ids
+from tmdbkit.tmdb.discovery import list_ids
+from tmdbkit.tmdb.pages import LAST_PAGE
 from tmdbkit.tmdb.session import TMDBSession
 from tmdbkit.views import draw_facts, draw_found
 from tmdbkit.workflows import stage_movies

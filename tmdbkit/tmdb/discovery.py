@@ -15,8 +15,7 @@ import polars as pl
 
 from tmdbkit.exceptions import UsageError
 from tmdbkit.tmdb.client import LISTS, dotted
-from tmdbkit.tmdb.pages import LAST_PAGE as LAST_PAGE  # a panel has it from here
-from tmdbkit.tmdb.pages import ask_each, read_pages
+from tmdbkit.tmdb.pages import LAST_PAGE, ask_each, read_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

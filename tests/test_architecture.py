@@ -24,6 +24,7 @@ LAYERS = (
         "transform",
         "ratings",
         "quality",
+        "root",
         "log",
         "logs",
         "decisions",

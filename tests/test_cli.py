@@ -122,7 +122,7 @@ def test_push_import_delete_and_status_agree(
         (["stage", "--from-file", "words.txt"], "line 2 of words.txt"),
         (["stage", "--from-file", "."], "cannot be read"),
         (["stage", "603", "--stage", "empty.txt"], "empty.txt is a file; a stage is a folder"),
-        (["stage", "603", "--stage", "s3://bucket/stage"], "is an address"),
+        (["stage", "603", "--stage", "ftp://host/stage"], "cannot be a stage"),
         (["stage", "603", "--stage", "newer"], "of a newer tmdbkit"),
         (["stage", "--list", "best"], "there is no list 'best'"),
         (["stage", "--list", "popular", "--pages", "501"], "pages 1 to 500"),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -13,22 +11,27 @@ import polars as pl
 from tmdbkit import transform
 from tmdbkit.exceptions import StageError
 from tmdbkit.holdings import Holdings
-from tmdbkit.log import Log, write_text
+from tmdbkit.log import Log
 from tmdbkit.logs import DECISIONS, FAILURES, IMPORTS, STAGED
 from tmdbkit.ratings.model import RATINGS
+from tmdbkit.root import root_of
 from tmdbkit.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-LAYOUT = 1
+    from tmdbkit.root import Root
+
+LAYOUT, MARKER = 1, "stage.json"
 
 
 class Archive:
-    """A folder of append-only logs; `Stage` reads them.
+    """A folder of append-only logs, here or in an object store; `Stage` reads them.
 
     Args:
-        folder: Where it is; default as the settings say.
+        place: The folder's path, or an address `s3://…`, `gs://…`, `az://…`; default as the
+            settings say.
         settings: What shapes rows, and the default folder; default `Settings.from_env()`.
         name: What its drawing calls it, instead of the folder.
         now: The time of day, by which rules judge what is stale or still to come.
@@ -39,26 +42,31 @@ class Archive:
 
     def __init__(
         self,
-        folder: str | Path | None = None,
+        place: str | Path | None = None,
         *,
         settings: Settings | None = None,
         name: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         settings = settings or Settings.from_env()
-        self.folder = Path(folder).expanduser() if folder is not None else settings.stage
-        self.name = name or str(self.folder)
+        self.root = root_of(settings.stage if place is None else place)
+        self.name = name or str(self.root)
         self.offline = settings.offline
         self.now = now
         self.options = transform.Options.of(settings)
         self.providers = settings.providers
-        self._holdings = Holdings(self.folder, self.options)
-        self._failures = Log(self.folder / "failures", FAILURES)
-        self._ratings = Log(self.folder / "ratings", RATINGS)
-        self._decisions = Log(self.folder / "decisions", DECISIONS)
-        self._imports = Log(self.folder / "imports", IMPORTS)
+        self._holdings = Holdings(self.root, self.options)
+        self._failures = Log(self.root.under("failures"), FAILURES)
+        self._ratings = Log(self.root.under("ratings"), RATINGS)
+        self._decisions = Log(self.root.under("decisions"), DECISIONS)
+        self._imports = Log(self.root.under("imports"), IMPORTS)
         self._logs = (self._failures, self._ratings, self._decisions, self._imports)
-        _check_layout(self.folder)
+        _check_layout(self.root)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, where it is on this machine."""
+        return self.root.folder
 
     def add(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Append answers of TMDB, make their rows, and return the malformed ones.
@@ -134,30 +142,33 @@ class Archive:
 
     def _begin(self) -> None:
         """Make the folder, with its layout's version, where there is none."""
-        marker = self.folder / "stage.json"
-        if not marker.exists():
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                write_text(marker, json.dumps({"layout": LAYOUT}) + "\n")
-            except OSError as error:
-                raise StageError(f"{self.folder} cannot be made: {error.strerror}") from error
+        try:
+            if _layout(self.root) is None:
+                self.root.write(MARKER, f"{json.dumps({'layout': LAYOUT})}\n".encode())
+        except OSError as error:
+            raise StageError(f"{self.root} cannot be made: {error.strerror}") from error
 
 
-def _check_layout(folder: Path) -> None:
+def _check_layout(root: Root) -> None:
     """Refuse a folder that cannot be a stage of ours, before anything is done with it."""
-    if re.match(r"[a-z0-9]+:/", str(folder)):
-        raise StageError(f"{folder} is an address; a stage is a folder on this machine")
-    if folder.exists() and not folder.is_dir():
-        raise StageError(f"{folder} is a file; a stage is a folder: name another with --stage")
-    marker = folder / "stage.json"
-    if not marker.exists():
-        return
+    if root.folder and root.folder.exists() and not root.folder.is_dir():
+        raise StageError(f"{root} is a file; a stage is a folder: name another with --stage")
     try:
-        layout = int(json.loads(marker.read_text(encoding="utf-8"))["layout"])
-    except (ValueError, KeyError, TypeError, OSError):
-        raise StageError(f"{marker} cannot be read; is {folder} a stage?") from None
-    if layout > LAYOUT:
+        layout = _layout(root)
+    except (ValueError, KeyError, TypeError):
+        raise StageError(f"{root.source(MARKER)} cannot be read; is {root} a stage?") from None
+    except OSError as error:
+        raise StageError(f"{root} cannot be read ({error.strerror}); is it a stage?") from None
+    if layout is not None and layout > LAYOUT:
         raise StageError(
-            f"{folder} is of a newer tmdbkit (layout {layout}, this one knows {LAYOUT}); "
+            f"{root} is of a newer tmdbkit (layout {layout}, this one knows {LAYOUT}); "
             "upgrade with: pip install --upgrade tmdbkit"
         )
+
+
+def _layout(root: Root) -> int | None:
+    """Return the version of a stage's layout, or None where there is no stage yet."""
+    try:
+        return int(json.loads(root.read(MARKER))["layout"])
+    except FileNotFoundError:
+        return None

@@ -122,7 +122,7 @@ def _table(movies: pl.DataFrame, ratings: pl.DataFrame) -> pl.DataFrame:
 
 
 def _log(stage: Stage, name: str) -> Log:
-    return Log(stage.folder / "assessed", KEPT[name])
+    return Log(stage.root.under("assessed"), KEPT[name])
 
 
 def _mark(stage: Stage, rules: Sequence[Rule]) -> str:

@@ -69,7 +69,7 @@ def _tell_demo(done: Demo) -> None:
 
 def _tell_what_next(done: Demo, folder: str | None, copied: int) -> None:
     say("")
-    say(f"the stage     {done.stage.folder}   (Parquet)")
+    say(f"the stage     {done.stage.root}   (Parquet)")
     say(f"the snapshot  {done.snapshot.path}   (npx convex import takes it)")
     say("")
     if folder:
@@ -77,7 +77,7 @@ def _tell_what_next(done: Demo, folder: str | None, copied: int) -> None:
         say(f"  jupyter lab {folder}")
     else:
         say("next:")
-        say(f"  tmdbkit status --stage {done.stage.folder}")
+        say(f"  tmdbkit status --stage {done.stage.root}")
         say("  tmdbkit demo DIR              the same in DIR, with the notebooks")
         say("  tmdbkit stage --list popular  with your own TMDB key in .env")
 

@@ -120,8 +120,8 @@ def run_demo(folder: Path, *, progress: Progress | None = None) -> Demo:
         stage = Stage(folder / "stage", settings=session.settings)
         staged = stage_movies(session, stage, sample_payloads(), progress=progress)
         seen = repr(session)
-    if not (stage.folder / "posters").exists():
-        shutil.copytree(shipped("sample") / "posters", stage.folder / "posters")
+    if not (folder / "stage" / "posters").exists():
+        shutil.copytree(shipped("sample") / "posters", folder / "stage" / "posters")
     snapshot = ConvexSnapshot(folder / "snapshot")
     pushed = push(stage, snapshot, progress=progress)
     return Demo(folder, seen, staged, stage, pushed, snapshot)

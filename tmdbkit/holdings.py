@@ -14,7 +14,8 @@ from tmdbkit.schema import INSTANT
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
-    from pathlib import Path
+
+    from tmdbkit.root import Root
 
 TAG = "tmdbkit.transform"
 KEYS = ("tmdb_id", "fetched_at", "part")
@@ -28,15 +29,15 @@ class Holdings:
     A third log, of checks, says until when a payload was known to be what TMDB has.
 
     Args:
-        folder: The stage's folder.
+        root: Where the stage is.
         options: What shapes rows.
     """
 
-    def __init__(self, folder: Path, options: transform.Options) -> None:
-        self.payloads = Log(folder / "payloads", PAYLOADS, _kept)
-        self.movies = Log(folder / "movies", transform.ROWS)
-        self.checks = Log(folder / "checks", CHECKS, _latest_checks)
-        self._folder = folder
+    def __init__(self, root: Root, options: transform.Options) -> None:
+        self.payloads = Log(root.under("payloads"), PAYLOADS, _kept)
+        self.movies = Log(root.under("movies"), transform.ROWS)
+        self.checks = Log(root.under("checks"), CHECKS, _latest_checks)
+        self._root = root
         self._options = options
         self._current: set[str] = set()
 
@@ -53,7 +54,7 @@ class Holdings:
     def _derive_stale(self, parts: list[str]) -> int:
         made, tag = 0, self._options.tag()
         self._current &= self.movies.all_parts()
-        with reading(self._folder):
+        with reading(self._root):
             for part in parts:
                 if part not in self._current:
                     if self.movies.tag(part, TAG) != tag:

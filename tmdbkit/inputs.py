@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tmdbkit.exceptions import UsageError
+from tmdbkit import progress
+from tmdbkit.exceptions import NotFound, UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
     from datetime import date
 
     import polars as pl
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from tmdbkit.convex.target import Target
     from tmdbkit.settings import Settings
     from tmdbkit.stage import Stage
+    from tmdbkit.tmdb.client import TMDBClient
     from tmdbkit.tmdb.session import TMDBSession
 
 
@@ -52,7 +56,7 @@ def filled(stage: Stage) -> Stage:
     """
     if len(stage) == 0:
         raise UsageError(
-            f"the stage is empty; looked in {stage.folder.resolve()}. Fill it with tmdbkit stage"
+            f"the stage is empty; looked in {stage.root.full}. Fill it with tmdbkit stage"
         )
     return stage
 
@@ -185,22 +189,25 @@ def named_ids(args: argparse.Namespace) -> list[int] | None:
 
 
 def _asks_tmdb(args: argparse.Namespace) -> bool:
-    return bool(args.list or args.search is not None or args.discover or args.changed_since)
+    by_name = args.list or args.collection or args.search is not None
+    return bool(by_name or args.discover or args.changed_since)
 
 
 def _ids_of_tmdb(args: argparse.Namespace) -> list[int]:
     """Return the ids of all that TMDB is to be asked for, and say what came again and again."""
     from tmdbkit.tmdb.changes import changed_ids
     from tmdbkit.tmdb.client import TMDBClient
-    from tmdbkit.tmdb.discovery import discover_ids, list_ids, search_ids
+    from tmdbkit.tmdb.discovery import collection_ids, discover_ids, search_ids
 
-    some = 1 if args.pages is None else args.pages
     with open_session() as session:
-        client, found = TMDBClient(session), []
+        client, found = TMDBClient(session, progress=progress.default()), []
         if args.list:
-            found.append(list_ids(client, args.list, pages=some))
+            found.append(_listed(client, args.list, args.pages))
+        if args.collection:
+            parts = partial(collection_ids, client, args.collection)
+            found.append(_by_number(parts, "collection", args.collection))
         if args.search is not None:
-            found.append(search_ids(client, args.search, pages=some))
+            found.append(search_ids(client, args.search, pages=_one_unless(args.pages)))
         if args.discover:
             found.append(discover_ids(client, pages=args.pages, **dict(args.discover)))
         if args.changed_since:
@@ -211,10 +218,33 @@ def _ids_of_tmdb(args: argparse.Namespace) -> list[int]:
     return [tmdb_id for frame in found for tmdb_id in frame["tmdb_id"]]
 
 
+def _listed(client: TMDBClient, name: str, pages: int | None) -> pl.DataFrame:
+    """Return the ids of a list: one of TMDB's by its name, one that someone made by its number."""
+    from tmdbkit.tmdb.discovery import list_ids, shared_list_ids
+
+    if not re.fullmatch(r"[0-9]{1,15}", name):
+        return list_ids(client, name, pages=_one_unless(pages))
+    return _by_number(partial(shared_list_ids, client, int(name), pages=pages), "list", int(name))
+
+
+def _by_number(read: Callable[[], pl.DataFrame], what: str, number: int) -> pl.DataFrame:
+    try:
+        return read()
+    except NotFound:
+        raise UsageError(
+            f"TMDB has no {what} {number}; its number stands in its address, "
+            f"themoviedb.org/{what}/…"
+        ) from None
+
+
+def _one_unless(pages: int | None) -> int:
+    return 1 if pages is None else pages
+
+
 def _ids_of_export(day: date | str, min_popularity: float | None) -> list[int]:
     from tmdbkit.tmdb.export import Exports
 
-    with Exports(read_settings()) as exports:
+    with Exports(read_settings(), progress=progress.default()) as exports:
         export = exports.latest() if isinstance(day, str) else exports.of(day)
     found = export.ids(min_popularity=min_popularity)
     tell_target(f"the export of {export.day}: {found.height:,} ids")
@@ -236,7 +266,7 @@ def _by_tmdb_id(named: list[int | str]) -> list[int]:
     if not of_imdb:
         return [name for name in named if isinstance(name, int)]
     with open_session() as session:
-        found = imdb_ids(TMDBClient(session), of_imdb)
+        found = imdb_ids(TMDBClient(session, progress=progress.default()), of_imdb)
     known: dict[int | str, list[int]] = {}
     for tmdb_id, imdb_id in found.select("tmdb_id", "imdb_id").rows():
         known.setdefault(imdb_id, []).append(tmdb_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -13,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tmdbkit.exceptions import StageError, StopError
+from tmdbkit.root import root_of, said_in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
+
+    from tmdbkit.root import Entry, Root
 
 LEVEL = 3  # zstd; level 9 saves a tenth more for four times the time
 ROW_GROUP = 500  # rows that are read together: who wants some reads little more
@@ -39,28 +41,29 @@ def among(tmdb_ids: Collection[int]) -> pl.Expr:
 
 
 class Log:
-    """A folder of small Parquet files of one schema.
+    """A folder of small Parquet files of one schema, on this machine or in an object store.
 
-    A part is written aside and renamed, so it is whole or not there. A compaction writes a larger
+    A part is whole or not there. A compaction writes a larger
     part, then a manifest beside it that names the parts it replaces: the manifest's appearance is
     the moment at which readers change over. Replaced parts stay for a day, for whoever has listed
     them already. Parts sort by the time at which their last row was written, merged ones too.
 
     Args:
-        folder: Where the parts are; made with the first one.
+        root: Where the parts are; made with the first one.
         columns: The schema; a part without a column reads as null there.
         kept: What a compaction keeps of neighbouring parts' rows, which it gets in their order.
     """
 
     def __init__(
         self,
-        folder: Path,
+        root: Root | Path,
         columns: pl.Schema,
         kept: Callable[[pl.LazyFrame], pl.LazyFrame] = each_once,
     ) -> None:
-        self.folder = folder
+        self.root = root_of(root)
         self.columns = columns
         self._kept = kept
+        self._known: dict[str, dict[str, Any]] = {}  # manifests that were read; none ever changes
 
     def append(
         self, rows: pl.DataFrame, *, name: str | None = None, tags: dict[str, str] | None = None
@@ -82,18 +85,17 @@ class Log:
             metadata=tags,
         )
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self.path(part), content.getbuffer())
+            self.root.write(f"{part}.parquet", content.getbuffer())
         except OSError as error:
             raise StopError(
-                f"{self.folder} cannot be written to ({error.strerror}); see to it that it can, "
+                f"{self.root} cannot be written to ({error.strerror}); see to it that it can, "
                 "and run the same again: it goes on from here"
             ) from error
         return part
 
-    def path(self, part: str) -> Path:
-        """Return a part's file."""
-        return self.folder / f"{part}.parquet"
+    def source(self, part: str) -> str:
+        """Return the path or the address of a part's file."""
+        return self.root.source(f"{part}.parquet")
 
     def parts(self) -> list[str]:
         """Return the names of the parts that count, the oldest first.
@@ -101,19 +103,24 @@ class Log:
         Manifests are listed first: the merged part of one that appears meanwhile does not count
         yet, and those that it replaces still do.
         """
-        manifests = self._manifests()
-        files = self.all_parts()
-        replaced = {part for manifest in manifests.values() for part in manifest["replaces"]}
-        return sorted(files - replaced - _unfinished(files, manifests))
+        return sorted(self._sizes())
 
     def all_parts(self) -> set[str]:
-        """Return the names of all parts on the disk, those replaced included."""
+        """Return the names of all parts there are, those replaced included."""
         return set(self._listed(".parquet"))
+
+    def _sizes(self) -> dict[str, int]:
+        """Return the parts that count, with their bytes."""
+        manifests = self._manifests()
+        files = self._listed(".parquet")
+        replaced = {part for manifest in manifests.values() for part in manifest["replaces"]}
+        hidden = replaced | _unfinished(set(files), manifests)
+        return {part: file.size for part, file in files.items() if part not in hidden}
 
     def remove(self, parts: set[str]) -> None:
         """Delete parts: for a log that is made from another, and follows it."""
         for part in parts:
-            self.path(part).unlink(missing_ok=True)
+            self.root.remove(f"{part}.parquet")
 
     def scan(self, parts: list[str] | None = None) -> pl.LazyFrame:
         """Return all rows lazily, with the `part` each stands in."""
@@ -121,7 +128,7 @@ class Log:
         if not names:
             return pl.LazyFrame(schema=pl.Schema({**self.columns, "part": pl.String()}))
         found = pl.scan_parquet(
-            [self.path(name) for name in names],
+            [self.source(name) for name in names],
             schema=dict(self.columns),
             missing_columns="insert",
             extra_columns="ignore",
@@ -134,7 +141,7 @@ class Log:
     def tag(self, part: str, name: str) -> str | None:
         """Return a fact about a part, or None where the part or the fact is missing."""
         try:
-            return pl.read_parquet_metadata(self.path(part)).get(name)
+            return pl.read_parquet_metadata(self.source(part)).get(name)
         except (OSError, pl.exceptions.PolarsError):
             return None
 
@@ -146,24 +153,23 @@ class Log:
         self.sweep(now)
         replaced = 0
         for group in self._groups():
-            with reading(self.folder):
+            with reading(self.root):
                 rows = self._kept(self.scan(group)).collect()
             merged = self.append(rows, name=_merged_name(group[-1]))
             manifest = {"replaces": group, "at": now.isoformat()}
-            write_text(self.folder / f"{merged}.json", json.dumps(manifest))
+            self.root.write(f"{merged}.json", json.dumps(manifest).encode())
             replaced += len(group)
         return replaced
 
     def is_piled_up(self) -> bool:
         """Tell whether there are so many small parts that reading suffers."""
-        return sum(1 for part in self.parts() if self._size(part) < FULL) >= PILE
+        return sum(1 for size in self._sizes().values() if size < FULL) >= PILE
 
     def _groups(self) -> list[list[str]]:
         """Return runs of small neighbours that together make a full part."""
         groups: list[list[str]] = [[]]
         filled = 0
-        for part in self.parts():
-            size = self._size(part)
+        for part, size in sorted(self._sizes().items()):
             if size >= FULL or filled + size > 2 * FULL:
                 groups.append([])
                 filled = 0
@@ -172,34 +178,33 @@ class Log:
                 filled += size
         return [group for group in groups if len(group) > 1]
 
-    def _size(self, part: str) -> int:
-        with suppress(FileNotFoundError):
-            return self.path(part).stat().st_size
-        return 0
-
-    def _listed(self, suffix: str) -> list[str]:
-        with suppress(FileNotFoundError):
-            return [
-                entry.name.removesuffix(suffix)
-                for entry in os.scandir(self.folder)
-                if entry.name.endswith(suffix) and not entry.name.startswith(".")
-            ]
-        return []
+    def _listed(self, suffix: str) -> dict[str, Entry]:
+        return {
+            file.name.removesuffix(suffix): file
+            for file in self.root.entries()
+            if file.name.endswith(suffix) and not file.name.startswith(".")
+        }
 
     def _manifests(self) -> dict[str, dict[str, Any]]:
         """Return what each merged part `replaces` and the instant `at` which it was made."""
         found = {}
         for merged in self._listed(".json"):
-            path = self.folder / f"{merged}.json"
-            try:
-                manifest = json.loads(path.read_text(encoding="utf-8"))
-                at = datetime.fromisoformat(manifest["at"])
-                found[merged] = {"replaces": set(manifest["replaces"]), "at": at}
-            except FileNotFoundError:
-                continue  # swept a moment ago, after all that it replaced
-            except (ValueError, KeyError, TypeError):
-                raise StageError(f"{path} cannot be read; move it away and compact again") from None
+            with suppress(FileNotFoundError):  # swept a moment ago, after all that it replaced
+                found[merged] = self._known.get(merged) or self._read_manifest(merged)
+        self._known = found
         return found
+
+    def _read_manifest(self, merged: str) -> dict[str, Any]:
+        name = f"{merged}.json"
+        content = self.root.read(name)
+        try:
+            manifest = json.loads(content)
+            at = datetime.fromisoformat(manifest["at"])
+            return {"replaces": set(manifest["replaces"]), "at": at}
+        except (ValueError, KeyError, TypeError):
+            raise StageError(
+                f"{self.root.source(name)} cannot be read; move it away and compact again"
+            ) from None
 
     def sweep(self, now: datetime) -> None:
         """Delete what nobody reads any more: parts replaced a day ago, and a killed run's rests.
@@ -208,16 +213,21 @@ class Log:
         """
         oldest = now - KEPT_AFTER_COMPACTION
         manifests = self._manifests()
+        files = self.all_parts()
         for merged, manifest in manifests.items():
             if manifest["at"] <= oldest:
-                self.remove(manifest["replaces"])
-                if not self.path(merged).exists():
-                    (self.folder / f"{merged}.json").unlink(missing_ok=True)
-        unfinished = map(self.path, _unfinished(self.all_parts(), manifests))
-        for rest in (*self.folder.glob(".*.tmp"), *unfinished):
-            with suppress(FileNotFoundError):
-                if rest.stat().st_mtime < oldest.timestamp():
-                    rest.unlink()
+                self.remove(manifest["replaces"] & files)
+                if merged not in self.all_parts():
+                    self.root.remove(f"{merged}.json")
+        unfinished = {f"{part}.parquet" for part in _unfinished(self.all_parts(), manifests)}
+        for rest in self.root.entries():
+            if (rest.name in unfinished or _is_aside(rest.name)) and rest.written_at < oldest:
+                self.root.remove(rest.name)
+
+
+def _is_aside(name: str) -> bool:
+    """Tell whether a file was being written, aside, when its run was killed."""
+    return name.startswith(".") and name.endswith(".tmp")
 
 
 def _unfinished(files: set[str], manifests: Collection[str]) -> set[str]:
@@ -235,43 +245,42 @@ def _merged_name(last: str) -> str:
     return f"{last.partition('-')[0]}-{secrets.token_hex(4)}{MERGED}"
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a small file whole or not at all."""
-    write_whole(path, text.encode())
-
-
-def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write a file whole or not at all, and on the disk, so that a power cut leaves it so too."""
-    # Neither polars nor we look at names that begin with a dot and end in .tmp.
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
 @contextmanager
-def reading(folder: Path) -> Iterator[None]:
-    """Turn what polars says of a damaged part into one clear line."""
+def reading(root: Root) -> Iterator[None]:
+    """Turn what polars or an object store says of a part into one clear line."""
     try:
         yield
     except (pl.exceptions.PolarsError, OSError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        said = said_in_one_line(error)
         raise StageError(
-            f"{_damaged(folder) or f'a part of {folder}'} cannot be read ({first}); "
+            f"{_damaged(root) or f'a part of {root}'} cannot be read ({said}); "
             "move that file away, and what was in it is fetched again"
         ) from error
 
 
-def _damaged(folder: Path) -> Path | None:
-    """Return the first part that is no Parquet file, for polars does not say which it is."""
-    for path in sorted(folder.rglob("*.parquet")):
-        try:
-            pl.read_parquet_metadata(path)
-        except (pl.exceptions.PolarsError, OSError):
-            return path
+def _damaged(root: Root) -> str | None:
+    """Return the first part that is no Parquet file, for polars does not say which it is.
+
+    Raises:
+        StageError: Its place cannot be reached.
+    """
+    try:
+        for name in root.walk():
+            if name.endswith(".parquet") and not _is_whole(root, name):
+                return root.source(name)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StageError(
+            f"{root} cannot be reached ({error.strerror}); run the same again"
+        ) from None
     return None
+
+
+def _is_whole(root: Root, name: str) -> bool:
+    try:
+        pl.read_parquet_metadata(root.source(name))
+    except (pl.exceptions.PolarsError, OSError):
+        root.read(name)  # an object store that cannot be reached says so here
+        return False
+    return True

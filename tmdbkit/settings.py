@@ -53,7 +53,7 @@ class Settings:
         tmdb_token: TMDB's v4 read access token; preferred over the key.
         tmdb_api_key: TMDB's v3 key.
         tmdb_base_url: Where TMDB's API answers.
-        stage: The stage's folder.
+        stage: The stage's folder, or an object store's address.
         cache: The folder of cached answers.
         offline: Never touch the network.
         rate: Requests a second at most.
@@ -79,7 +79,7 @@ class Settings:
     tmdb_token: Secret = field(default_factory=Secret)
     tmdb_api_key: Secret = field(default_factory=Secret)
     tmdb_base_url: str = "https://api.themoviedb.org/3"
-    stage: Path = Path("data/stage")
+    stage: Path | str = Path("data/stage")
     cache: Path = Path("data/cache")
     offline: bool = False
     rate: float = 38.0
@@ -215,11 +215,16 @@ def _path(_variable: str, text: str) -> Path:
     return Path(text).expanduser()
 
 
+def _place(variable: str, text: str) -> Path | str:
+    """Return an address as it is: a `Path` would swallow one of its slashes."""
+    return text if "://" in text else _path(variable, text)
+
+
 _VARIABLES: dict[str, tuple[str, Callable[[str, str], object]]] = {
     "TMDB_READ_ACCESS_TOKEN": ("tmdb_token", _secret),
     "TMDB_API_KEY": ("tmdb_api_key", _secret),
     "TMDB_BASE_URL": ("tmdb_base_url", _address),
-    "TMDBKIT_STAGE": ("stage", _path),
+    "TMDBKIT_STAGE": ("stage", _place),
     "TMDBKIT_CACHE": ("cache", _path),
     "TMDBKIT_OFFLINE": ("offline", _flag),
     "TMDBKIT_RATE": ("rate", _number),

@@ -1,4 +1,4 @@
-"""The local stage: a folder of append-only logs between TMDB and Convex."""
+"""The stage: a folder of append-only logs between TMDB and Convex."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ REFUSED = (400, 422, 500)  # a 500 of the failures that do not pass is TMDB's "t
 
 
 class Stage(Archive):
-    """A folder of movies on their way to Convex.
+    """A folder of movies on their way to Convex, here or in an object store.
 
     Args:
-        folder: Where it is; default as the settings say.
+        place: The folder's path, or an address `s3://…`, `gs://…`, `az://…`; default as the
+            settings say.
         settings: What shapes rows, and the default folder; default `Settings.from_env()`.
         name: What its drawing calls it, instead of the folder.
         now: The time of day, by which rules judge what is stale or still to come.
@@ -44,7 +45,7 @@ class Stage(Archive):
 
     def movies(self) -> pl.DataFrame:
         """Return the rows as documents will have them, by `tmdb_id`."""
-        with reading(self.folder):
+        with reading(self.root):
             return self.scan().sort("tmdb_id").collect()
 
     def scan(self) -> pl.LazyFrame:
@@ -53,12 +54,12 @@ class Stage(Archive):
 
     def ids(self) -> set[int]:
         """Return the ids that are staged."""
-        with reading(self.folder):
+        with reading(self.root):
             return set(self._holdings.newest().collect()["tmdb_id"])
 
     def fetched_before(self, instant: datetime) -> set[int]:
         """Return the staged ids whose payload is older than that."""
-        with reading(self.folder):
+        with reading(self.root):
             old = self._holdings.newest().filter(pl.col("fetched_at") < instant)
             return set(old.collect()["tmdb_id"])
 
@@ -67,7 +68,7 @@ class Stage(Archive):
 
         That is when it was fetched, or when TMDB's changes were last gone through without it.
         """
-        with reading(self.folder):
+        with reading(self.root):
             return self._holdings.as_of().select("tmdb_id", "as_of")
 
     def history(self, tmdb_id: int) -> pl.DataFrame:
@@ -76,23 +77,23 @@ class Stage(Archive):
         Raises:
             KeyError: It is not staged.
         """
-        with reading(self.folder):
+        with reading(self.root):
             versions = self._holdings.versions([tmdb_id])
             if versions.is_empty():
-                raise KeyError(f"{tmdb_id} is not staged in {self.folder}")
+                raise KeyError(f"{tmdb_id} is not staged in {self.root}")
             return history.history(self._holdings.rows_of(versions))
 
     def drift(self, since: date) -> pl.DataFrame:
         """Return what TMDB changed since a day or an instant, in `history.DRIFT`, old and new."""
         at = since if isinstance(since, datetime) else datetime.combine(since, time(), UTC)
-        with reading(self.folder):
+        with reading(self.root):
             versions = self._holdings.versions()
             pairs = history.pairs(versions, at)
             return history.drift(self._holdings.rows_of(history.of_pairs(versions, pairs)), pairs)
 
     def missing(self) -> pl.DataFrame:
         """Return `tmdb_id, asked_at` of the ids that TMDB does not have, by its latest answer."""
-        with reading(self.folder):
+        with reading(self.root):
             latest = self._holdings.payloads.scan().select("tmdb_id", "fetched_at", "http_status")
             return (
                 latest.sort("fetched_at")
@@ -110,7 +111,7 @@ class Stage(Archive):
 
     def failures(self) -> pl.DataFrame:
         """Return the ids that could not be staged and still are not: why, how often, when."""
-        with reading(self.folder):
+        with reading(self.root):
             parts = self._holdings.parts()
             settled = pl.concat(
                 [
@@ -144,7 +145,7 @@ class Stage(Archive):
 
     def payloads(self, tmdb_ids: Iterable[int] | None = None) -> pl.DataFrame:
         """Return `tmdb_id, payload, fetched_at` of the staged movies, or of some of them."""
-        with reading(self.folder):
+        with reading(self.root):
             found = self._holdings.newest(tmdb_ids).collect()
             return self._holdings.texts(found).sort("tmdb_id").collect()
 
@@ -155,11 +156,11 @@ class Stage(Archive):
 
         Memory does not grow with the stage.
         """
-        with reading(self.folder):
+        with reading(self.root):
             found = self._holdings.newest(tmdb_ids).sort("part", "tmdb_id").collect()
             overlay = self._overlay()
         for some in found.iter_slices(size):
-            with reading(self.folder):
+            with reading(self.root):
                 rows = overlay.over(self._holdings.rows_of(some)).select(ROW.names()).collect()
                 texts = self._holdings.texts(some).collect()
             yield rows, texts
@@ -169,7 +170,7 @@ class Stage(Archive):
 
         They can be pushed where the scope is nothing but ratings.
         """
-        with reading(self.folder):
+        with reading(self.root):
             found = self._overlay().beside(self.ids())
         return found if tmdb_ids is None else found.filter(pl.col("tmdb_id").is_in(set(tmdb_ids)))
 
@@ -179,25 +180,25 @@ class Stage(Archive):
         Of a system that several providers rate, the one whose rating counts is `chosen`: the first
         of `TMDBKIT_PROVIDERS` that has points. TMDB's own come from the payloads.
         """
-        with reading(self.folder):
+        with reading(self.root):
             return self._overlay().ratings(self._holdings.rows())
 
     def decisions(self) -> pl.DataFrame:
         """Return the log of decisions: everything that people decided or set, the newest last."""
-        with reading(self.folder):
+        with reading(self.root):
             rows = self._decisions.scan().drop("part").unique("decision")
             return rows.sort("at", "decision").collect()
 
     def asked(self, provider: str) -> pl.DataFrame:
         """Return `tmdb_id, asked_at` of the movies that a provider was asked for, latest only."""
-        with reading(self.folder):
+        with reading(self.root):
             of_provider = self._ratings.scan().filter(pl.col("provider") == provider)
             latest = of_provider.group_by("tmdb_id").agg(asked_at=pl.col("fetched_at").max())
             return latest.sort("tmdb_id").collect()
 
     def imports(self) -> pl.DataFrame:
         """Return the import log: one row for each document of each push, the newest last."""
-        with reading(self.folder):
+        with reading(self.root):
             rows = self._imports.scan().drop("part").unique().sort("pushed_at", "tmdb_id")
             return rows.collect()
 
@@ -220,7 +221,7 @@ class Stage(Archive):
         staged = self.ids()
         wrote = pl.col("outcome").is_in(["created", "updated", "unchanged"])
         pushed = self.imports().filter(wrote)["tmdb_id"].n_unique()
-        with reading(self.folder):
+        with reading(self.root):
             rated = staged.intersection(self._overlay().collected["tmdb_id"])
         said = verdicts(self.decisions()).filter(pl.col("tmdb_id").is_in(staged))
         decided = {word: int((said["kind"] == kind).sum()) for kind, word in WORDS.items()}
@@ -278,7 +279,7 @@ class Stage(Archive):
 
     def for_rules(self, tmdb_ids: Iterable[int] | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return what the rules look at: the flat table of movies, and the ratings that count."""
-        with reading(self.folder):
+        with reading(self.root):
             if tmdb_ids is None:
                 rows, overlay = self._holdings.rows(), self._overlay()
             else:
@@ -303,21 +304,23 @@ class Stage(Archive):
         Raises:
             KeyError: It is not staged.
         """
-        with reading(self.folder):
+        with reading(self.root):
             found = self._holdings.newest([tmdb_id]).collect()
             rows = self._overlay().over(self._holdings.rows_of(found)).drop("part").collect()
         if rows.is_empty():
-            raise KeyError(f"{tmdb_id} is not staged in {self.folder}")
+            raise KeyError(f"{tmdb_id} is not staged in {self.root}")
         row = flat(rows).row(0, named=True)
         return MovieCard(row, self.poster(tmdb_id), online=not self.offline)
 
     def poster(self, tmdb_id: int) -> Path | None:
         """Return the movie's picture where the stage brings its own, as the sample does."""
-        path = self.folder / "posters" / f"{tmdb_id}.png"
+        if self.root.folder is None:
+            return None
+        path = self.root.folder / "posters" / f"{tmdb_id}.png"
         return path if path.is_file() else None
 
     def __len__(self) -> int:
-        with reading(self.folder):
+        with reading(self.root):
             return int(self._holdings.newest().select(pl.len()).collect().item())
 
     def __iter__(self) -> Iterator[int]:
@@ -339,9 +342,7 @@ class Stage(Archive):
         count = len(self)
         found = [("staged", f"{count:,} movies"), ("folder", self.name)]
         if count == 0:
-            found.append(
-                ("empty", f"looked in {self.folder.resolve()}; tmdbkit stage 603 fills it")
-            )
+            found.append(("empty", f"looked in {self.root.full}; tmdbkit stage 603 fills it"))
         return found
 
     def drop(self, tmdb_ids: Iterable[int], *, now: datetime | None = None) -> int:

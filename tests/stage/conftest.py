@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
+from tests.servers.object_store import object_store
 from tests.servers.tmdb import TOKEN
 from tmdbkit import Settings, Stage, TMDBSession
 from tmdbkit.decisions import decision, field_named, fitting
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.servers.object_store import ObjectStoreServer
     from tests.servers.tmdb import TMDBProcess, TMDBServer
 
     Connect = Callable[..., TMDBSession]
@@ -117,3 +119,18 @@ def connect(tmp_path: Path) -> Iterator[Connect]:
     yield connect
     for session in opened:
         session.close()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[ObjectStoreServer]:
+    """One S3 server for all tests; each has a bucket of its own."""
+    with object_store() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3: ObjectStoreServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a new bucket, which this process and its children can speak to."""
+    for name, text in s3.environment.items():
+        monkeypatch.setenv(name, text)
+    return s3.bucket(f"tmdbkit-{token_hex(6)}")

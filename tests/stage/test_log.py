@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -10,9 +10,7 @@ import pytest
 from tmdbkit import log as logs
 from tmdbkit.exceptions import StageError, StopError
 from tmdbkit.log import Log, reading
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tmdbkit.root import Folder
 
 COLUMNS = pl.Schema({"tmdb_id": pl.Int64(), "name": pl.String()})
 NOW = datetime.now(UTC)
@@ -33,7 +31,11 @@ def ids(log: Log, parts: list[str] | None = None) -> list[int]:
 
 
 def files(log: Log) -> set[str]:
-    return {path.name for path in log.folder.iterdir()}
+    return {path.name for path in log.root.folder.iterdir()}
+
+
+def path(log: Log, part: str) -> Path:
+    return Path(log.source(part))
 
 
 def pile(log: Log, *tmdb_ids: int) -> list[str]:
@@ -74,8 +76,8 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None
 
 def test_a_part_that_is_being_written_is_not_read(log: Log) -> None:
     part = log.append(rows(1))
-    half = log.path(part).read_bytes()[:40]
-    (log.folder / ".20990101T000000000000-0badcafe.parquet.aaaa.tmp").write_bytes(half)
+    half = path(log, part).read_bytes()[:40]
+    (log.root.folder / ".20990101T000000000000-0badcafe.parquet.aaaa.tmp").write_bytes(half)
     assert ids(log) == [1]
 
 
@@ -96,7 +98,7 @@ def test_a_part_that_is_missing_or_damaged_has_no_tags(log: Log) -> None:
     part = log.append(rows(1))
     assert log.tag(part, "made by") is None
     assert log.tag("20990101T000000000000-0badcafe", "made by") is None
-    log.path(part).write_bytes(b"")
+    path(log, part).write_bytes(b"")
     assert log.tag(part, "made by") is None
 
 
@@ -112,13 +114,13 @@ def test_a_log_without_parts_has_its_schema_all_the_same(log: Log) -> None:
 
 def test_a_column_that_came_later_reads_as_null_in_older_parts(log: Log) -> None:
     log.append(rows(1))
-    newer = Log(log.folder, pl.Schema({**COLUMNS, "year": pl.Int32()}))
+    newer = Log(log.root, pl.Schema({**COLUMNS, "year": pl.Int32()}))
     newer.append(rows(2).with_columns(year=pl.lit(1999, pl.Int32)))
     assert newer.scan().drop("part").collect().rows() == [(1, "row 1", None), (2, "row 2", 1999)]
 
 
 def test_a_column_of_a_newer_tmdbkit_is_passed_over(log: Log) -> None:
-    newer = Log(log.folder, pl.Schema({**COLUMNS, "year": pl.Int32()}))
+    newer = Log(log.root, pl.Schema({**COLUMNS, "year": pl.Int32()}))
     newer.append(rows(1).with_columns(year=pl.lit(1999, pl.Int32)))
     assert log.scan().drop("part").collect().rows() == [(1, "row 1")]
 
@@ -126,20 +128,20 @@ def test_a_column_of_a_newer_tmdbkit_is_passed_over(log: Log) -> None:
 @pytest.mark.parametrize("left", [0, 3, 200])
 def test_a_damaged_part_is_one_clear_error_that_names_the_file(log: Log, left: int) -> None:
     part = pile(log, 1, 2, 3)[1]
-    log.path(part).write_bytes(log.path(part).read_bytes()[:left])
-    with pytest.raises(StageError) as caught, reading(log.folder):
+    path(log, part).write_bytes(path(log, part).read_bytes()[:left])
+    with pytest.raises(StageError) as caught, reading(log.root):
         log.scan().collect()
-    assert str(log.path(part)) in str(caught.value)
+    assert str(path(log, part)) in str(caught.value)
     assert "move that file away" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_damage_that_only_the_data_shows_names_the_folder(log: Log) -> None:
     part = log.append(rows(*range(1000)))
-    whole = log.path(part).read_bytes()
-    log.path(part).write_bytes(whole[:4] + bytes(60) + whole[64:])
-    said = f"a part of {log.folder} cannot be read"
-    with pytest.raises(StageError, match=said), reading(log.folder):
+    whole = path(log, part).read_bytes()
+    path(log, part).write_bytes(whole[:4] + bytes(60) + whole[64:])
+    said = f"a part of {log.root.folder} cannot be read"
+    with pytest.raises(StageError, match=said), reading(log.root):
         log.scan().collect()
 
 
@@ -200,11 +202,15 @@ def test_a_chain_of_compactions_leaves_the_last_and_its_manifest(log: Log) -> No
 def test_a_merged_part_counts_from_the_moment_it_has_a_manifest(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
+    write = Folder.write
+
+    def killed(self: Folder, name: str, content: bytes) -> None:
+        if name.endswith(".json"):
+            raise KeyboardInterrupt
+        write(self, name, content)
 
     pile(log, 1, 2)
-    monkeypatch.setattr(logs, "write_text", killed)
+    monkeypatch.setattr(Folder, "write", killed)
     with pytest.raises(KeyboardInterrupt):
         log.compact(NOW)
     assert len(log.all_parts()) == 3
@@ -215,8 +221,8 @@ def test_the_rests_of_a_killed_run_are_deleted_once_they_are_a_day_old(log: Log)
     pile(log, 1, 2)
     rests = {".x.parquet.aaaa.tmp", f"20260101T000000000000-0badcafe{logs.MERGED}.parquet"}
     for name in rests:
-        (log.folder / name).write_bytes(b"half")
-        os.utime(log.folder / name, (NOW.timestamp(), NOW.timestamp()))
+        (log.root.folder / name).write_bytes(b"half")
+        os.utime(log.root.folder / name, (NOW.timestamp(), NOW.timestamp()))
     log.compact(NOW + DAY - timedelta(seconds=1))
     assert rests < files(log)
     log.compact(NOW + DAY + timedelta(seconds=1))
@@ -231,7 +237,7 @@ def test_two_compactions_at_once_lose_nothing_and_leave_no_repeats_for_long(
     append = log.append
 
     def overtaken(*args: object, **more: object) -> str:
-        Log(log.folder, COLUMNS).compact(NOW)  # starts later, from the same parts, and ends first
+        Log(log.root, COLUMNS).compact(NOW)  # starts later, from the same parts, and ends first
         return append(*args, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(log, "append", overtaken)
@@ -262,9 +268,9 @@ def test_nothing_is_lost_on_who_lists_while_a_compaction_ends(
 ) -> None:
     pile(log, 1, 2, 3)
     listed = log._listed
-    turns = iter([lambda: None, lambda: Log(log.folder, COLUMNS).compact(NOW)])
+    turns = iter([lambda: None, lambda: Log(log.root, COLUMNS).compact(NOW)])
 
-    def slowly(suffix: str) -> list[str]:
+    def slowly(suffix: str) -> dict[str, object]:
         next(turns)()  # between the first listing and the second, another process compacts
         return listed(suffix)
 
@@ -278,7 +284,7 @@ def test_full_parts_are_left_alone_and_only_neighbours_are_merged(
     small = pile(log, 1, 2)
     big = log.append(rows(*range(10, 5000)))
     small += pile(log, 3, 4)
-    monkeypatch.setattr(logs, "FULL", log.path(big).stat().st_size)
+    monkeypatch.setattr(logs, "FULL", path(log, big).stat().st_size)
     assert log.compact(NOW) == 4
     first, middle, last = log.parts()
     assert middle == big
@@ -300,7 +306,7 @@ def test_small_parts_pile_up_and_a_compaction_clears_them_away(
 def test_a_damaged_manifest_is_one_clear_error(log: Log) -> None:
     pile(log, 1, 2)
     log.compact(NOW)
-    manifest = log.folder / f"{log.parts()[0]}.json"
+    manifest = log.root.folder / f"{log.parts()[0]}.json"
     manifest.write_text("{")
     with pytest.raises(StageError, match=manifest.name):
-        log.parts()
+        Log(log.root, COLUMNS).parts()

@@ -377,9 +377,9 @@ from datetime import UTC, datetime, timedelta
 from tests.stage.conftest import T0, movies
 from tmdbkit import Settings, Stage
 
-folder, first = sys.argv[1], int(sys.argv[2])
+folder, first, count = sys.argv[1], *map(int, sys.argv[2:])
 stage = Stage(folder, settings=Settings())
-for number in range(first, first + 20):
+for number in range(first, first + count):
     stage.add(movies(number, 1000, at=T0 + timedelta(seconds=number)))
     if number % 5 == 4:
         stage.compact(now=T0)
@@ -389,7 +389,7 @@ for number in range(first, first + 20):
 def test_two_processes_that_write_and_compact_at_once_lose_nothing(stage: Stage) -> None:
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(stage.folder), str(first)],
+            [sys.executable, "-c", WRITER, str(stage.folder), str(first), "20"],
             cwd=Path(__file__).parents[2],
             stderr=subprocess.PIPE,
             text=True,

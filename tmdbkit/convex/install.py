@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tmdbkit.exceptions import UsageError
-from tmdbkit.log import write_text
+from tmdbkit.root import write_text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from tmdbkit.convex.delivery import movie_batches, row_batches
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Change
 from tmdbkit.exceptions import UsageError
-from tmdbkit.log import write_text
+from tmdbkit.root import write_text
 from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
 from tmdbkit.views import draw_facts
 

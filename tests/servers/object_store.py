@@ -1,0 +1,71 @@
+"""An S3 server as a process of its own: moto's, in memory, on this machine alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SERVE = """
+import sys, threading
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+app = DomainDispatcherApplication(create_backend_app)
+server = make_server("127.0.0.1", 0, app, threaded=True)
+print(server.server_port, flush=True)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+sys.stdin.read()
+"""
+
+
+@dataclass(frozen=True)
+class ObjectStoreServer:
+    """Where it answers, and what a process needs in its environment to speak to it."""
+
+    address: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What AWS's tools, polars and obstore read."""
+        return {
+            "AWS_ENDPOINT_URL": self.address,
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_ACCESS_KEY_ID": "of-nobody",
+            "AWS_SECRET_ACCESS_KEY": "shown-nowhere",
+            "AWS_REGION": "us-east-1",
+        }
+
+    def bucket(self, name: str) -> str:
+        """Make a bucket and return its address."""
+        url = f"{self.address}/{name}"
+        with urllib.request.urlopen(urllib.request.Request(url, method="PUT")):
+            return f"s3://{name}"
+
+
+@contextmanager
+def object_store() -> Iterator[ObjectStoreServer]:
+    """Start the server; it ends with its standard input."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={name: text for name, text in os.environ.items() if not name.startswith("AWS_")},
+        text=True,
+    )
+    assert process.stdin
+    assert process.stdout
+    try:
+        yield ObjectStoreServer(f"http://127.0.0.1:{process.stdout.readline().strip()}")
+    finally:
+        process.stdin.close()
+        process.wait(timeout=10)
+        process.stdout.close()

@@ -1,0 +1,215 @@
+"""A stage whose root is an address: as one in a folder, against a real S3 server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from tests.servers.tmdb import TMDBServer
+from tmdbkit import ConvexSnapshot, Settings, Stage, check, push, stage_movies
+from tmdbkit.cli import main
+from tmdbkit.exceptions import StageError
+from tmdbkit.log import Log, reading
+from tmdbkit.review import ReviewQueue
+from tmdbkit.root import root_of
+
+from .conftest import T0, movies, titles
+from .test_stage import WRITER
+
+if TYPE_CHECKING:
+    from .conftest import Connect
+
+COLUMNS = pl.Schema({"tmdb_id": pl.Int64(), "name": pl.String()})
+NOW = datetime.now(UTC)
+DAY = timedelta(hours=24)
+
+
+@pytest.fixture
+def stage(bucket: str) -> Stage:
+    return Stage(f"{bucket}/movies/stage one", settings=Settings())
+
+
+@pytest.fixture
+def log(bucket: str) -> Log:
+    return Log(root_of(f"{bucket}/log"), COLUMNS)
+
+
+def rows(*tmdb_ids: int) -> pl.DataFrame:
+    return pl.DataFrame({"tmdb_id": tmdb_ids, "name": [f"row {n}" for n in tmdb_ids]}, COLUMNS)
+
+
+def ids(log: Log) -> list[int]:
+    return log.scan().collect()["tmdb_id"].to_list()
+
+
+def names(log: Log) -> set[str]:
+    return {entry.name for entry in log.root.entries()}
+
+
+# The log.
+
+
+def test_parts_are_objects_and_are_read_in_their_order(log: Log) -> None:
+    parts = [log.append(rows(number)) for number in (3, 1, 2)]
+    assert log.parts() == parts
+    assert names(log) == {f"{part}.parquet" for part in parts}
+    assert log.scan().collect().rows() == [
+        (number, f"row {number}", part) for number, part in zip((3, 1, 2), parts, strict=True)
+    ]
+
+
+def test_a_part_carries_its_tags_there_too(log: Log) -> None:
+    part = log.append(rows(1), tags={"made by": "1"})
+    assert log.tag(part, "made by") == "1"
+    assert log.tag("20990101T000000000000-0badcafe", "made by") is None
+
+
+def test_a_log_without_parts_has_its_schema(log: Log) -> None:
+    assert log.parts() == []
+    assert log.scan().collect().schema == {**COLUMNS, "part": pl.String()}
+
+
+def test_a_compaction_replaces_parts_at_one_moment_and_sweeps_them_a_day_later(log: Log) -> None:
+    listed = [log.append(rows(number)) for number in (1, 2, 3)]
+    assert log.compact(NOW) == 3
+    assert ids(log) == [1, 2, 3]
+    assert log.scan(listed).collect().height == 3  # whoever had listed them
+    log.compact(NOW + DAY)
+    [part] = log.parts()
+    assert names(log) == {f"{part}.parquet", f"{part}.json"}
+
+
+def test_the_rest_of_a_killed_compaction_is_not_read_and_goes_a_day_later(log: Log) -> None:
+    parts = [log.append(rows(number)) for number in (1, 2)]
+    rest = "20260101T000000000000-0badcafe-merged.parquet"
+    log.root.write(rest, b"half")
+    assert log.parts() == parts
+    log.sweep(NOW + DAY - timedelta(minutes=1))
+    assert rest in names(log)
+    log.sweep(NOW + DAY + timedelta(minutes=1))
+    assert rest not in names(log)
+    assert ids(log) == [1, 2]
+
+
+def test_a_damaged_object_is_one_clear_line_that_names_it(log: Log) -> None:
+    part = log.append(rows(1))
+    log.root.write(f"{part}.parquet", b"PAR1 and no more")
+    with pytest.raises(StageError) as caught, reading(log.root):
+        log.scan().collect()
+    assert str(caught.value).startswith(f"{log.source(part)} cannot be read (")
+    assert "\n" not in str(caught.value)
+
+
+# The stage.
+
+
+def test_what_is_staged_is_there_for_the_next_process(stage: Stage) -> None:
+    stage.add(movies(603, 550))
+    again = Stage(str(stage.root), settings=Settings())
+    assert titles(again) == {550: "Movie 550", 603: "Movie 603"}
+    assert again[603].row["title"] == "Movie 603"
+    assert again.find("movie 550").height == 1
+    assert repr(again) == f"staged: 2 movies\nfolder: {stage.root}"
+    assert again.poster(603) is None
+
+
+def test_rows_are_made_anew_where_the_settings_changed(stage: Stage) -> None:
+    stage.add(movies(603))
+    other = Stage(str(stage.root), settings=replace(Settings(), cast=3))
+    assert other.derive_all() == 1
+    assert other.derive_all() == 0
+
+
+def test_a_newer_layout_is_refused(stage: Stage) -> None:
+    stage.root.write("stage.json", b'{"layout": 99}')
+    with pytest.raises(StageError, match="newer tmdbkit"):
+        Stage(str(stage.root), settings=Settings())
+
+
+def test_staging_review_check_and_push_work_there(
+    stage: Stage, connect: Connect, tmp_path: Path
+) -> None:
+    with TMDBServer(missing=[7], size=2_000) as server:
+        result = stage_movies(connect(server), stage, range(1, 121))
+    assert (result.staged, result.missing, len(stage)) == (119, 1, 119)
+    assert check(stage).counts()["movies"] == 119
+    queue = ReviewQueue(stage, by="ann")
+    first = next(iter(queue)).tmdb_id
+    queue.reject(first, note="no")
+    assert Stage(str(stage.root)).decisions()["kind"].to_list() == ["reject"]
+    pushed = push(stage, ConvexSnapshot(tmp_path / "snapshot"))
+    assert pushed.created == 118
+    assert stage.status()["pushed"] == 118
+
+
+def test_two_processes_that_write_and_compact_at_once_lose_nothing(stage: Stage) -> None:
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(stage.root), str(first), "6"],
+            cwd=Path(__file__).parents[2],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for first in (100, 200)
+    ]
+    complaints = [writer.communicate(timeout=60)[1] for writer in writers]
+    assert complaints == ["", ""]
+    assert list(stage) == [*range(100, 106), *range(200, 206), 1000]
+    assert stage.payloads([1000])["fetched_at"].to_list() == [T0 + timedelta(seconds=205)]
+
+
+def test_the_command_line_takes_an_address(
+    stage: Stage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.add(movies(603))
+    monkeypatch.setenv("TMDBKIT_STAGE", str(stage.root))
+    assert main(["status"]) == 0
+    assert "staged" in capsys.readouterr().out
+    assert main(["status", "--stage", f"{stage.root}/other", "--json"]) == 0
+    assert '"staged": 0' in capsys.readouterr().out
+
+
+# What can be wrong.
+
+
+@pytest.mark.parametrize("address", ["ftp://host/stage", "https://host/stage", "s3://", "s3:/"])
+def test_an_address_that_cannot_be_a_stage_is_one_clear_line(address: str) -> None:
+    with pytest.raises(StageError, match=r"cannot be a stage; .*s3://, gs://, az://"):
+        Stage(address, settings=Settings())
+
+
+def test_an_address_that_a_path_swallowed_a_slash_of_is_still_one(stage: Stage) -> None:
+    assert str(root_of(Path(str(stage.root)))) == str(stage.root)
+
+
+def test_without_obstore_the_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    with pytest.raises(StageError, match=r"pip install 'tmdbkit\[cloud\]'"):
+        Stage("s3://bucket/stage", settings=Settings())
+
+
+def test_a_bucket_that_is_not_there_is_one_clear_line(bucket: str, connect: Connect) -> None:
+    stage = Stage(f"{bucket}-not-there/stage", settings=Settings())
+    with pytest.raises(StageError, match="cannot be made") as caught:
+        stage.add(movies(1))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_address_where_nothing_answers_is_one_clear_line_in_seconds(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("tmdbkit.root.RETRIES", 0)
+    with pytest.raises(StageError) as caught:
+        Stage(f"{bucket}/stage", settings=Settings())
+    said = str(caught.value)
+    assert "cannot be read" in said
+    assert "\n" not in said
+    assert "shown-nowhere" not in said

@@ -1,0 +1,270 @@
+"""Where files are kept whole: a folder of this machine, or a prefix in an object store."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from tmdbkit.exceptions import StageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from obstore.store import ObjectStore
+
+SCHEMES = ("s3", "gs", "az")
+PATIENCE = timedelta(seconds=10)  # how long an object store is tried before it is an error
+RETRIES = 5
+LONGEST_MESSAGE = 160
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file: its name, its bytes, and when it was written."""
+
+    name: str
+    size: int
+    written_at: datetime
+
+
+class Root(Protocol):
+    """What a folder and an object store have in common: whole files or none.
+
+    What cannot be read or written is an `OSError` with one line in its `strerror`.
+    """
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, where it is on this machine."""
+
+    @property
+    def full(self) -> str:
+        """The whole path or address."""
+
+    def under(self, name: str) -> Root:
+        """Return what stands under that name."""
+
+    def source(self, name: str) -> str:
+        """Return the file's path or address, as polars takes it."""
+
+    def entries(self) -> list[Entry]:
+        """Return the files that stand right here, in no order."""
+
+    def walk(self) -> Iterator[str]:
+        """Yield the names of all files, those further down too, sorted."""
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content; `FileNotFoundError` where there is none."""
+
+    def write(self, name: str, content: bytes | memoryview) -> None:
+        """Write a file whole or not at all, in place of an older one."""
+
+    def remove(self, name: str) -> None:
+        """Delete a file, if it is there."""
+
+
+def root_of(place: str | Path | Root) -> Root:
+    """Return the root that a path or an address means.
+
+    Raises:
+        StageError: An address of another kind than `SCHEMES`, or without what can read it.
+    """
+    if not isinstance(place, str | Path):
+        return place
+    return Bucket.at(str(place)) if is_address(str(place)) else Folder(Path(place).expanduser())
+
+
+def is_address(place: str) -> bool:
+    """Tell whether it is an address; one whose second slash a `Path` swallowed is one as well."""
+    return re.match(r"[a-z][a-z0-9+.-]+:/", place) is not None
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of this machine, made with its first file."""
+
+    folder: Path
+
+    @property
+    def full(self) -> str:
+        """The whole path."""
+        return str(self.folder.resolve())
+
+    def under(self, name: str) -> Folder:
+        """Return a folder in it."""
+        return Folder(self.folder / name)
+
+    def source(self, name: str) -> str:
+        """Return the file's path."""
+        return str(self.folder / name)
+
+    def entries(self) -> list[Entry]:
+        """Return the files in it; one that goes while they are listed is not among them."""
+        found = []
+        with suppress(FileNotFoundError), os.scandir(self.folder) as listed:
+            for file in listed:
+                with suppress(FileNotFoundError):
+                    facts = file.stat()
+                    at = datetime.fromtimestamp(facts.st_mtime, UTC)
+                    found.append(Entry(file.name, facts.st_size, at))
+        return found
+
+    def walk(self) -> Iterator[str]:
+        """Yield the names of all files, those in its folders too, sorted."""
+        for path in sorted(self.folder.rglob("*")):
+            if path.is_file():
+                yield path.relative_to(self.folder).as_posix()
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content."""
+        return (self.folder / name).read_bytes()
+
+    def write(self, name: str, content: bytes | memoryview) -> None:
+        """Write a file whole or not at all; the folder is made where there is none."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self.folder / name, content)
+
+    def remove(self, name: str) -> None:
+        """Delete a file, if it is there."""
+        (self.folder / name).unlink(missing_ok=True)
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+
+class Bucket:
+    """A prefix in an object store, where each object is whole or not there by itself.
+
+    Credentials, region and endpoint are what the environment says: `AWS_…`, `GOOGLE_…`, `AZURE_…`.
+
+    Args:
+        address: `s3://bucket/prefix`, or the like.
+        store: What speaks to it, from the prefix's root on.
+        prefix: What stands between the store and this place, with a slash at its end.
+    """
+
+    folder = None
+
+    def __init__(self, address: str, store: ObjectStore, prefix: str = "") -> None:
+        self.full = address
+        self._store = store
+        self._prefix = prefix
+
+    @classmethod
+    def at(cls, address: str) -> Bucket:
+        """Open an address.
+
+        Raises:
+            StageError: It is of another kind than `SCHEMES`, or obstore is not installed.
+        """
+        scheme, _, rest = address.partition(":")
+        whole = f"{scheme}://{rest.strip('/')}"
+        if scheme not in SCHEMES or not rest.strip("/"):
+            kinds = ", ".join(f"{name}://" for name in SCHEMES)
+            raise StageError(f"{address} cannot be a stage; a stage is a folder, or one of {kinds}")
+        try:
+            from obstore.store import from_url
+        except ImportError:
+            raise StageError(
+                f"{scheme}:// needs a package more: pip install 'tmdbkit[cloud]'"
+            ) from None
+        with _speaking(whole):
+            store = from_url(
+                whole, retry_config={"max_retries": RETRIES, "retry_timeout": PATIENCE}
+            )
+        return cls(whole, store)
+
+    def under(self, name: str) -> Bucket:
+        """Return a longer prefix."""
+        return Bucket(self.source(name), self._store, f"{self._prefix}{name}/")
+
+    def source(self, name: str) -> str:
+        """Return the object's address."""
+        return f"{self.full}/{name}"
+
+    def entries(self) -> list[Entry]:
+        """Return the objects right under the prefix."""
+        import obstore
+
+        with _speaking(self.full):
+            listed = obstore.list_with_delimiter(self._store, self._prefix or None)["objects"]
+        return [
+            Entry(item["path"].rpartition("/")[2], item["size"], item["last_modified"])
+            for item in listed
+        ]
+
+    def walk(self) -> Iterator[str]:
+        """Yield the names of all objects under the prefix, sorted."""
+        import obstore
+
+        with _speaking(self.full):
+            listed = obstore.list(self._store, self._prefix or None).collect()
+        yield from sorted(item["path"].removeprefix(self._prefix) for item in listed)
+
+    def read(self, name: str) -> bytes:
+        """Return an object's content."""
+        import obstore
+
+        with _speaking(self.full):
+            return bytes(obstore.get(self._store, self._prefix + name).bytes())
+
+    def write(self, name: str, content: bytes | memoryview) -> None:
+        """Write an object; until all of it has come, the older one stands."""
+        import obstore
+
+        with _speaking(self.full):
+            obstore.put(self._store, self._prefix + name, bytes(content))
+
+    def remove(self, name: str) -> None:
+        """Delete an object, if it is there."""
+        import obstore
+
+        with _speaking(self.full), suppress(FileNotFoundError):
+            obstore.delete(self._store, self._prefix + name)
+
+    def __str__(self) -> str:
+        return self.full
+
+
+@contextmanager
+def _speaking(address: str) -> Iterator[None]:
+    """Turn what an object store's client says, over many lines, into an `OSError` of one."""
+    from obstore.exceptions import BaseError
+
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FileNotFoundError(2, said_in_one_line(error), address) from None
+    except (BaseError, OSError) as error:
+        raise OSError(5, said_in_one_line(error), address) from None
+
+
+def said_in_one_line(error: BaseException) -> str:
+    """Return the first line of what an error says, without a query, which may hold a signature."""
+    first = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return re.sub(r"\?\S+", "", first)[:LONGEST_MESSAGE]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file whole or not at all."""
+    write_whole(path, text.encode())
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write a file whole or not at all, and on the disk, so that a power cut leaves it so too."""
+    # Neither polars nor we look at names that begin with a dot and end in .tmp.
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

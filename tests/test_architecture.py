@@ -25,6 +25,7 @@ LAYERS = (
         "ratings",
         "quality",
         "root",
+        "workers",
         "log",
         "logs",
         "decisions",
@@ -45,6 +46,7 @@ LAYERS = (
     ("assessment",),
     (
         "staging",
+        "distributing",
         "checking",
         "review",
         "collecting",

@@ -28,6 +28,8 @@ def tmdb(monkeypatch: pytest.MonkeyPatch) -> Iterator[TMDBServer]:
         size=2_000,
         lists={"popular": [603, 550, 603, 13], "discover": range(1, 46), "search": range(1, 31)},
         changes={YESTERDAY.isoformat(): [603, 60, 13]},
+        shared={8136: range(1, 46)},
+        collections={10: [11, 1891, 1892]},
         exports={YESTERDAY.isoformat(): export_of((603, 80.0), (550, 20.0), (7, 0.5))},
     ) as server:
         monkeypatch.setenv("TMDB_BASE_URL", server.base_url)
@@ -51,6 +53,21 @@ def test_repeats_of_a_list_are_left_out_and_said(run: Run) -> None:
     _, counts, said = run("stage", "--list", "popular")
     assert counts["requested"] == 3
     assert said == "popular: 3 ids, and 1 repeats left out\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "staged"),
+    [
+        (["--list", "8136"], 45),
+        (["--list", "8136", "--pages", "2"], 40),
+        (["--collection", "10"], 3),
+        (["--list", "8136", "--collection", "10", "603"], 48),
+    ],
+)
+def test_lists_that_people_made_and_collections_are_named_by_their_number(
+    words: list[str], staged: int, run: Run
+) -> None:
+    assert run("stage", *words)[1]["staged"] == staged
 
 
 def test_discover_takes_filters_and_all_pages(run: Run, tmdb: TMDBServer) -> None:
@@ -108,6 +125,10 @@ def test_an_export_is_downloaded_once_and_goes_with_the_cache(run: Run, tmdb: TM
         (["--min-popularity", "5", "603"], "--min-popularity is of --export"),
         (["--search", " "], "nothing to search for"),
         (["--list", "popular", "--pages", "0"], "--pages is 0"),
+        (["--list", "best"], "those that people made by their number"),
+        (["--list", "7"], "TMDB has no list 7; its number stands in its address"),
+        (["--list", "8136", "--pages", "501"], "--pages is 501"),
+        (["--collection", "7"], "TMDB has no collection 7"),
         (["tt12"], "'tt12' in the arguments is not a TMDB id"),
         (["--export", "2020-01-01"], "TMDB has no export of 2020-01-01"),
         (["--changed-since", "2999-01-01"], "2999-01-01 is still to come"),
@@ -127,6 +148,7 @@ def test_a_mistake_is_one_clear_line_and_status_2(
     [
         (["--discover", "drama"], "'drama' is no filter; write KEY=VALUE"),
         (["--changed-since", "yesterday"], "'yesterday' is no day; write YYYY-MM-DD"),
+        (["--collection", "Star Wars"], "'Star Wars' is not a number above 0"),
         (["--export", "newest"], "'newest' is no day; write YYYY-MM-DD"),
     ],
 )

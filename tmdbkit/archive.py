@@ -16,9 +16,11 @@ from tmdbkit.logs import DECISIONS, FAILURES, IMPORTS, STAGED
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.root import root_of
 from tmdbkit.settings import Settings
+from tmdbkit.workers import workers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Executor
     from pathlib import Path
 
     from tmdbkit.root import Root
@@ -48,7 +50,7 @@ class Archive:
         name: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        settings = settings or Settings.from_env()
+        self.settings = settings = settings or Settings.from_env()
         self.root = root_of(settings.stage if place is None else place)
         self.name = name or str(self.root)
         self.offline = settings.offline
@@ -76,10 +78,10 @@ class Archive:
         """
         return self.derive(self.append(rows), rows)
 
-    def append(self, rows: pl.DataFrame) -> str:
+    def append(self, rows: pl.DataFrame, part: str | None = None) -> str:
         """Append answers of TMDB, and return the part's name: from now on they are safe."""
         self._begin()
-        return self._holdings.payloads.append(rows)
+        return self._holdings.payloads.append(rows, name=part)
 
     def derive(self, part: str, rows: pl.DataFrame) -> pl.DataFrame:
         """Make the rows of a part that was appended, and return the malformed answers."""
@@ -92,12 +94,18 @@ class Archive:
             self.add_failures(failed)
         return malformed
 
-    def derive_all(self) -> int:
+    def derive_all(self, *, executor: Executor | None = None, workers: int | None = None) -> int:
         """Make the rows of parts whose transform is not today's, and return how many there were.
 
         Reading does the same by itself; this is for whoever wants to choose the moment.
+
+        Args:
+            executor: Who does it, instead of this process; its workers must reach the stage.
+            workers: How many parts are made at once; default what the executor says of itself.
         """
-        return self._holdings.derive_stale()
+        if executor is None:
+            return self._holdings.derive_stale()
+        return self._holdings.derive_stale(executor, workers or workers_of(executor))
 
     def add_failures(self, rows: pl.DataFrame) -> None:
         """Append ids that could not be staged, in the columns of `failures()`."""

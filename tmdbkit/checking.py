@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -17,14 +18,19 @@ from tmdbkit.ratings.model import RATINGS
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.schema import INSTANT, ROW, SYSTEMS
 from tmdbkit.stage import Stage
+from tmdbkit.workers import spread
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+    from concurrent.futures import Executor
     from datetime import datetime
 
     from tmdbkit.convex.target import Target
     from tmdbkit.quality import Rule
+    from tmdbkit.settings import Settings
 
+OF_EVERY_RULE = ("tmdb_id", "title", "release_date", *(f"{system}_points" for system in SYSTEMS))
+PIECE = 20_000  # movies that a worker reads at a time
 RATING_ERRORS = tuple(rule for rule in RULES if rule.of == "rating" and rule.severity == "error")
 
 
@@ -47,6 +53,33 @@ def looked_at(
         source.preflight(writing=False)
         table = _flat(movies_of(source))
     return table, _ratings_of(table)
+
+
+def looked_at_on(
+    executor: Executor, workers: int, stage: Stage, rules: Sequence[Rule]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the same of a stage, read by the workers of an executor: what the rules need.
+
+    What is judged is judged by the whole: a rule may look at all movies together.
+    """
+    ids = sorted(stage.ids())
+    if not ids:
+        return stage.for_rules()
+    needed = {name for rule in rules for name in rule.needs()}
+    columns = {*OF_EVERY_RULE, *needed}
+    work = partial(read_for_rules, stage.root.full, stage.settings, columns)
+    pieces = (ids[first : first + PIECE] for first in range(0, len(ids), PIECE))
+    read = list(spread(executor, work, pieces, workers))
+    movies = pl.concat([movies for movies, _ in read]).sort("tmdb_id")
+    return movies, pl.concat([ratings for _, ratings in read]).sort("tmdb_id", "system")
+
+
+def read_for_rules(
+    root: str, settings: Settings, columns: Collection[str], ids: list[int]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return some columns of some movies of a stage, and their ratings, as a worker does."""
+    movies, ratings = Stage(root, settings=settings).for_rules(ids)
+    return movies.select(name for name in movies.columns if name in columns), ratings
 
 
 def applicable(rules: Sequence[Rule], movies: pl.DataFrame, now: datetime) -> list[Rule]:

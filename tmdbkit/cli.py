@@ -177,7 +177,14 @@ def _verb(
 def _takes_ids(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("ids", nargs="*", metavar="ID", help="TMDB ids, such as 603, or IMDb ids")
     verb.add_argument("--from-file", metavar="FILE", help="ids in a file, apart by space or line")
-    verb.add_argument("--list", metavar="NAME", help="popular, top_rated, now_playing or upcoming")
+    verb.add_argument(
+        "--list",
+        metavar="NAME|NUMBER",
+        help="popular, top_rated, now_playing or upcoming; or one that someone made, such as 8136",
+    )
+    verb.add_argument(
+        "--collection", type=_count, metavar="NUMBER", help="the movies of one, such as 10"
+    )
     verb.add_argument("--search", metavar="TEXT", help="what TMDB finds under a title")
     verb.add_argument(
         "--discover",
@@ -190,7 +197,7 @@ def _takes_ids(verb: argparse.ArgumentParser) -> None:
         "--pages",
         type=int,
         metavar="N",
-        help="20 movies each; default 1 of a list or search, all of --discover",
+        help="20 movies each; default 1 of TMDB's lists and a search, all of what else there is",
     )
     verb.add_argument(
         "--export", type=_export, metavar="latest|YYYY-MM-DD", help="all movies that TMDB has"

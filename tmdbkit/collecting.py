@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -13,18 +14,22 @@ from tmdbkit.convex.reading import movies_of
 from tmdbkit.exceptions import OfflineError, StopError
 from tmdbkit.ids import checked_ids
 from tmdbkit.ratings.model import FAILED, RATINGS
-from tmdbkit.ratings.providers import open_providers
+from tmdbkit.ratings.providers import BY_NAME, open_providers
 from tmdbkit.settings import Settings
 from tmdbkit.views import draw_facts
+from tmdbkit.workers import spread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Executor
     from datetime import datetime
 
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
     from tmdbkit.ratings.model import Collected, Provider
     from tmdbkit.stage import Stage
+
+    Lookup = Callable[[Provider, pl.DataFrame], Iterator[Collected]]
 
 CONFIRMED_FOR = timedelta(days=30)  # then a rating that is still the same is noted again
 NOTHING = ""  # the system of a row which says that a provider has no rating of a movie
@@ -158,6 +163,34 @@ def costs(
     return pl.DataFrame(rows, COSTS, orient="row")
 
 
+def look_up(provider: Provider, wanted: pl.DataFrame) -> Iterator[Collected]:
+    """Yield what a provider has, in this process."""
+    return provider.collect(wanted)
+
+
+def look_up_on(
+    executor: Executor, workers: int, settings: Settings, provider: Provider, wanted: pl.DataFrame
+) -> Iterator[Collected]:
+    """Yield the same by the workers of an executor, as long as it costs no quota."""
+    if provider.metered:
+        yield from provider.collect(wanted)
+        return
+    carried = provider.name if provider.name in BY_NAME else provider  # connections stay here
+    pieces = wanted.iter_slices(max(1, -(-wanted.height // workers)))
+    for came in spread(executor, partial(collected, settings, carried), pieces, workers):
+        yield from came
+
+
+def collected(
+    settings: Settings, provider: str | Provider, wanted: pl.DataFrame
+) -> list[Collected]:
+    """Return what a provider has, as a worker does: one that is named is opened there."""
+    if not isinstance(provider, str):
+        return list(provider.collect(wanted))
+    with closing(BY_NAME[provider](settings)) as opened_here:
+        return list(opened_here.collect(wanted))
+
+
 def collect(
     providers: Sequence[Provider],
     wanted: pl.DataFrame,
@@ -166,8 +199,9 @@ def collect(
     older_than: timedelta | None,
     progress: Progress,
     now: datetime,
+    lookup: Lookup = look_up,
 ) -> RatingsResult:
-    """Ask each provider for what is due, and keep what comes as it comes.
+    """Ask each provider for what is due, by `lookup`, and keep what comes as it comes.
 
     A provider that stops, because its quota is used up or it is down, stops none of the others; the
     next run goes on from there.
@@ -181,7 +215,7 @@ def collect(
         for provider in providers:
             left = due(provider, wanted, stage, oldest)
             done += wanted.height - left.height
-            asking = _Asking(provider, left, stage, now)
+            asking = _Asking(provider, left, stage, now, lookup)
             for settled in asking:
                 done += settled
                 progress.update(done)
@@ -196,15 +230,23 @@ def collect(
 class _Asking:
     """One provider's turn; yields how many movies are settled, or failed, as they come."""
 
-    def __init__(self, provider: Provider, left: pl.DataFrame, stage: Stage, now: datetime) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        left: pl.DataFrame,
+        stage: Stage,
+        now: datetime,
+        lookup: Lookup,
+    ) -> None:
         self.stopped = ""
+        self._lookup = lookup
         self._provider, self._left, self._stage, self._now = provider, left, stage, now
         self._failed = [FAILED.to_frame()]
         self._settled: set[int] = set()
 
     def __iter__(self) -> Iterator[int]:
         try:
-            for came in self._provider.collect(self._left):
+            for came in self._lookup(self._provider, self._left):
                 _keep(self._provider, came, self._stage, self._now)
                 self._failed.append(came.failed)
                 self._settled.update(came.asked, came.failed["tmdb_id"])

@@ -51,6 +51,11 @@ def sample(folder: str | Path | None = None) -> Stage:
 
     Raises:
         UsageError: The folder has something in it.
+
+    Example:
+        >>> stage = tmdbkit.sample()
+        >>> stage[603].heading()
+        'The Matrix (1999)'
     """
     if folder is None:
         home = Path(tempfile.mkdtemp(prefix="tmdbkit-sample-"))
@@ -105,6 +110,11 @@ def sample_session(folder: str | Path | None = None) -> TMDBSession:
 
     Args:
         folder: Where the cache goes; default a new temporary folder.
+
+    Example:
+        >>> with sample_session() as session:
+        ...     tmdbkit.TMDBClient(session).movie(603)["title"]
+        'The Matrix'
     """
     home = Path(folder) if folder else Path(tempfile.mkdtemp(prefix="tmdbkit-cache-"))
     session = TMDBSession(replace(Settings(), cache=home, offline=True))

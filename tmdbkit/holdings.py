@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -9,15 +11,19 @@ import polars as pl
 from tmdbkit import transform
 from tmdbkit.log import Log, among, reading
 from tmdbkit.logs import DROPPED, PAYLOADS, STAGED
+from tmdbkit.root import root_of
 from tmdbkit.schema import INSTANT
+from tmdbkit.workers import spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from concurrent.futures import Executor
     from datetime import datetime
 
     from tmdbkit.root import Root
 
 TAG = "tmdbkit.transform"
+LOOKING = 8  # threads that look at parts
 KEYS = ("tmdb_id", "fetched_at", "part")
 CHECKS = pl.Schema({"tmdb_id": pl.Int64(), "fetched_at": INSTANT, "checked_at": INSTANT})
 
@@ -47,21 +53,34 @@ class Holdings:
         self._derive_stale(parts)
         return parts
 
-    def derive_stale(self) -> int:
+    def derive_stale(self, executor: Executor | None = None, workers: int = 1) -> int:
         """Make the rows of parts whose transform is not today's; return how many there were."""
-        return self._derive_stale(self.payloads.parts())
+        parts = self.payloads.parts()
+        if executor is None:
+            return self._derive_stale(parts)
+        stale = self._stale(parts)
+        work = partial(derive_part, self._root.full, self._options)
+        for part in spread(executor, work, stale, workers):
+            self._current.add(part)
+        return len(stale)
 
     def _derive_stale(self, parts: list[str]) -> int:
-        made, tag = 0, self._options.tag()
-        self._current &= self.movies.all_parts()
+        stale = self._stale(parts)
         with reading(self._root):
-            for part in parts:
-                if part not in self._current:
-                    if self.movies.tag(part, TAG) != tag:
-                        self.derive(part, self.payloads.scan([part]).drop("part").collect())
-                        made += 1
-                    self._current.add(part)
-        return made
+            for part in stale:
+                self.derive(part, self.payloads.scan([part]).drop("part").collect())
+        return len(stale)
+
+    def _stale(self, parts: list[str]) -> list[str]:
+        """Return the parts without rows of the transform of today; each is looked at once."""
+        self._current &= self.movies.all_parts()
+        unknown = [part for part in parts if part not in self._current]
+        tag = self._options.tag()
+        with ThreadPoolExecutor(LOOKING) as pool:  # an object store answers each after a while
+            tags = list(pool.map(lambda part: self.movies.tag(part, TAG), unknown))
+        made = {part for part, found in zip(unknown, tags, strict=True) if found == tag}
+        self._current |= made
+        return [part for part in unknown if part not in made]
 
     def derive(self, part: str, payloads: pl.DataFrame) -> pl.DataFrame:
         """Make the rows of a part of payloads; return the malformed ones."""
@@ -132,6 +151,14 @@ class Holdings:
         self.movies.remove(self.movies.all_parts() - self.payloads.all_parts())
         self.movies.sweep(now)
         return replaced
+
+
+def derive_part(root: str, options: transform.Options, part: str) -> str:
+    """Make the rows of a part, as a worker does; return the part."""
+    holdings = Holdings(root_of(root), options)
+    with reading(root_of(root)):
+        holdings.derive(part, holdings.payloads.scan([part]).drop("part").collect())
+    return part
 
 
 def _without_dropped(rows: pl.LazyFrame, log: pl.LazyFrame) -> pl.LazyFrame:

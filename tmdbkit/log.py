@@ -84,14 +84,17 @@ class Log:
             row_group_size=ROW_GROUP,
             metadata=tags,
         )
+        self._write(f"{part}.parquet", content.getbuffer())
+        return part
+
+    def _write(self, name: str, content: bytes | memoryview) -> None:
         try:
-            self.root.write(f"{part}.parquet", content.getbuffer())
+            self.root.write(name, content)
         except OSError as error:
             raise StopError(
                 f"{self.root} cannot be written to ({error.strerror}); see to it that it can, "
                 "and run the same again: it goes on from here"
             ) from error
-        return part
 
     def source(self, part: str) -> str:
         """Return the path or the address of a part's file."""
@@ -157,7 +160,7 @@ class Log:
                 rows = self._kept(self.scan(group)).collect()
             merged = self.append(rows, name=_merged_name(group[-1]))
             manifest = {"replaces": group, "at": now.isoformat()}
-            self.root.write(f"{merged}.json", json.dumps(manifest).encode())
+            self._write(f"{merged}.json", json.dumps(manifest).encode())
             replaced += len(group)
         return replaced
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
+
+T = TypeVar("T")
 
 
 class Progress(Protocol):
@@ -94,8 +97,33 @@ class TerminalLine:
         self._write("")
 
     def _write(self, text: str) -> None:
-        self._stream.write(f"\r\x1b[K{text}")
+        self._stream.write(f"\r\x1b[K{_cut(text, _columns(self._stream))}")
         self._stream.flush()
+
+
+def _columns(stream: TextIO) -> int:
+    """Return how wide a terminal is, or 0 where it does not say."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return 0
+
+
+def _cut(text: str, columns: int) -> str:
+    """Return what fits in one line: a terminal goes on in the next, and cannot clear that."""
+    return text if not columns or len(text) < columns else f"{text[: columns - 2]}…"
+
+
+def told(items: Iterable[T], progress: Progress, what: str, total: int) -> Iterator[T]:
+    """Yield the items as they come, and tell how many did; a single one is not worth a word."""
+    shown = progress if total > 1 else Silent()
+    shown.begin(what, total)
+    try:
+        for done, item in enumerate(items, start=1):
+            shown.update(done)
+            yield item
+    finally:
+        shown.end()
 
 
 _factory: list[Callable[[], Progress]] = []

@@ -48,6 +48,15 @@ class ReviewQueue:
         rules: By what findings are made.
         now: The time of day.
         seen: What there is to see of the movies; default all of the stage.
+
+    Example:
+        >>> queue = ReviewQueue(tmdbkit.sample(), by="Ann")
+        >>> queue.current.findings["rule"].to_list()
+        ['scale_mix_up', 'far_off', 'too_fine']
+        >>> queue.correct("metacritic", 54, note="a decimal point too many")
+        >>> queue.approve()
+        >>> queue.progress
+        (1, 96)
     """
 
     def __init__(

@@ -18,6 +18,10 @@ def slugify(title: str) -> str:
 
     anyascii writes each ideograph as a capitalised syllable; hyphens part them, so that 周处 reads
     "zhou-chu" and S的秘密 "s-de-mi-mi".
+
+    Example:
+        >>> slugify("Les Misérables")
+        'les-miserables'
     """
     latin = _APOSTROPHES.sub("", _FOREIGN.sub(_transliterate, title))
     return _OTHERS.sub("-", latin.lower()).strip("-")

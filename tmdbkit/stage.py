@@ -236,7 +236,13 @@ class Stage(Archive):
         }
 
     def people(self) -> pl.DataFrame:
-        """Return `crew_id, crew_name, crew_type, movies` of everybody who is credited."""
+        """Return `crew_id, crew_name, crew_type, movies` of everybody who is credited.
+
+        Example:
+            >>> people = tmdbkit.sample().people()
+            >>> people.filter(crew_type="Director").head(1).rows()
+            [(525, 'Christopher Nolan', 'Director', 2)]
+        """
         return names.people(self._texts_at_a_time())
 
     def genres(self) -> pl.DataFrame:
@@ -292,7 +298,12 @@ class Stage(Archive):
         return movies, ratings.join(movies, on="tmdb_id", how="semi").select(RATINGS.names())
 
     def find(self, text: str) -> pl.DataFrame:
-        """Return the rows of `table` whose title or people have `text` in them, in any case."""
+        """Return the rows of `table` whose title or people have `text` in them, in any case.
+
+        Example:
+            >>> tmdbkit.sample().find("kubrick")["title"].to_list()
+            ['2001: A Space Odyssey', 'The Shining']
+        """
         rows = self.table()
         names = pl.concat_list(pl.concat_list("title", "original_title"), "directors", "cast")
         looked_in = rows.select(names.list.join("\n")).to_series()

@@ -128,7 +128,7 @@ def stage_ids(
         StopError: Going on is pointless; what came until then is staged.
     """
     stage.compact_if_piled_up()
-    todo, known_missing = (ids, set()) if refresh else _left_to_do(stage, ids, now)
+    todo, known_missing = (ids, set()) if refresh else left_to_do(stage, ids, now)
     before = session.requests
     tally = Tally(skipped=len(ids) - len(todo) - len(known_missing), missing=sorted(known_missing))
     ask = asker(TMDBClient(session), refresh=refresh)
@@ -139,7 +139,7 @@ def stage_ids(
             reports: SimpleQueue[tuple[int, str] | None] = SimpleQueue()
             work = pool.submit(_stage_all, fetching, todo, stage, tally, reports)
             try:
-                _report(reports, progress)
+                _report(reports, progress, session)
             except BaseException as error:
                 fetching.stop(error)
                 raise
@@ -149,7 +149,7 @@ def stage_ids(
         session.resume()
         progress.end()
     stage.compact_if_piled_up()
-    return _result(ids, tally, session.requests - before)
+    return result_of(ids, tally, session.requests - before)
 
 
 def _stage_all(
@@ -162,23 +162,26 @@ def _stage_all(
     """Fetch and write, in two rounds; tell `reports` how far it is, and None at the end."""
     try:
         for again in (False, True):
-            with closing(fetching.batches(_passing(tally) if again else todo)) as batches:
+            with closing(fetching.batches(passing(tally) if again else todo)) as batches:
                 for batch in batches:
                     _settle(batch, fetching, stage, tally)
                     reports.put((tally.done(), tally.note()))
     finally:
         reports.put(None)
-        fetching.despite_ctrl_c(lambda: _log_failures(stage, tally))
+        fetching.despite_ctrl_c(lambda: log_failures(stage, tally))
 
 
-def _report(reports: SimpleQueue[tuple[int, str] | None], progress: Progress) -> None:
+def _report(
+    reports: SimpleQueue[tuple[int, str] | None], progress: Progress, session: TMDBSession
+) -> None:
     """Pass on what is reported until the end, and the last again where nothing comes.
 
     A wait without end would be deaf to Ctrl-C, and so would a progress that is not told of time.
     """
     report: tuple[int, str] | None = (0, "")
     while report is not None:
-        progress.update(*report)
+        done, note = report
+        progress.update(done, ", ".join(filter(None, (note, session.waiting))))
         with suppress(Empty):
             report = reports.get(timeout=PART_SECONDS)
 
@@ -219,7 +222,7 @@ def _without_stage(batch: list[Fetched]) -> tuple[pl.DataFrame, list[tuple[int, 
     return pl.DataFrame(rows, PAYLOADS, orient="row"), failed
 
 
-def _left_to_do(stage: Stage, ids: list[int], now: datetime) -> tuple[list[int], set[int]]:
+def left_to_do(stage: Stage, ids: list[int], now: datetime) -> tuple[list[int], set[int]]:
     """Return the ids to ask for, and those that TMDB lately did not have."""
     staged = stage.ids()
     missing = stage.lately_missing(now) - staged
@@ -227,14 +230,14 @@ def _left_to_do(stage: Stage, ids: list[int], now: datetime) -> tuple[list[int],
     return todo, missing.intersection(ids)
 
 
-def _passing(tally: Tally) -> list[int]:
+def passing(tally: Tally) -> list[int]:
     """Return the ids that failed for passing reasons."""
     return [n for n, item in tally.failed.items() if isinstance(item.error, PassingFault)]
 
 
 def _settle(batch: list[Fetched], fetching: Fetching, stage: Stage, tally: Tally) -> None:
     """Write a batch to the stage, and count it; there is room for more once it is on the disk."""
-    part, rows = fetching.despite_ctrl_c(lambda: _append(batch, stage))
+    part, rows = fetching.despite_ctrl_c(lambda: write(batch, stage))
     fetching.settled(len(batch))
     malformed = fetching.despite_ctrl_c(lambda: stage.derive(part, rows).rows() if part else [])
     reasons = dict(malformed)
@@ -242,7 +245,7 @@ def _settle(batch: list[Fetched], fetching: Fetching, stage: Stage, tally: Tally
         tally.count(item, reasons.get(item.tmdb_id))
 
 
-def _append(batch: list[Fetched], stage: Stage) -> tuple[str, pl.DataFrame]:
+def write(batch: list[Fetched], stage: Stage, part: str | None = None) -> tuple[str, pl.DataFrame]:
     """Write what TMDB answered; return the part's name, if there was anything, and its rows."""
     rows = [
         (item.tmdb_id, item.text, item.received_at, STAGED)
@@ -252,10 +255,11 @@ def _append(batch: list[Fetched], stage: Stage) -> tuple[str, pl.DataFrame]:
         if item.error is None or isinstance(item.error, NotFound)
     ]
     frame = pl.DataFrame(rows, PAYLOADS, orient="row")
-    return (stage.append(frame) if rows else ""), frame
+    return (stage.append(frame, part) if rows else ""), frame
 
 
-def _log_failures(stage: Stage, tally: Tally) -> None:
+def log_failures(stage: Stage, tally: Tally) -> None:
+    """Note in the stage what could not be staged, so that it comes first on the next run."""
     rows = []
     for tmdb_id, item in tally.failed.items():
         error = item.error
@@ -267,7 +271,8 @@ def _log_failures(stage: Stage, tally: Tally) -> None:
     stage.add_failures(pl.DataFrame(rows, FAILURES, orient="row"))
 
 
-def _result(ids: list[int], tally: Tally, http_requests: int) -> StageResult:
+def result_of(ids: list[int], tally: Tally, http_requests: int) -> StageResult:
+    """Return what staging these ids came to."""
     reasons = {tmdb_id: str(item.error) for tmdb_id, item in tally.failed.items()}
     failed = sorted({**reasons, **tally.malformed}.items())
     return StageResult(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +19,7 @@ from tmdbkit import Settings, Stage
 from tmdbkit.logs import PAYLOADS, STAGED
 from tmdbkit.ratings.rows import as_ratings
 
-from .measure import Line
+from .measure import Line, apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,8 +36,8 @@ def reviewing(openings: int = 3) -> Iterator[Line]:
     """Each opening in a process of its own, with the import of what widgets need."""
     with tempfile.TemporaryDirectory() as folder:
         _stage(Path(folder))
-        fresh = [_run(folder, "anew") for _ in range(openings)]
-        again = [_run(folder, "again") for _ in range(openings)]
+        fresh = [apart(__name__, "anew", folder) for _ in range(openings)]
+        again = [apart(__name__, "again", folder) for _ in range(openings)]
     for what, runs in (("for the first time", fresh), ("looked through before", again)):
         opened = statistics.median(run["open"] for run in runs)
         whole = statistics.median(run["whole"] for run in runs)
@@ -94,13 +93,6 @@ def _payload(tmdb_id: int, quality: float) -> str:
             "credits": {"cast": [], "crew": crew},
         }
     )
-
-
-def _run(folder: str, how: str) -> dict[str, float]:
-    command = [sys.executable, "-m", __name__, how, folder]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    measured: dict[str, float] = json.loads(done.stdout)
-    return measured
 
 
 def _measure(how: str, folder: Path) -> dict[str, float]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +16,7 @@ import polars as pl
 from tests.servers.datasets import tsv
 from tmdbkit.ratings.imdb import FILE, Version, convert, join
 
-from .measure import Line, seconds
+from .measure import Line, apart, mib, missing, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,13 +33,12 @@ def joining(turns: int = 5) -> Iterator[Line]:
     time, memory = (
         f"{what} of pandas' for IMDb's file onto {MOVIES:,} movies" for what in ("time", "memory")
     )
-    if find_spec("pandas") is None:
-        missing = "pandas is missing: pip install -e '.[bench]'"
-        yield Line(time, float("nan"), 0.4, at_most=True, parts=missing)
+    if lacking := missing("pandas"):
+        yield Line(time, float("nan"), 0.4, at_most=True, parts=lacking)
         return
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder))
-        runs = [[_run(side, folder) for side in sides] for _ in range(turns)]
+        runs = [[apart(__name__, side, folder) for side in sides] for _ in range(turns)]
     (first, first_mib), (theirs, their_mib), (again, _) = (
         [statistics.median(values) for values in zip(*side, strict=True)]
         for side in zip(*runs, strict=True)
@@ -66,14 +63,6 @@ def _write(folder: Path) -> None:
     draw.shuffle(wanted)
     ids = [f"tt{number:07}" for number in wanted]
     pl.DataFrame({"tmdb_id": range(1, MOVIES + 1), "imdb_id": ids}).write_csv(folder / STAGED)
-
-
-def _run(side: str, folder: str) -> tuple[float, float]:
-    """Return the seconds of one side, and the MiB by which its process grew."""
-    command = [sys.executable, "-m", __name__, side, folder]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    took, grew = json.loads(done.stdout)
-    return took, grew
 
 
 def _ours_first(folder: Path) -> Callable[[], int]:
@@ -104,21 +93,15 @@ def _theirs(folder: Path) -> Callable[[], int]:
     return work
 
 
-def _mib(name: str) -> float:
-    """What Linux knows of this process: `VmRSS` now, `VmHWM` at most."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    [line] = [line for line in lines if line.startswith(f"{name}:")]
-    return int(line.split()[1]) / 1024
-
-
 def _measure(work: Callable[[], int]) -> tuple[float, float]:
-    before = _mib("VmRSS")
+    """The seconds of one side, and the MiB by which its process grew."""
+    before = mib("VmRSS")
 
     def checked() -> None:
         if (found := work()) != KNOWN:
             raise RuntimeError(f"{found} movies are rated, not {KNOWN}")
 
-    return seconds(checked), _mib("VmHWM") - before
+    return seconds(checked), mib("VmHWM") - before
 
 
 if __name__ == "__main__":

@@ -88,6 +88,10 @@ class ConvexBackend:
             self._process.wait()
         self._stdout.close()
 
+    def environment(self) -> dict[str, str]:
+        """What a process is given to find this deployment, whatever `.env` says beside it."""
+        return {"CONVEX_URL": self.url, "CONVEX_DEPLOY_KEY": self.key, "TMDBKIT_OFFLINE": "0"}
+
     def query(self, name: str, **args: Any) -> Any:
         """What one of tmdbkit's queries returns."""
         return self._call("query", name, args)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import io
+import os
+import termios
+from typing import Any
 
 import pytest
 
 from tmdbkit.notebook.progress import ProgressView
-from tmdbkit.progress import Pace, TerminalLine
+from tmdbkit.progress import Pace, TerminalLine, told
 
 from .conftest import words
 
@@ -55,6 +58,51 @@ def test_a_terminal_has_one_line_with_the_pace_and_the_note() -> None:
     line.end()
     last = stream.getvalue().split("\r\x1b[K")
     assert last[-2:] == ["staging 50 of 100 · 10 a second, 5 s left · 2 missing", ""]
+
+
+def test_a_line_is_no_longer_than_its_terminal_is_wide() -> None:
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, 30))
+    with os.fdopen(theirs, "w", encoding="utf-8") as stream:
+        line = TerminalLine(stream, Clock())
+        line.begin("staging", 100)
+        line.update(50, "1 cached, 2 missing, 3 failed")
+        shown = os.read(ours, 1000).decode().split("\r\x1b[K")
+    os.close(ours)
+    assert shown == ["", "staging 0 of 100", "staging 50 of 100 · 1 cached…"]
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+
+    def begin(self, what: str, total: int) -> None:
+        self.calls.append((what, total))
+
+    def update(self, done: int, note: str = "") -> None:
+        self.calls.append((done,))
+
+    def end(self) -> None:
+        self.calls.append(())
+
+
+def test_what_is_iterated_over_is_told_item_by_item() -> None:
+    recorder = Recorder()
+    assert list(told("ab", recorder, "reading page", 2)) == ["a", "b"]
+    assert recorder.calls == [("reading page", 2), (1,), (2,), ()]
+
+
+def test_a_single_item_is_not_told() -> None:
+    recorder = Recorder()
+    assert list(told("a", recorder, "reading page", 1)) == ["a"]
+    assert recorder.calls == []
+
+
+def test_what_breaks_off_is_told_to_be_over() -> None:
+    recorder = Recorder()
+    with pytest.raises(ZeroDivisionError):
+        list(told((1 // n for n in (1, 0)), recorder, "reading page", 2))
+    assert recorder.calls[-1] == ()
 
 
 def test_a_view_shows_how_far_it_is_and_escapes_what_it_is_told() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import time
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ import polars as pl
 import pytest
 
 from tmdbkit.exceptions import NotFound, PassingFault, UsageError
+from tmdbkit.progress import TerminalLine
 from tmdbkit.tmdb.changes import changed_ids, stale_ids
 from tmdbkit.tmdb.client import LISTS, TMDBClient
 from tmdbkit.tmdb.discovery import (
@@ -210,6 +212,14 @@ def test_imdb_ids_become_tmdb_s_and_unknown_ones_have_no_row(ask: Any) -> None:
     found = imdb_ids(client, asked)
     assert found.select("tmdb_id", "imdb_id").rows() == [(603, "tt0000603"), (550, "tt0000550")]
     assert len(server.requests) == 3
+
+
+def test_it_is_told_how_many_imdb_ids_were_looked_up(ask: Any) -> None:
+    _, client = ask()
+    stream = io.StringIO()
+    client.progress = TerminalLine(stream)
+    imdb_ids(client, ["tt0000603", "tt0000550", "tt0000013"])
+    assert "looking up IMDb id 2 of 3" in stream.getvalue()
 
 
 def test_no_imdb_ids_are_no_requests(ask: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from tmdbkit.exceptions import (
     RequestRefused,
     StopError,
 )
+from tmdbkit.progress import TerminalLine
 from tmdbkit.settings import Settings
 from tmdbkit.tmdb.layers import Session
 from tmdbkit.tmdb.service import Service
@@ -155,6 +157,16 @@ def test_a_file_is_saved_as_the_server_has_it(files: Files, connect: Open, to: P
     assert came.last_modified == "Fri, 02 May 2031 01:02:03 GMT"
     assert left_in(to.parent) == [to.name]
     assert files.requests[0].headers["accept-encoding"] == "identity"
+
+
+def test_a_download_tells_how_much_came(connect: Open, to: Path, clock: FakeClock) -> None:
+    stream = io.StringIO()
+    connect().download(FILE, to, progress=TerminalLine(stream, clock))
+    lines = stream.getvalue().split("\r\x1b[K")
+    assert [line for line in lines if "of" in line] == [
+        f"downloading MiB {n} of 5" for n in range(6)
+    ]
+    assert lines[-1] == ""
 
 
 def test_a_file_that_calls_itself_compressed_is_not_unpacked(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.servers.trouble import SlidingSecond
+from tests.servers.trouble import Bucket, SlidingSecond
 from tests.tmdb.conftest import FakeClock
 from tmdbkit.exceptions import Interrupted
 from tmdbkit.tmdb.pacer import RECOVERY_SECONDS, Pacer
@@ -91,6 +91,13 @@ def test_a_thread_that_wakes_late_costs_the_schedule_nothing(clock: FakeClock) -
     assert clock() - slots[-1] == pytest.approx(0.01)
 
 
+def test_a_thread_that_wakes_much_too_late_takes_another_slot(clock: FakeClock) -> None:
+    lateness = iter([0.1, 0.0, 0.0])
+    pacer = Pacer(PACE, clock=clock, sleep=lambda seconds: clock.sleep(seconds + next(lateness)))
+    began = pacer.wait()
+    assert pacer.wait() == clock() == pytest.approx(began + 1 / PACE + 0.1)
+
+
 def test_all_threads_share_one_schedule(pacer: Pacer, clock: FakeClock) -> None:
     futures = clock.run(*[lambda: [pacer.wait() for _ in range(25)]] * 8)
     slots = sorted(slot for future in futures for slot in future.result())
@@ -144,6 +151,37 @@ def test_a_lower_limit_is_found_out_within_ten_seconds(pacer: Pacer, clock: Fake
     traffic.flow(600)
     assert traffic.refused(since=settled) < 0.01
     assert traffic.accepted(since=settled) > 0.85 * 15
+
+
+@pytest.mark.parametrize("limiter", [SlidingSecond(15), Bucket(15)])
+def test_a_machine_that_stands_still_now_and_then_keeps_near_the_limit(
+    limiter: SlidingSecond | Bucket, clock: FakeClock
+) -> None:
+    """What has waited meanwhile must not come in a crowd, or its refusals look like the limit."""
+    began = clock()
+
+    def sleep(seconds: float) -> None:
+        """Nobody wakes in the last fifth of every fifth second."""
+        wakes = clock() + seconds
+        phase = (wakes - began) % 5
+        clock.sleep(seconds + (5 - phase if phase > 4.8 else 0))
+
+    pacer = Pacer(PACE, clock=clock, sleep=sleep)
+    answers: list[tuple[float, bool]] = []
+
+    def ask() -> None:
+        while clock() < began + 60:
+            slot = pacer.wait()
+            clock.sleep(TRIP / 2)
+            answers.append((clock(), fits := limiter.take(clock())))
+            clock.sleep(TRIP / 2)
+            told = pacer.accepted if fits else partial(pacer.rejected, slot, 1.0)
+            told()
+
+    clock.run(*[ask] * 20)
+    settled = [fits for at, fits in answers if 10 <= at - began < 60]
+    assert settled.count(False) < 0.01 * len(settled)
+    assert settled.count(True) > 0.85 * 15 * 50
 
 
 def test_a_limit_far_below_is_found_out_too(pacer: Pacer, clock: FakeClock) -> None:
@@ -228,15 +266,36 @@ def test_what_fails_again_is_tried_less_and_less_often(pacer: Pacer, clock: Fake
 def test_what_failed_often_is_tried_again_after_eight_minutes(
     pacer: Pacer, clock: FakeClock
 ) -> None:
+    def refuse() -> None:
+        clock.sleep(1)
+        slot = pacer.wait()
+        pacer.accepted()
+        pacer.rejected(slot, 1.0)
+
+    def come_back(seconds: float) -> None:
+        clock.sleep(seconds)
+        pacer.accepted()
+
+    refuse()
     for _ in range(10):
+        come_back(8 * 60 + 1)
+        refuse()
+    lowered = pacer.rate
+    come_back(8 * 60 - 1)
+    assert pacer.rate == lowered
+    come_back(2)
+    assert pacer.rate > lowered
+
+
+def test_a_way_down_of_several_steps_makes_the_first_try_no_later(
+    pacer: Pacer, clock: FakeClock
+) -> None:
+    for _ in range(4):
         slot = pacer.wait()
         pacer.accepted()
         pacer.rejected(slot, 1.0)
     lowered = pacer.rate
-    clock.sleep(8 * 60 - 1)
-    pacer.accepted()
-    assert pacer.rate == lowered
-    clock.sleep(2)
+    clock.sleep(RECOVERY_SECONDS + 1)
     pacer.accepted()
     assert pacer.rate > lowered
 

@@ -3,10 +3,11 @@ from __future__ import annotations
 import math
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +26,14 @@ from tmdbkit.exceptions import (
     ServiceError,
     StopError,
 )
-from tmdbkit.tmdb.retry import OUTAGE_PATIENCE, PATIENCE, backoff, retry_after
+from tmdbkit.tmdb.retry import (
+    FAULTS_IN_A_ROW,
+    LONGEST_OUTAGE_PAUSE,
+    OUTAGE_PATIENCE,
+    PATIENCE,
+    backoff,
+    retry_after,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -462,6 +470,77 @@ def test_any_answer_at_all_shows_that_the_address_is_right(
     server.pause()
     clock.at(60, server.resume)
     assert session.get(PATH).value["id"] == 603
+
+
+def test_an_outage_uses_up_no_patience_with_a_busy_server_after_it(
+    start: Start, connect: Connect, clock: FakeClock
+) -> None:
+    server = start(script={f"/3{PATH}": [("429", {"Retry-After": "2"})]})
+    session = connect(server)
+    session.get("/movie/604")
+    server.pause()
+    clock.at(3600, server.resume)
+    assert session.get(PATH).value["id"] == 603
+
+
+def test_the_hours_that_a_laptop_slept_use_up_no_patience(
+    server: TMDBServer, connect: Connect, clock: FakeClock
+) -> None:
+    slept: list[float] = []
+    session = connect(server, clock=lambda: clock() + sum(slept))
+    session.get(PATH)
+    server.pause()
+    clock.at(10, lambda: slept.append(2 * OUTAGE_PATIENCE))
+    clock.at(60, server.resume)
+    assert session.get("/movie/604").value["id"] == 604
+
+
+def test_a_server_that_wants_no_wait_for_ever_is_given_up(start: Start, connect: Connect) -> None:
+    server = start(limit=0, retry_after=0)
+    with pytest.raises(StopError, match="answers 429"):
+        connect(server).get(PATH)
+    assert len(server.requests) == pytest.approx(PATIENCE, abs=2)
+
+
+def test_where_all_only_fails_everybody_waits_the_longer_the_more_failed(
+    start: Start, connect: Connect, clock: FakeClock
+) -> None:
+    server = start(faults={"503": 1.0}, max_in_a_row=10**6)
+    session = connect(server, retries=0)
+    for movie_id in range(1, 10 * FAULTS_IN_A_ROW):
+        with pytest.raises(PassingFault):
+            session.get(f"/movie/{movie_id}")
+    assert waits(clock)[-1] == LONGEST_OUTAGE_PAUSE
+    assert session.waiting == "waiting: TMDB answered 503"
+
+
+def test_an_hour_of_nothing_but_faults_costs_some_tries_a_minute(
+    start: Start, connect: Connect, clock: FakeClock
+) -> None:
+    def ask(thread: int) -> None:
+        for turn in count():
+            if clock() - began > 3600:
+                return
+            with suppress(PassingFault):
+                session.get(f"/movie/{thread + 20 * turn}")
+
+    server = start(faults={"503": 1.0}, max_in_a_row=10**6)
+    session, began = connect(server), clock()
+    for done in clock.run(*(partial(ask, thread) for thread in range(20))):
+        done.result()
+    assert len(server.requests) < 1_000  # as fast as the pace allows, it would be 136,800
+
+
+def test_a_good_answer_among_the_faults_lets_everybody_go_on(
+    start: Start, connect: Connect, clock: FakeClock
+) -> None:
+    turns = (["503"] * (FAULTS_IN_A_ROW - 1) + ["ok"]) * 3
+    session = connect(failing(start, *turns), retries=0)
+    for turn in turns:
+        with pytest.raises(PassingFault) if turn == "503" else nullcontext():
+            session.get(PATH)
+    assert waits(clock) == []
+    assert session.waiting == ""
 
 
 def test_an_outage_is_not_waited_for_for_ever(

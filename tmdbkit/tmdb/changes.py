@@ -86,6 +86,6 @@ def _changed(client: TMDBClient, start: date, end: date) -> Iterator[tuple[int, 
         yield from _changed(client, start, middle)
         yield from _changed(client, middle, end)
         return
-    for answer in read_pages(client.session, ask, first=first):
+    for answer in read_pages(client, ask, first=first):
         for movie in answer["results"]:
             yield int(movie["id"]), movie.get("adult") is None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tmdbkit.progress import Silent
 from tmdbkit.tmdb.session import TMDBSession
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tmdbkit.progress import Progress
     from tmdbkit.tmdb.answers import Answer
 
 APPENDED = "credits,keywords,release_dates,videos"  # one order for ever: it is part of a cache key
@@ -20,10 +22,14 @@ class TMDBClient:
 
     Args:
         session: Where requests go; default a `TMDBSession()` of the settings.
+        progress: What is told how far it is where many pages are read; default nobody.
     """
 
-    def __init__(self, session: TMDBSession | None = None) -> None:
+    def __init__(
+        self, session: TMDBSession | None = None, *, progress: Progress | None = None
+    ) -> None:
         self.session = session or TMDBSession()
+        self.progress = progress or Silent()
 
     def get(self, path: str, **params: Any) -> Any:
         """Return the payload of any endpoint: `get("/movie/603/similar", page=2)`."""

@@ -44,9 +44,12 @@ def list_ids(client: TMDBClient, name: str, *, pages: int = 1) -> pl.DataFrame:
         UsageError: There is no such list, or no such page.
     """
     if name not in LISTS:
-        raise UsageError(f"there is no list {name!r}; TMDB has {', '.join(LISTS)}")
+        raise UsageError(
+            f"there is no list {name!r}; TMDB has {', '.join(LISTS)}, and those that people made "
+            "by their number"
+        )
     check_pages(pages)
-    answers = read_pages(client.session, partial(client.movie_list, name), pages=pages)
+    answers = read_pages(client, partial(client.movie_list, name), pages=pages)
     return as_ids(_results(answers), name)
 
 
@@ -62,7 +65,7 @@ def search_ids(
         raise UsageError("there is nothing to search for; write a title, such as --search matrix")
     check_pages(pages)
     ask = partial(client.search, query, year=year)
-    return as_ids(_results(read_pages(client.session, ask, pages=pages)), "search")
+    return as_ids(_results(read_pages(client, ask, pages=pages)), "search")
 
 
 def discover_ids(
@@ -86,17 +89,25 @@ def discover_ids(
     if pages is not None:
         check_pages(pages)
         ask = partial(_discover, client, filters)
-        return as_ids(_results(read_pages(client.session, ask, pages=pages)), "discover")
+        return as_ids(_results(read_pages(client, ask, pages=pages)), "discover")
     return as_ids(chain.from_iterable(_all_of(client, dotted(filters))), "discover")
 
 
-def shared_list_ids(client: TMDBClient, list_id: int) -> pl.DataFrame:
+def shared_list_ids(client: TMDBClient, list_id: int, *, pages: int | None = None) -> pl.DataFrame:
     """Return the movies of a list that someone made on TMDB, in its order, as `IDS`.
 
+    Args:
+        client: Whom to ask.
+        list_id: The number in the list's address.
+        pages: Only the first pages, 20 movies each; default all.
+
     Raises:
+        UsageError: There is no such page.
         NotFound: There is no such list.
     """
-    answers = read_pages(client.session, partial(client.shared_list, list_id))
+    pages = LAST_PAGE if pages is None else pages
+    check_pages(pages)
+    answers = read_pages(client, partial(client.shared_list, list_id), pages=pages)
     items = chain.from_iterable(answer["items"] for answer in answers)
     movies = (item for item in items if item.get("media_type", "movie") == "movie")
     return as_ids(movies, f"list {list_id}")
@@ -117,7 +128,7 @@ def imdb_ids(client: TMDBClient, ids: Sequence[str]) -> pl.DataFrame:
     An id that TMDB does not know, or knows as something else than a movie, has no row.
     """
     asked = list(dict.fromkeys(ids))
-    answers = ask_each(client.session, client.find, asked)
+    answers = ask_each(client, client.find, asked, "looking up IMDb id")
     found = [
         {**movie, "imdb_id": imdb_id}
         for imdb_id, answer in zip(asked, answers, strict=True)
@@ -178,7 +189,7 @@ def _all_of(client: TMDBClient, filters: dict[str, Any]) -> Iterator[Iterator[di
         slices = _slices(client, filters, start, end)
     for narrowed, page in slices:
         ask = partial(_discover, client, narrowed)
-        yield _results(read_pages(client.session, ask, first=page))
+        yield _results(read_pages(client, ask, first=page))
 
 
 def _slices(

@@ -19,6 +19,8 @@ from tmdbkit.tmdb.service import Service
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tmdbkit.progress import Progress
+
 DAYS_BACK = 5  # that `latest` looks for; a day's file is there by 08:00 UTC
 FOLDER = "exports"  # of the cache's
 COLUMNS = pl.Schema(
@@ -104,10 +106,13 @@ class Exports:
     Args:
         settings: The address, the cache's folder, whether to stay offline; default
             `Settings.from_env()`.
+        progress: What is told how much of a file came; default nobody.
         **timing: What a session waits and tells the time by; see `Session`.
     """
 
-    def __init__(self, settings: Settings | None = None, **timing: Any) -> None:
+    def __init__(
+        self, settings: Settings | None = None, *, progress: Progress | None = None, **timing: Any
+    ) -> None:
         settings = settings or Settings.from_env()
         service = ExportService(
             name="TMDB",
@@ -117,6 +122,7 @@ class Exports:
         )
         self.session = Session(service, settings, cache=False, **timing)
         self._folder = settings.cache / FOLDER
+        self._progress = progress
 
     def of(self, day: date) -> Export:
         """Return the export of a day, which is downloaded once.
@@ -197,7 +203,7 @@ class Exports:
     def _download(self, day: date, to: Path) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self.session.download(f"/{file_name(day)}", to)
+            self.session.download(f"/{file_name(day)}", to, progress=self._progress)
         except (NotFound, StopError):
             raise
         except ServiceError as error:  # one file for all movies: there is no next one to try

@@ -17,14 +17,16 @@ from tmdbkit.exceptions import (
     CredentialsRefused,
     HostUnreachable,
     OfflineError,
+    PassingFault,
     RateLimited,
     ServiceError,
 )
+from tmdbkit.progress import Silent
 from tmdbkit.tmdb.answers import Answer, Download, read_json
 from tmdbkit.tmdb.cache import SIX_MONTHS, AnswerCache
 from tmdbkit.tmdb.files import save
 from tmdbkit.tmdb.pacer import Pacer
-from tmdbkit.tmdb.retry import READ_TIMEOUT, Contact, backoff, check_patience, fault, retrying
+from tmdbkit.tmdb.retry import READ_TIMEOUT, Contact, Turn, fault, retrying
 from tmdbkit.tmdb.wire import connection
 from tmdbkit.views import draw_facts
 
@@ -32,10 +34,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from tmdbkit.progress import Progress
     from tmdbkit.settings import Settings
     from tmdbkit.tmdb.service import Service
 
 T = TypeVar("T")
+WORTH_A_WORD = 1.0  # seconds of a pause that whoever looks on is told of
 
 
 class Session:
@@ -82,6 +86,7 @@ class Session:
         self._lock = threading.Lock()
         self._refused: CredentialsRefused | None = None
         self._contact = Contact()
+        self._held = ("", clock())
         self._wire = connection(pool)
         self._environment = self._wire.merge_environment_settings(
             self.base_url, {}, True, None, None
@@ -125,13 +130,16 @@ class Session:
         """
         return self._answer(path, self._prepare("POST", path, json=body), store, refresh)
 
-    def download(self, path: str, to: Path, *, etag: str = "") -> Download:
+    def download(
+        self, path: str, to: Path, *, etag: str = "", progress: Progress | None = None
+    ) -> Download:
         """Save a file as the server has it, whole or not at all; it is never held in memory.
 
         Args:
             path: Where it is under the service's address.
             to: Where it is saved, in a folder that exists; an older one there is replaced.
             etag: The mark of the version that is there already, which is not sent again.
+            progress: What is told how much came; default nobody.
 
         Raises:
             OfflineError: Offline.
@@ -143,12 +151,18 @@ class Session:
         if etag and to.exists():
             headers["If-None-Match"] = etag
         request = self._prepare("GET", path, headers=headers)
-        return self._retry(path, request, partial(self._save, path, to))
+        return self._retry(path, request, partial(self._save, path, to, progress or Silent()))
 
     def remember(self, path: str, params: Mapping[str, Any] | None, text: str) -> None:
         """Put an answer into the cache by hand, as recorded samples are."""
         if self.cache is not None:
             self.cache.store(self._prepare("GET", path, params), text)
+
+    @property
+    def waiting(self) -> str:
+        """What all threads wait for, where that takes a while; "" where they go on."""
+        cause, until = self._held
+        return f"waiting: {cause}" if cause and self._clock() < until else ""
 
     def interrupt(self) -> None:
         """End the waits of all threads; `resume` allows them again."""
@@ -225,19 +239,35 @@ class Session:
         receive: Callable[[requests.Response], T],
     ) -> T:
         """Ask in a slot of the schedule; a pause is for every thread, and uses up no try."""
-        began, pauses = self._clock(), 0
+        began, turn, outages = self._clock(), Turn(), 0
         while True:
             slot = self.pacer.wait()
             try:
-                return self._send(path, request, receive)
+                outcome = self._send(path, request, receive)
             except RateLimited as error:
-                check_patience(error, self._clock() - began)
-                pauses += 1
-                wanted = error.retry_after
-                self.pacer.rejected(slot, backoff(pauses) * 2 if wanted is None else wanted)
+                pause = turn.pause(error)
+                self._hold(f"{self.service.name} {error.reason}", pause)
+                self.pacer.rejected(slot, pause)
             except HostUnreachable as error:
-                pauses += 1
-                self.pacer.pause(self._contact.pause(error, self._clock() - began, pauses))
+                outages += 1
+                pause = self._contact.pause(error, self._clock() - began, outages)
+                self._hold(error.reason, pause)
+            except PassingFault as error:
+                self._hold(f"{self.service.name} {error.reason}", self._contact.lull())
+                raise
+            except ServiceError:
+                self._contact.faults = 0
+                raise
+            else:
+                self._contact.faults = 0
+                return outcome
+
+    def _hold(self, cause: str, seconds: float) -> None:
+        """Let nobody ask for so many seconds, if any; what holds longest is what is waited for."""
+        until = self._clock() + seconds
+        if seconds and until > self._held[1]:
+            self._held = cause if seconds > WORTH_A_WORD else "", until
+            self.pacer.pause(seconds)
 
     def _send(
         self,
@@ -299,10 +329,12 @@ class Session:
         text = read_json(response, path)
         return Answer(text, self.now(), cached=False, headers=response.headers)
 
-    def _save(self, path: str, to: Path, response: requests.Response) -> Download:
+    def _save(
+        self, path: str, to: Path, progress: Progress, response: requests.Response
+    ) -> Download:
         changed = response.status_code != requests.codes.not_modified
         if changed:
-            save(response, to, path)
+            save(response, to, path, progress)
         etag, since = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
         return Download(changed, etag, since, self.now())
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HEADROOM = 0.95  # of what a server takes: at exactly its limit, a sliding second says no
+LATE = (1 - HEADROOM) / 2  # seconds; half of the room that a second has, the way there has the rest
 RECOVERY_SECONDS = 30.0  # how long a lowered pace holds before it is tried a little faster
 RECOVERY_STEP = 1.04
 
@@ -20,7 +21,9 @@ RECOVERY_STEP = 1.04
 class Pacer:
     """Hands out evenly spaced slots, so that nothing bursts and every thread pauses together.
 
-    A slot is booked ahead, so a thread that wakes late costs the schedule nothing.
+    A slot is booked ahead, so a thread that wakes a little late costs the schedule nothing. One
+    that wakes later than `LATE` gives its slot up: threads that catch up after the machine was busy
+    would crowd one second, and what the server then refused would be taken for its limit.
     `rejected` learns the server's limit from what it took in the last second.
 
     Args:
@@ -46,6 +49,7 @@ class Pacer:
         self._paused_until = clock()
         self._lowered_at = clock()
         self._hold = RECOVERY_SECONDS
+        self._trying = False  # whether the pace is one that was raised, and not refused since
         self._accepted: deque[float] = deque()
 
     def wait(self) -> float:
@@ -53,7 +57,7 @@ class Pacer:
         while True:
             slot = self._book()
             self.rest(slot - self._clock())
-            if slot >= self._paused_until:
+            if slot >= self._paused_until and self._clock() - slot <= LATE:
                 return slot
 
     def rest(self, seconds: float) -> None:
@@ -86,15 +90,17 @@ class Pacer:
         """Note a 429 to the request of that slot: everybody pauses, and the pace goes down.
 
         Answers to requests that left before the pace was lowered say nothing of the new pace, and
-        a 429 that follows a pause and no other answer says that the pause was too short.
+        a 429 that follows a pause and no other answer says that the pause was too short. What was
+        tried and refused is tried again after twice the time.
         """
         with self._lock:
             now = self._clock()
             taken = sum(1 for at in self._accepted if at > now - 1.0)
             if taken and slot > self._lowered_at:
                 self.rate = max(min(taken, self.rate) * HEADROOM, self.rate / 2)
-                self._hold = min(self._hold * 2, 16 * RECOVERY_SECONDS)
-                self._lowered_at = now
+                if self._trying:
+                    self._hold = min(self._hold * 2, 16 * RECOVERY_SECONDS)
+                self._trying, self._lowered_at = False, now
         self.pause(pause)
 
     def interrupt(self) -> None:
@@ -114,4 +120,4 @@ class Pacer:
     def _recover(self, now: float) -> None:
         if self.rate < self.ceiling and now - self._lowered_at > self._hold:
             self.rate = min(self.ceiling, self.rate * RECOVERY_STEP)
-            self._lowered_at = now
+            self._trying, self._lowered_at = True, now

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+from tmdbkit.progress import told
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from tmdbkit.tmdb.client import TMDBClient
     from tmdbkit.tmdb.layers import Session
 
 T = TypeVar("T")
@@ -19,24 +22,32 @@ AT_ONCE = 200  # asked for and not yet taken, so that memory does not grow with 
 
 
 def read_pages(
-    session: Session, ask: Callable[[int], Any], *, pages: int = LAST_PAGE, first: Any = None
+    client: TMDBClient, ask: Callable[[int], Any], *, pages: int = LAST_PAGE, first: Any = None
 ) -> Iterator[Any]:
     """Yield the pages of an answer in order, as many as there are and at most `pages`.
 
     Args:
-        session: What `ask` goes through.
+        client: What `ask` goes through, and whose progress is told.
         ask: Returns the page of a number; the first is 1.
         pages: How many are wanted.
         first: The first page, where it is there already.
     """
     first = ask(1) if first is None else first
-    yield first
     last = min(pages, LAST_PAGE, first.get("total_pages", 1))
-    yield from ask_each(session, ask, range(2, last + 1))
+    rest = _ask_each(client.session, ask, range(2, last + 1))
+    yield from told(chain([first], rest), client.progress, "reading page", last)
 
 
-def ask_each(session: Session, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Yield what `ask` returns for each item, in order, on a few threads.
+def ask_each(
+    client: TMDBClient, ask: Callable[[T], R], items: Sequence[T], what: str
+) -> Iterator[R]:
+    """Yield what `ask` returns for each item, in order; progress is told that this is `what`."""
+    answers = _ask_each(client.session, ask, items)
+    yield from told(answers, client.progress, what, len(items))
+
+
+def _ask_each(session: Session, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Ask on a few threads.
 
     The first error ends the waits of all threads, and is raised. The first item is asked for here,
     where a person can be asked for a missing key.

@@ -29,6 +29,7 @@ FIRST_CONTACT_SECONDS = 5.0
 OUTAGE_PATIENCE = 4 * 3600.0  # seconds; a night's run waits for the network this long
 LONGEST_OUTAGE_PAUSE = 60.0
 PATIENCE = 900.0  # seconds; a server that wants a longer pause is come back to by a person
+FAULTS_IN_A_ROW = 40  # of all threads: where nothing else comes, it is no matter of one request
 
 
 def retrying(
@@ -102,18 +103,45 @@ def check_patience(error: RateLimited, waited: float) -> None:
         )
 
 
+class Turn:
+    """How long one request has waited for a server that says 429.
+
+    The pauses are added up, and no clock is read: it goes on while a laptop sleeps, and while the
+    network is down, and neither is the server's wish.
+    """
+
+    def __init__(self) -> None:
+        self._rejections = 0
+        self._waited = 0.0
+
+    def pause(self, error: RateLimited) -> float:
+        """Return the seconds to wait after a 429; one that says nothing is waited for ever longer.
+
+        Raises:
+            StopError: Enough was waited.
+        """
+        check_patience(error, self._waited)
+        self._rejections += 1
+        wanted = error.retry_after
+        pause = backoff(self._rejections) * 2 if wanted is None else wanted
+        self._waited += max(pause, 1.0)  # a server that says 0 for ever uses patience up as well
+        return pause
+
+
 class Contact:
-    """How long to wait for a host that no connection reaches.
+    """How long to wait for a host that no connection reaches, or that only fails.
 
     While it has never answered, the address is probably wrong: stop within 10 s. Once it has, a
     network is down or a laptop slept: wait, as a person would.
 
     Attributes:
         reached: Whether it has ever answered.
+        faults: How many passing faults came in a row, whichever request met them.
     """
 
     def __init__(self) -> None:
         self.reached = False
+        self.faults = 0
 
     @property
     def connect_timeout(self) -> float:
@@ -123,17 +151,32 @@ class Contact:
     def pause(self, error: HostUnreachable, waited: float, tries: int) -> float:
         """Return the seconds to wait before the next try.
 
+        Args:
+            error: What came of this one.
+            waited: The seconds since the first try; they count until there is a first answer.
+            tries: How many there were.
+
         Raises:
             HostUnreachable: Enough was tried.
         """
         error.attempts = tries
         if self.reached:
-            if waited > OUTAGE_PATIENCE:
+            # The pauses of before are added up: a clock goes on while a laptop sleeps.
+            if sum(backoff(n, LONGEST_OUTAGE_PAUSE) for n in range(1, tries)) > OUTAGE_PATIENCE:
                 raise error
             return backoff(tries, LONGEST_OUTAGE_PAUSE)
         if tries >= FIRST_CONTACT_TRIES or waited > FIRST_CONTACT_SECONDS:
             raise error
         return backoff(tries, longest=1.0)
+
+    def lull(self) -> float:
+        """Return the seconds that everybody waits after a passing fault, the longer the more came.
+
+        So an hour in which a server only fails costs some tries, and not as many as fit into it.
+        """
+        self.faults += 1
+        rounds = self.faults // FAULTS_IN_A_ROW
+        return backoff(rounds, LONGEST_OUTAGE_PAUSE) if rounds else 0.0
 
 
 def fault(error: WireError, path: str, service: str, url: str, variable: str) -> ServiceError:

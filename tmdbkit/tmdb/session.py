@@ -34,6 +34,7 @@ class TMDBSession(Session):
         cache: Whether to keep answers on disk.
         retries: How many tries follow the first for a fault that may pass.
         pool: How many connections are kept open.
+        reached: Whether TMDB is known to be there, so that an outage is waited for from the start.
         clock: Seconds that only grow.
         sleep: Waits so many seconds; the default ends at once on `interrupt`.
         now: The time of day.
@@ -50,6 +51,7 @@ class TMDBSession(Session):
         cache: bool = True,
         retries: int = 3,
         pool: int = 64,
+        reached: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -67,6 +69,16 @@ class TMDBSession(Session):
             sleep=sleep,
             now=now,
             jitter=jitter,
+        )
+        self._contact.reached = reached
+
+    def as_settings(self) -> Settings:
+        """Return the settings by which another process opens the same session, keys included."""
+        return replace(
+            self.settings,
+            offline=self.offline,
+            tmdb_token=self.service.token,
+            tmdb_api_key=self.service.api_key,
         )
 
     def ask_for_key(self) -> bool:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit import progress as progresses
+from tmdbkit.distributing import stage_ids_on
 from tmdbkit.exceptions import SettingsError
 from tmdbkit.ids import checked_ids
 from tmdbkit.staging import THREADS, StageResult, stage_ids
 from tmdbkit.tmdb.changes import stale_ids
 from tmdbkit.tmdb.client import TMDBClient
+from tmdbkit.workers import workers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from concurrent.futures import Executor
 
     from tmdbkit.fetching import Gate
     from tmdbkit.progress import Progress
@@ -33,6 +37,8 @@ def stage_movies(
     threads: int = THREADS,
     progress: Progress | None = None,
     gate: Gate | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
 ) -> StageResult:
     """Fetch movies into the stage; those that are staged already cost no request.
 
@@ -46,25 +52,26 @@ def stage_movies(
         refresh: Fetch those again that are staged already, missing or refused.
         threads: How many requests are under way at once.
         progress: What is told how far it is; default a widget, a line, or nothing.
-        gate: Where whoever has it can hold the requests, and let them on.
+        gate: Where whoever has it can hold the requests, and let them on; not with an executor.
+        executor: Who fetches, instead of this process: a process pool, or a cluster's executor
+            (Dask's `Client.get_executor()`). All share the rate, and must reach the stage.
+        workers: How many batches are under way at once; default what the executor says of itself.
 
     Raises:
         UsageError: An id that is none.
         StopError: Going on is pointless; what came until then is staged.
     """
     wanted, shown = checked_ids(ids), progress or progresses.default()
+    if executor is None:
+        fetch = partial(stage_ids, gate=gate)
+    else:
+        fetch = partial(stage_ids_on, executor, workers or workers_of(executor))
 
     def run() -> StageResult:
         refused = _refused(stage, wanted, refresh=refresh)
-        result = stage_ids(
-            session,
-            stage,
-            _failed_first(stage, wanted, refused),
-            refresh=refresh,
-            threads=threads,
-            progress=shown,
-            now=_now(),
-            gate=gate,
+        todo = _failed_first(stage, wanted, refused)
+        result = fetch(
+            session, stage, todo, refresh=refresh, threads=threads, progress=shown, now=_now()
         )
         return _with_refused(result, refused)
 
@@ -107,6 +114,8 @@ def refresh_movies(
     older_than: timedelta | None = None,
     threads: int = THREADS,
     progress: Progress | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
 ) -> StageResult:
     """Fetch staged movies again: these, those of some age, those that TMDB changed, or all.
 
@@ -121,6 +130,8 @@ def refresh_movies(
         older_than: Only those that were fetched so long ago.
         threads: How many requests are under way at once.
         progress: What is told how far it is; default a widget, a line, or nothing.
+        executor: Who fetches, as for `stage_movies`.
+        workers: How many batches are under way at once.
 
     Raises:
         UsageError: An id that is none.
@@ -131,7 +142,14 @@ def refresh_movies(
 
     def fetch(some: Iterable[int]) -> StageResult:
         return stage_movies(
-            session, stage, sorted(some), refresh=True, threads=threads, progress=progress
+            session,
+            stage,
+            sorted(some),
+            refresh=True,
+            threads=threads,
+            progress=progress,
+            executor=executor,
+            workers=workers,
         )
 
     return _follow_changes(session, stage, chosen, fetch) if changed else fetch(chosen)

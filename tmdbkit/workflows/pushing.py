@@ -66,6 +66,11 @@ def plan_push(
         images: The form of images in an empty target; default as the settings say.
         progress: What is told how far it is.
         now: The time of day.
+
+    Example:
+        >>> plan = plan_push(tmdbkit.sample(), tmdbkit.ConvexSnapshot("rehearsal"), [603])
+        >>> plan[603]
+        The Matrix (603): create
     """
     wanted = None if ids is None else checked_ids(ids)
     _check_people(people)
@@ -120,6 +125,13 @@ def push(
         UsageError: An id that is none, no such choice of people, a plan for another target, or one
             with other limits beside it.
         StopError: Going on is pointless; what was sent until then is in the import log.
+
+    Example:
+        >>> stage, target = tmdbkit.sample(), tmdbkit.ConvexSnapshot("rehearsal")
+        >>> push(stage, target, [603, 550]).created
+        2
+        >>> push(stage, target, [603, 550]).unchanged
+        2
     """
     names = {
         "push": pl.lit(token_hex(8)),
@@ -182,7 +194,13 @@ def verify(
     scope: Scope = ALL,
     progress: Progress | None = None,
 ) -> Verification:
-    """Read back what was pushed, and compare it field by field; what is kept counts as equal."""
+    """Read back what was pushed, and compare it field by field; what is kept counts as equal.
+
+    Example:
+        >>> stage, target = tmdbkit.sample(), tmdbkit.ConvexSnapshot("rehearsal")
+        >>> verify(stage, target, [603]).counts()
+        {'checked': 1, 'equal': 0, 'different': 0, 'absent': 1}
+    """
     return Verification(
         plan_push(stage, target, ids, scope=scope, people="none", progress=progress)
     )
@@ -201,6 +219,12 @@ def undo(stage: Stage, target: Target, push_id: str | None = None) -> Plan:
 
     Raises:
         UsageError: The log has no such push to this target.
+
+    Example:
+        >>> stage, target = tmdbkit.sample(), tmdbkit.ConvexSnapshot("rehearsal")
+        >>> sent = push(stage, target, [603])
+        >>> push(stage, target, plan=undo(stage, target)).deleted
+        1
     """
     return way_back(stage.imports(), str(target.title), push_id)
 

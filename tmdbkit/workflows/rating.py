@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tmdbkit import progress as progresses
-from tmdbkit.checking import applicable, looked_at
-from tmdbkit.collecting import RatingsResult, collect, costs, opened, wanted_of
+from tmdbkit.checking import applicable, looked_at, looked_at_on
+from tmdbkit.collecting import (
+    RatingsResult,
+    collect,
+    costs,
+    look_up,
+    look_up_on,
+    opened,
+    wanted_of,
+)
 from tmdbkit.exceptions import UsageError
 from tmdbkit.quality import RULES, find
 from tmdbkit.report import Report
+from tmdbkit.settings import Settings
 from tmdbkit.stage import Stage
+from tmdbkit.workers import workers_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+    from concurrent.futures import Executor
 
     import polars as pl
 
@@ -22,7 +34,6 @@ if TYPE_CHECKING:
     from tmdbkit.progress import Progress
     from tmdbkit.quality import Rule
     from tmdbkit.ratings.model import Provider
-    from tmdbkit.settings import Settings
 
 
 def collect_ratings(
@@ -34,6 +45,8 @@ def collect_ratings(
     older_than: timedelta | None = None,
     settings: Settings | None = None,
     progress: Progress | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
 ) -> RatingsResult:
     """Ask for the ratings of movies, and keep what comes in the stage's log.
 
@@ -49,10 +62,17 @@ def collect_ratings(
         older_than: Ask again where the answer is older.
         settings: Keys and addresses; default `Settings.from_env()`.
         progress: What is told how far it is.
+        executor: Who looks up ratings in data sets and tables, instead of this process. Whoever
+            costs a quota is asked by this process alone: quota and pace are one.
+        workers: How many pieces are looked up at once; default what the executor says of itself.
 
     Raises:
         UsageError: No such provider, or its key is missing.
     """
+    settings = settings or Settings.from_env()
+    lookup = look_up
+    if executor is not None:
+        lookup = partial(look_up_on, executor, workers or workers_of(executor), settings)
     with opened(providers, settings) as asked:
         return collect(
             asked,
@@ -61,6 +81,7 @@ def collect_ratings(
             older_than=older_than,
             progress=progress or progresses.default(),
             now=_now(),
+            lookup=lookup,
         )
 
 
@@ -90,6 +111,8 @@ def check(
     rules: Sequence[Rule] = RULES,
     skip: Collection[str] = (),
     now: datetime | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
 ) -> Report:
     """Look for what is wrong with movies and their ratings; nothing is changed.
 
@@ -99,15 +122,27 @@ def check(
             which is not there is passed over, and not in the report.
         skip: Names of rules to leave out.
         now: The time by which something is stale or still to come; default the stage's own.
+        executor: Who reads a stage, instead of this process; its workers must reach the stage.
+        workers: How many pieces are read at once; default what the executor says of itself.
 
     Raises:
         UsageError: A name to skip that no rule has, or a frame without `tmdb_id`.
+
+    Example:
+        >>> report = check(tmdbkit.sample())
+        >>> report.verdict()
+        '35 of 96 movies need a look'
+        >>> report.findings.filter(rule="scale_mix_up").select("title", "system", "value").rows()
+        [('!!!', 'metacritic', '5.4 of 100')]
     """
     names = {rule.name for rule in rules}
     if unknown := sorted(set(skip) - names):
         raise UsageError(f"no rule {unknown[0]!r}; there are {', '.join(sorted(names))}")
     chosen = [rule for rule in rules if rule.name not in skip]
-    movies, ratings = looked_at(source)
+    if executor is not None and isinstance(source, Stage):
+        movies, ratings = looked_at_on(executor, workers or workers_of(executor), source, chosen)
+    else:
+        movies, ratings = looked_at(source)
     at = now or (source.now() if isinstance(source, Stage) else _now())
     able = applicable(chosen, movies, at)
     return Report(movies.height, tuple(able), find(movies, ratings, able, now=at))

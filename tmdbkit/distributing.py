@@ -1,0 +1,192 @@
+"""Fetches ids into the stage on the workers of an executor, batch by batch."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tmdbkit.fetching import Fetched, Fetching, asker
+from tmdbkit.log import new_part_name
+from tmdbkit.stage import Stage
+from tmdbkit.staging import (
+    StageResult,
+    Tally,
+    left_to_do,
+    log_failures,
+    passing,
+    result_of,
+    write,
+)
+from tmdbkit.tmdb.client import TMDBClient
+from tmdbkit.tmdb.pacer import RECOVERY_STEP
+from tmdbkit.tmdb.session import TMDBSession
+from tmdbkit.workers import spread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Executor
+    from datetime import datetime
+
+    from tmdbkit.progress import Progress
+    from tmdbkit.settings import Settings
+
+BATCH = 100  # ids that become one part
+
+
+@dataclass(frozen=True)
+class Errand:
+    """A batch of ids for a worker to fetch.
+
+    Attributes:
+        ids: The ids.
+        part: The name of the part that they become: whoever does the errand again replaces it.
+        root: The stage's path or address, which the worker reaches as well.
+        shapes: The settings that shape rows.
+        asks: The settings of the session, with the keys, and this errand's share of the rate.
+        threads: How many requests are under way at once.
+        refresh: Whether cached answers are passed over.
+        reached: Whether TMDB has answered before, so that an outage is waited for.
+    """
+
+    ids: tuple[int, ...]
+    part: str
+    root: str
+    shapes: Settings
+    asks: Settings
+    threads: int
+    refresh: bool
+    reached: bool
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of an errand; the payloads are in the stage.
+
+    Attributes:
+        items: What came of each id, without the texts.
+        malformed: Why an answer became no row, by id.
+        requests: How many were made.
+        rate: Requests a second at the end: fewer than the share where the server was slower.
+    """
+
+    items: list[Fetched]
+    malformed: dict[int, str]
+    requests: int
+    rate: float
+
+
+class Allowance:
+    """The rate that all workers share; it goes down where one found the server slower.
+
+    Args:
+        rate: Requests a second at most, of all together.
+        workers: Who share it evenly.
+    """
+
+    def __init__(self, rate: float, workers: int) -> None:
+        self._ceiling = self._rate = rate
+        self._workers = workers
+
+    @property
+    def share(self) -> float:
+        """The requests a second of one worker."""
+        return self._rate / self._workers
+
+    def learn(self, rate: float) -> None:
+        """Take over what a worker found out; what none complains of goes up a little again."""
+        if rate < self.share:
+            self._rate = rate * self._workers
+        else:
+            self._rate = min(self._ceiling, self._rate * RECOVERY_STEP)
+
+
+def stage_ids_on(
+    executor: Executor,
+    workers: int,
+    session: TMDBSession,
+    stage: Stage,
+    ids: list[int],
+    *,
+    refresh: bool,
+    threads: int,
+    progress: Progress,
+    now: datetime,
+) -> StageResult:
+    """Stage as `staging.stage_ids` does, on the workers of an executor.
+
+    A worker writes its batch itself, as one part; what comes back is what became of each id.
+
+    Raises:
+        StopError: Going on is pointless; what came until then is staged.
+    """
+    stage.compact_if_piled_up()
+    todo, known_missing = (ids, set()) if refresh else left_to_do(stage, ids, now)
+    tally = Tally(skipped=len(ids) - len(todo) - len(known_missing), missing=sorted(known_missing))
+    allowance, before = Allowance(session.service.rate, workers), session.requests
+    progress.begin("staging", len(ids))
+    try:
+        for again in (False, True):
+            some = passing(tally) if again else todo
+            errands = _errands(some, session, stage, allowance, threads, refresh)
+            with closing(spread(executor, run_errand, errands, workers)) as finished:
+                for done in finished:
+                    session.requests += done.requests
+                    allowance.learn(done.rate)
+                    for item in done.items:
+                        tally.count(item, done.malformed.get(item.tmdb_id))
+                    progress.update(tally.done(), tally.note())
+    finally:
+        log_failures(stage, tally)
+        progress.end()
+    stage.compact_if_piled_up()
+    return result_of(ids, tally, session.requests - before)
+
+
+def _errands(
+    ids: list[int],
+    session: TMDBSession,
+    stage: Stage,
+    allowance: Allowance,
+    threads: int,
+    refresh: bool,
+) -> Iterator[Errand]:
+    """Yield errands as workers come free, each with the share of the rate that holds by then."""
+    for first in range(0, len(ids), BATCH):
+        yield Errand(
+            ids=tuple(ids[first : first + BATCH]),
+            part=new_part_name(),
+            root=stage.root.full,
+            shapes=stage.settings,
+            asks=replace(session.as_settings(), rate=allowance.share),
+            threads=threads,
+            refresh=refresh,
+            reached=session.requests > 0,
+        )
+
+
+def run_errand(errand: Errand) -> Done:
+    """Fetch a batch and write it to the stage as one part; what came before a stop is written too.
+
+    Raises:
+        StopError: Going on is pointless.
+    """
+    stage = Stage(errand.root, settings=errand.shapes)
+    items: list[Fetched] = []
+    with TMDBSession(errand.asks, reached=errand.reached) as session:
+        ask = asker(TMDBClient(session), refresh=errand.refresh)
+        fetching = Fetching(ask, threads=errand.threads, interrupt=session.interrupt)
+        try:
+            with closing(fetching.batches(errand.ids)) as batches:
+                for batch in batches:
+                    items += batch
+                    fetching.settled(len(batch))
+        finally:
+            part, rows = fetching.despite_ctrl_c(lambda: write(items, stage, errand.part))
+            malformed = stage.derive(part, rows).rows() if part else []
+        return Done(
+            [replace(item, text="") for item in items],
+            dict(malformed),
+            session.requests,
+            session.pacer.rate,
+        )

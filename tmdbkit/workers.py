@@ -1,0 +1,79 @@
+"""Runs pieces of work on the workers of an executor: those of a process pool, or of a cluster."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from tmdbkit.exceptions import StopError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+    from concurrent.futures import Executor, Future
+
+T = TypeVar("T")
+R = TypeVar("R")
+LISTEN_SECONDS = 0.5  # a wait without end would be deaf to Ctrl-C
+AHEAD = 2  # pieces a worker: one under way, and one that waits for it
+
+
+def spread(
+    executor: Executor, work: Callable[[T], R], pieces: Iterable[T], workers: int
+) -> Generator[R]:
+    """Yield what becomes of each piece, in the order in which they are done.
+
+    Pieces are taken as workers come free, so they may be made from what came of those before.
+
+    Args:
+        executor: Any of `concurrent.futures`, or one that behaves so, such as Dask's.
+        work: A function of a module, so that it can be sent to another process.
+        pieces: What can be sent there as well.
+        workers: How many pieces are under way at once.
+
+    Raises:
+        UsageError: A process pool that forks.
+        StopError: A worker died, and the executor with it.
+    """
+    _refuse_fork(executor)
+    queue = iter(pieces)
+    pending: set[Future[R]] = set()
+    try:
+        while True:
+            free = workers * AHEAD - len(pending)
+            pending |= {executor.submit(work, piece) for piece in islice(queue, free)}
+            if not pending:
+                return
+            done, pending = wait(pending, LISTEN_SECONDS, FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+    except BrokenExecutor:
+        raise StopError(
+            "a worker died, and the pool with it; what was finished is kept: run the same again "
+            "with a new pool"
+        ) from None
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def workers_of(executor: Executor) -> int:
+    """Return how many pieces an executor works on at once, or the cores here where it is silent."""
+    client = getattr(executor, "_client", None)  # Dask's says it by its client
+    if client is not None:
+        threads = sum(client.nthreads().values())
+        if not threads:
+            raise UsageError("the cluster has no workers yet; wait for them, or name `workers`")
+        return int(threads)
+    return getattr(executor, "_max_workers", None) or os.cpu_count() or 1
+
+
+def _refuse_fork(executor: Executor) -> None:
+    """Refuse a pool whose workers would wait for ever: polars' threads do not survive a fork."""
+    context = getattr(executor, "_mp_context", None)
+    if context is not None and context.get_start_method() == "fork":
+        raise UsageError(
+            "this pool forks, and polars cannot be used in a forked process; make it with "
+            'ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))'
+        )

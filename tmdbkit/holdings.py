@@ -104,12 +104,22 @@ class Holdings:
         ids = found["tmdb_id"]
         near = pl.col("tmdb_id").is_between(ids.min(), ids.max())
         parts = found["part"].unique().sort().to_list()
-        return log.scan(parts).filter(near).join(found.lazy(), on=KEYS, how="semi")
+        return (
+            log.scan(parts)
+            .filter(near)
+            .join(found.lazy(), on=KEYS, how="semi", maintain_order="left")
+        )
 
     def texts(self, found: pl.DataFrame) -> pl.LazyFrame:
         """Return the payloads of some of the newest."""
         texts = self._those(found, self.payloads).filter(pl.col("http_status") == STAGED)
         return texts.select("tmdb_id", "payload", "fetched_at")
+
+    def ids(self) -> set[int]:
+        """Return the ids of the staged movies; nothing is sorted for it."""
+        return set(
+            self._standing(self.parts(), None).select("tmdb_id").unique().collect()["tmdb_id"]
+        )
 
     def newest(self, tmdb_ids: Iterable[int] | None = None) -> pl.LazyFrame:
         """Return the `KEYS` of the row that counts, for every staged movie or for some."""

@@ -55,7 +55,7 @@ class Stage(Archive):
     def ids(self) -> set[int]:
         """Return the ids that are staged."""
         with reading(self.root):
-            return set(self._holdings.newest().collect()["tmdb_id"])
+            return self._holdings.ids()
 
     def fetched_before(self, instant: datetime) -> set[int]:
         """Return the staged ids whose payload is older than that."""

@@ -99,7 +99,7 @@ def _measure(how: str, folder: Path) -> dict[str, float]:
     """What one opening takes, and how long it is until a click is seen."""
     stage = _opened(folder)
     if how == "anew":
-        for path in (stage.folder / "assessed").glob("*"):
+        for path in (folder / "stage" / "assessed").glob("*"):
             path.unlink()
     began = time.perf_counter()
     from tmdbkit import notebook

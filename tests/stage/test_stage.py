@@ -499,6 +499,14 @@ def test_batches_yield_every_movie_once_with_its_payload(
     assert texts.sort("tmdb_id").equals(stage.payloads())
 
 
+def test_batches_come_in_the_order_of_the_parts_each_time(stage: Stage) -> None:
+    stage.add(movies(*range(40, 0, -1)))
+    stage.add(movies(*range(80, 40, -1)))
+    for _ in range(20):
+        [(rows, _texts)] = stage.batches(size=100)
+        assert rows["tmdb_id"].to_list() == [*range(40, 0, -1), *range(80, 40, -1)]
+
+
 def test_batches_of_some_ids_have_those_alone(stage: Stage) -> None:
     stage.add(movies(1, 2, 3))
     stage.add(movies(4))

@@ -11,7 +11,6 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 from tmdbkit.exceptions import Interrupted, SettingsError, StopError, TMDBKitError
-from tmdbkit.tmdb.texts import Pressed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -142,7 +141,7 @@ class Fetching:
         """Ask for one id after the other until there is none, or a stop; then say so."""
         try:
             while (tmdb_id := self._next(queue)) is not None:
-                item = self._ask_despite_ctrl_c(tmdb_id)
+                item = self._ask(tmdb_id)
                 if isinstance(item.error, StopError | SettingsError | Interrupted):
                     self.stop(item.error)
                 else:
@@ -151,15 +150,6 @@ class Fetching:
             self.stop(error)
         finally:
             self._came.put(None)
-
-    def _ask_despite_ctrl_c(self, tmdb_id: int) -> Fetched:
-        """Ask, and hand over what came even where Ctrl-C strikes while it is looked at."""
-        try:
-            return self._ask(tmdb_id)
-        except Pressed as pressed:
-            if pressed.is_json:
-                self._came.put(Fetched(tmdb_id, datetime.now(UTC), pressed.text))
-            raise
 
     def _next(self, queue: Iterator[int]) -> int | None:
         with self._lock:

@@ -189,14 +189,17 @@ def _without_dropped(rows: pl.LazyFrame, log: pl.LazyFrame) -> pl.LazyFrame:
 def _kept(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Return what a compaction keeps of payloads: of a movie and a time the last, none dropped.
 
-    All times are kept: they are the movie's history.
+    All times are kept: they are the movie's history. Which rows they are is told by narrow columns,
+    so that the texts, hundreds of megabytes, are read once and put in order once.
     """
-    return (
-        _without_dropped(rows, rows)
-        .drop("part")
-        .unique(["tmdb_id", "fetched_at", "http_status"], keep="last", maintain_order=True)
-        .sort("tmdb_id")
+    numbered = rows.with_row_index("row")
+    keys = ("tmdb_id", "fetched_at", "http_status")
+    kept = (
+        _without_dropped(numbered.select("row", "part", *keys), rows)
+        .unique(keys, keep="last", maintain_order=True)
+        .select("row")
     )
+    return numbered.join(kept, on="row", how="semi").drop("row", "part").sort("tmdb_id")
 
 
 def _latest_checks(rows: pl.LazyFrame) -> pl.LazyFrame:

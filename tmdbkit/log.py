@@ -24,7 +24,7 @@ LEVEL = 3  # zstd; level 9 saves a tenth more for four times the time
 ROW_GROUP = 500  # rows that are read together: who wants some reads little more
 KEPT_AFTER_COMPACTION = timedelta(hours=24)
 PILE = 200  # small parts of a log that are worth a compaction
-FULL = 32 * 2**20  # bytes of a part that is not small
+FULL = 16 * 2**20  # bytes of a part that is not small: payloads of 2,000 movies or so
 MERGED = "-merged"
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.schema import INSTANT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CHUNK, AT_ONCE = 500, 8
 MALFORMED = pl.Schema({"tmdb_id": pl.Int64, "reason": pl.String})
@@ -88,18 +92,21 @@ PAYLOAD = pl.Struct(
 )
 
 
-def decode(payloads: pl.DataFrame) -> tuple[list[pl.DataFrame], pl.DataFrame]:
-    """Parse the payloads; return frames of `tmdb_id, fetched_at, movie`, and the malformed ones.
+def decode(payloads: pl.DataFrame) -> Iterator[tuple[list[pl.DataFrame], pl.DataFrame]]:
+    """Parse the payloads, a few thousand at a time, so that no more than these are held unpacked.
 
     In chunks, for two reasons: polars works on several at once, and where it finds one wrong value
     it raises for the whole column, so that a chunk is halved until the wrong one stands alone.
+
+    Yields:
+        Frames of `tmdb_id, fetched_at, movie`, and one of `MALFORMED`.
     """
-    good: list[pl.DataFrame] = []
-    bad: list[tuple[int, str]] = []
     chunks = payloads.select("tmdb_id", "fetched_at", "payload").iter_slices(CHUNK)
     while some := list(islice(chunks, AT_ONCE)):
+        good: list[pl.DataFrame] = []
+        bad: list[tuple[int, str]] = []
         _decode_chunks(some, good, bad)
-    return good, pl.DataFrame(bad, schema=MALFORMED, orient="row")
+        yield good, pl.DataFrame(bad, schema=MALFORMED, orient="row")
 
 
 _DECODED = (

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit.languages import LANGUAGES
-from tmdbkit.payloads import decode
+from tmdbkit.payloads import MALFORMED, decode
 from tmdbkit.schema import CREW, GENRE, INSTANT, POINTS, ROW, SYSTEMS, VOTES
 from tmdbkit.slugs import movie_slug
 from tmdbkit.tmdb.images import PREFIX
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tmdbkit.settings import Settings
 
 # Raise it whenever the same payload would give another row: stages follow by themselves.
@@ -93,9 +95,11 @@ def transform(payloads: pl.DataFrame, options: Options = Options()) -> Transform
     A malformed payload is found, reported and left out; the others go on. The result has the same
     schema for any input, the empty one too.
     """
-    chunks, malformed = decode(payloads)
-    rows = pl.collect_all([_rows(chunk.lazy(), options) for chunk in chunks])
-    return Transformed(pl.concat(rows) if rows else ROWS.to_frame(), malformed)
+    rows, malformed = [ROWS.to_frame()], [MALFORMED.to_frame()]
+    for chunks, bad in decode(payloads):
+        rows += pl.collect_all([_rows(chunk.lazy(), options) for chunk in chunks])
+        malformed.append(bad)
+    return Transformed(pl.concat(rows), pl.concat(malformed))
 
 
 def people(payloads: pl.DataFrame) -> pl.DataFrame:
@@ -103,25 +107,31 @@ def people(payloads: pl.DataFrame) -> pl.DataFrame:
 
     The job of the cast is "Actor". Order: cast by billing, then crew, as TMDB has them.
     """
-    chunks, _ = decode(payloads)
     job = pl.col("person").struct.field("job")
-    cast = [_credited(chunk, "cast", pl.lit("Actor")) for chunk in chunks]
-    crew = [_credited(chunk, "crew", job) for chunk in chunks]
-    return pl.concat([CREDIT.to_frame(), *cast, *crew]).unique(maintain_order=True)
+    cast, crew = [CREDIT.to_frame()], [CREDIT.to_frame()]
+    for chunk in _decoded(payloads):
+        cast.append(_credited(chunk, "cast", pl.lit("Actor")))
+        crew.append(_credited(chunk, "crew", job))
+    return pl.concat(cast + crew).unique(maintain_order=True)
 
 
 def genres(payloads: pl.DataFrame) -> pl.DataFrame:
     """Return `schema.GENRE`: the genres that the payloads name."""
-    chunks, _ = decode(payloads)
     genre = pl.col("genre").struct
     named = [
         chunk.select(pl.col("movie").struct.field("genres").alias("genre"))
         .explode("genre", empty_as_null=False, keep_nulls=False)
         .select(genre.field("id").cast(pl.Int64).alias("genre_id"), genre.field("name"))
-        for chunk in chunks
+        for chunk in _decoded(payloads)
     ]
     found = pl.concat([GENRE.to_frame(), *named]).drop_nulls()
     return found.unique("genre_id", maintain_order=True).sort("genre_id")
+
+
+def _decoded(payloads: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield frames of `tmdb_id, fetched_at, movie`, without the malformed ones."""
+    for chunks, _ in decode(payloads):
+        yield from chunks
 
 
 def _credited(decoded: pl.DataFrame, section: str, job: pl.Expr) -> pl.DataFrame:

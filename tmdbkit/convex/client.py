@@ -29,7 +29,7 @@ from tmdbkit.exceptions import (
 )
 from tmdbkit.settings import Secret, Settings
 from tmdbkit.tmdb.pacer import Pacer
-from tmdbkit.tmdb.retry import READ_TIMEOUT, Contact, backoff, check_patience, fault, retrying
+from tmdbkit.tmdb.retry import READ_TIMEOUT, Contact, Turn, fault, retrying
 from tmdbkit.tmdb.wire import connection
 from tmdbkit.views import draw_facts
 
@@ -202,18 +202,16 @@ class ConvexDeployment:
 
     def _pace(self, method: str, path: str, body: Document | None) -> Any:
         """Ask in a slot of the schedule; a pause is for every thread, and uses up no try."""
-        began, pauses = self._clock(), 0
+        began, turn, outages = self._clock(), Turn(), 0
         while True:
             slot = self._pacer.wait()
             try:
                 value = self._send(method, path, body)
             except RateLimited as error:
-                check_patience(error, self._clock() - began)
-                pauses += 1
-                self._pacer.rejected(slot, backoff(pauses))
+                self._pacer.rejected(slot, turn.pause(error))
             except HostUnreachable as error:
-                pauses += 1
-                self._pacer.pause(self._contact.pause(error, self._clock() - began, pauses))
+                outages += 1
+                self._pacer.pause(self._contact.pause(error, self._clock() - began, outages))
             else:
                 self._pacer.accepted()
                 return value

@@ -83,26 +83,6 @@ def retry_after(response: requests.Response, now: datetime) -> float | None:
     return None if math.isnan(seconds) else max(0.0, seconds)
 
 
-def check_patience(error: RateLimited, waited: float) -> None:
-    """Refuse to wait for longer than a person would leave a run alone.
-
-    Args:
-        error: The 429, with the wait that it asks for.
-        waited: The seconds that this request has waited for its turn already.
-
-    Raises:
-        StopError: Both together are more than `PATIENCE`.
-    """
-    total = waited + (error.retry_after or 0.0)
-    if total > PATIENCE:
-        raise StopError(
-            f"answers 429 and would have us wait for {total / 60:,.0f} minutes; "
-            "run the same command again then, it goes on from here",
-            path=error.path,
-            status=error.status,
-        )
-
-
 class Turn:
     """How long one request has waited for a server that says 429.
 
@@ -118,9 +98,16 @@ class Turn:
         """Return the seconds to wait after a 429; one that says nothing is waited for ever longer.
 
         Raises:
-            StopError: Enough was waited.
+            StopError: With this wait it would be more than `PATIENCE`.
         """
-        check_patience(error, self._waited)
+        total = self._waited + (error.retry_after or 0.0)
+        if total > PATIENCE:
+            raise StopError(
+                f"answers 429 and would have us wait for {total / 60:,.0f} minutes; "
+                "run the same command again then, it goes on from here",
+                path=error.path,
+                status=error.status,
+            )
         self._rejections += 1
         wanted = error.retry_after
         pause = backoff(self._rejections) * 2 if wanted is None else wanted

@@ -1,4 +1,4 @@
-"""What long work reports to: a line on a terminal, nothing in a pipe; notebooks bring their own."""
+"""What long work reports to: a line on a terminal, one now and then in a log; or a notebook's."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 T = TypeVar("T")
+LOG_SECONDS = 300.0
 
 
 class Progress(Protocol):
@@ -77,20 +78,16 @@ class TerminalLine:
     ) -> None:
         self._stream = stream or sys.stderr
         self._clock = clock
-        self._what = ""
-        self._total = 0
-        self._pace = Pace(0, clock)
+        self._work = Work("", 0, clock)
 
     def begin(self, what: str, total: int) -> None:
         """Draw the line."""
-        self._what, self._total = what, total
-        self._pace = Pace(total, self._clock)
+        self._work = Work(what, total, self._clock)
         self._write(f"{what} 0 of {total:,}")
 
     def update(self, done: int, note: str = "") -> None:
         """Draw it anew."""
-        parts = (f"{done:,} of {self._total:,}", self._pace.told(done), note)
-        self._write(f"{self._what} {' · '.join(part for part in parts if part)}")
+        self._write(self._work.told(done, note))
 
     def end(self) -> None:
         """Clear it."""
@@ -99,6 +96,45 @@ class TerminalLine:
     def _write(self, text: str) -> None:
         self._stream.write(f"\r\x1b[K{_cut(text, _columns(self._stream))}")
         self._stream.flush()
+
+
+class LogLines:
+    """Writes a line every few minutes, for a log that is read in the morning."""
+
+    def __init__(
+        self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stream = stream or sys.stderr
+        self._clock = clock
+        self._work = Work("", 0, clock)
+        self._written_at = clock()
+
+    def begin(self, what: str, total: int) -> None:
+        """Nothing yet: most work is over before a line is due."""
+        self._work, self._written_at = Work(what, total, self._clock), self._clock()
+
+    def update(self, done: int, note: str = "") -> None:
+        """Write how it stands, where a line is due."""
+        text = self._work.told(done, note)
+        if self._clock() - self._written_at >= LOG_SECONDS:
+            self._written_at = self._clock()
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
+
+    def end(self) -> None:
+        """Nothing."""
+
+
+class Work:
+    """What is under way, in one line: `staging 50 of 100 · 10 a second, 5 s left · 2 missing`."""
+
+    def __init__(self, what: str, total: int, clock: Callable[[], float]) -> None:
+        self._what, self._total, self._pace = what, total, Pace(total, clock)
+
+    def told(self, done: int, note: str) -> str:
+        """Return the line."""
+        parts = (f"{done:,} of {self._total:,}", self._pace.told(done), note)
+        return f"{self._what} {' · '.join(part for part in parts if part)}"
 
 
 def _columns(stream: TextIO) -> int:
@@ -135,7 +171,7 @@ def register(factory: Callable[[], Progress]) -> None:
 
 
 def default() -> Progress:
-    """Return what fits where we run: the registered one, a terminal's line, or silence."""
+    """Return what fits where we run: the registered one, a terminal's line, or a log's."""
     if _factory:
         return _factory[0]()
-    return TerminalLine() if sys.stderr.isatty() else Silent()
+    return TerminalLine() if sys.stderr.isatty() else LogLines()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit import transform
-from tmdbkit.exceptions import StageError
+from tmdbkit.exceptions import StageError, StopError
 from tmdbkit.holdings import Holdings
 from tmdbkit.log import Log
 from tmdbkit.logs import DECISIONS, FAILURES, IMPORTS, STAGED
@@ -144,9 +145,10 @@ class Archive:
         return self._holdings.compact(at) + sum(log.compact(at) for log in self._logs)
 
     def compact_if_piled_up(self) -> None:
-        """Merge small files where there are many."""
+        """Merge small files where there are many; a disk that is too full for it is no matter."""
         if any(log.is_piled_up() for log in (self._holdings.payloads, *self._logs)):
-            self.compact()
+            with suppress(StopError):  # nothing is lost, and the next run tries again
+                self.compact()
 
     def _begin(self) -> None:
         """Make the folder, with its layout's version, where there is none."""

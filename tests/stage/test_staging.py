@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.servers.tmdb import TMDBServer
+from tmdbkit import log as logs
 from tmdbkit import refresh_movies, stage_movies
 from tmdbkit.exceptions import (
     CredentialsRefused,
@@ -20,6 +21,7 @@ from tmdbkit.exceptions import (
 )
 from tmdbkit.fetching import OUTSTANDING, PART_MOVIES, Fetched, Fetching
 from tmdbkit.progress import Silent
+from tmdbkit.root import Folder
 from tmdbkit.settings import Settings
 from tmdbkit.staging import fetch_movies, stage_ids
 from tmdbkit.tmdb.client import movie_request
@@ -303,6 +305,26 @@ def test_a_full_disk_stops_the_run_and_a_later_one_goes_on(
         stage_all(connect(server), stage, range(1, 301))
     assert len(stage) == 300
     assert threads_left() == []
+
+
+def test_a_disk_with_no_room_for_merging_does_not_spoil_a_run_that_is_complete(
+    stage: Stage, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Folder.write
+
+    def nearly_full(folder: Folder, name: str, content: bytes | memoryview) -> None:
+        if logs.MERGED in name:
+            raise OSError(28, "No space left on device")
+        write(folder, name, content)
+
+    monkeypatch.setattr(logs, "PILE", 2)
+    monkeypatch.setattr(Folder, "write", nearly_full)
+    with TMDBServer(size=1, missing=[]) as server:
+        for first in (1, 101):
+            assert stage_all(connect(server), stage, range(first, first + 100)).staged == 100
+    assert len(stage) == 200
+    with pytest.raises(StopError, match="No space left on device"):
+        stage.compact()
 
 
 def threads_left() -> list[str]:

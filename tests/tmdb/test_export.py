@@ -167,6 +167,16 @@ def test_two_days_differ_by_what_was_added_and_removed(
     assert change.select("tmdb_id", "change").rows() == [(7, "removed"), (8, "added")]
 
 
+def test_a_file_that_came_in_another_way_is_a_day_s_export(
+    open_exports: Open, server: TMDBServer, tmp_path: Path
+) -> None:
+    (tmp_path / "copied.json.gz").write_bytes(export_of((603, 80.5)))
+    exports = open_exports(offline=True)
+    assert exports.remember(DAY, tmp_path / "copied.json.gz").ids()["tmdb_id"].to_list() == [603]
+    assert exports.latest() == open_exports().of(DAY)
+    assert server.requests == []
+
+
 def test_exports_tell_what_is_there(open_exports: Open) -> None:
     exports = open_exports()
     assert repr(exports) == "Exports(none yet)"

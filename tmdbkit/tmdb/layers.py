@@ -342,7 +342,7 @@ class Session:
         return f"{self.service.name}Session({', '.join(self._facts())})"
 
     def _repr_html_(self) -> str:
-        names = ("network", "cache", "answered", "asked")
+        names = ("network", "cache", "answered", "asked", "pace")
         return draw_facts(
             f"{self.service.name} session", list(zip(names, self._facts(), strict=True))
         )
@@ -353,4 +353,5 @@ class Session:
             f"{len(self.cache):,} cached answers" if self.cache is not None else "no cache",
             f"{self.hits:,} hits",
             f"{self.requests:,} requests",
+            f"{self.pacer.rate:.3g} a second at most",
         )

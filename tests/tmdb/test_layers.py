@@ -116,7 +116,10 @@ def test_each_service_has_a_cache_of_its_own(connect: Open, tmp_path: Path) -> N
     session = connect()
     session.post("/ask", {"ids": []})
     assert (tmp_path / "cache" / "files.sqlite").exists()
-    assert repr(session) == "FilesSession(live, 1 cached answers, 0 hits, 1 requests, 50 a second at most)"
+    assert (
+        repr(session)
+        == "FilesSession(live, 1 cached answers, 0 hits, 1 requests, 50 a second at most)"
+    )
 
 
 def test_an_answer_of_a_service_is_good_for_a_day_by_default() -> None:

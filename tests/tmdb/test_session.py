@@ -211,9 +211,14 @@ def test_a_session_shows_what_it_did(server: TMDBServer, connect: Connect) -> No
     session = connect(server)
     for movie_id in (1, 2, 1):
         session.get(f"/movie/{movie_id}")
-    assert repr(session) == "TMDBSession(live, 2 cached answers, 1 hits, 2 requests, 38 a second at most)"
+    assert (
+        repr(session)
+        == "TMDBSession(live, 2 cached answers, 1 hits, 2 requests, 38 a second at most)"
+    )
     without = connect(server, cache=False, offline=True)
-    assert repr(without) == "TMDBSession(offline, no cache, 0 hits, 0 requests, 38 a second at most)"
+    assert (
+        repr(without) == "TMDBSession(offline, no cache, 0 hits, 0 requests, 38 a second at most)"
+    )
 
 
 # Cache, pace and guard, in that order.

@@ -80,6 +80,15 @@ def test_a_plan_says_old_and_new_of_every_field(bench: Bench, tmp_path: Path) ->
     ]
 
 
+def test_of_five_ratings_a_plan_draws_those_that_move(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(vote_average=8.3))
+    others = dict.fromkeys(("letterboxd", "metacritic", "rotten_tomatoes"))
+    bench.plant(movie(vote_pts_system={"imdb": 8.7, **others, "tmdb": 8.2}))
+    drawn = repr(plan(stage, bench.target)[603]).splitlines()
+    assert "  vote_pts_system.tmdb: 8.2 → 8.3" in drawn
+    assert not any("imdb" in line for line in drawn)
+
+
 def test_a_plan_ends_with_what_it_adds_and_how_many_batches(bench: Bench, tmp_path: Path) -> None:
     made = plan(staged(tmp_path / "s", payload(1), payload(2)), bench.target)
     counts = {table: count for table, (count, _) in made.size().items()}

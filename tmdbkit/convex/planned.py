@@ -20,7 +20,7 @@ from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
 from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Iterator
     from pathlib import Path
 
 LAYOUT = 1
@@ -231,9 +231,9 @@ class MovieChange:
         """Return a line for each field."""
         change = self.change
         told = [
-            f"{name}: {_short(old)} → {_short(new)}"
-            for _, _, _, name, old, new, _ in _field_rows(change)
-            if name
+            line
+            for name in _moved(change)
+            for line in _moves(name, change.before.get(name), change.set.get(name))
         ]
         kept = [f"{name}: kept" for name in change.kept]
         withheld = [f"{line} (withheld)" for line in change.withheld]
@@ -284,6 +284,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(part) for part in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _moves(name: str, old: Any, new: Any) -> Iterator[str]:
+    """Yield `name: old → new`; of a group of values, such as the five ratings, each that moves."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for part in {**old, **new}:
+            yield from _moves(f"{name}.{part}", old.get(part), new.get(part))
+    elif old != new:
+        yield f"{name}: {_short(_text(old))} → {_short(_text(new))}"
 
 
 def _short(text: str | None) -> str:

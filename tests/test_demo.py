@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 import tmdbkit
-from tmdbkit.demo import copy_gallery, run_demo, sample_payloads, shipped
+from tmdbkit.demo import (
+    EXPORTED_ON,
+    copy_gallery,
+    run_demo,
+    sample_exports,
+    sample_payloads,
+    shipped,
+)
 from tmdbkit.exceptions import UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +47,18 @@ def test_the_sample_has_all_decades_many_languages_and_a_dozen_traps() -> None:
     assert len(payloads) - len(real) == 12
     assert {payload["release_date"][:3] for payload in real} >= {str(d) for d in range(191, 203)}
     assert len({payload["original_language"] for payload in real}) >= 15
+
+
+def test_the_sample_s_exports_have_every_movie_of_it_and_some_that_it_has_not(
+    tmp_path: Path,
+) -> None:
+    exports = sample_exports(tmp_path)
+    before, latest = (exports.of(day) for day in EXPORTED_ON)
+    assert latest == exports.latest()
+    beyond = set(latest.ids()["tmdb_id"]) - set(sample_payloads())
+    assert latest.ids().height == len(sample_payloads()) + len(beyond)
+    assert all(tmdb_id > 900_000_000 for tmdb_id in beyond)
+    assert set(latest.since(before)["change"]) == {"added", "removed"}
 
 
 def test_the_demo_ends_in_a_snapshot_of_every_movie(tmp_path: Path) -> None:

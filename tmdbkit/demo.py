@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.settings import Settings
 from tmdbkit.stage import Stage
 from tmdbkit.tmdb.client import movie_request
+from tmdbkit.tmdb.export import Exports, file_name
 from tmdbkit.tmdb.session import TMDBSession
 from tmdbkit.workflows import push, stage_movies
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 RECORDED_AT = datetime(2026, 1, 15, tzinfo=UTC)  # the sample's payloads are of that winter
 SEEN_AT = datetime(2026, 1, 20, tzinfo=UTC)  # its own present, or it would be stale by and by
+EXPORTED_ON = (date(2026, 1, 14), date(2026, 1, 15))
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,23 @@ def sample_session(folder: str | Path | None = None) -> TMDBSession:
         path, params = movie_request(tmdb_id, session.settings.language)
         session.remember(path, params, text)
     return session
+
+
+def sample_exports(folder: str | Path | None = None) -> Exports:
+    """Open TMDB's exports of two days, cut down to the sample, offline.
+
+    Args:
+        folder: Where the cache goes; default a new temporary folder.
+
+    Example:
+        >>> sample_exports().latest()
+        Export(2026-01-15, 99 movies)
+    """
+    home = Path(folder) if folder else Path(tempfile.mkdtemp(prefix="tmdbkit-cache-"))
+    exports = Exports(replace(Settings(), cache=home, offline=True))
+    for day in EXPORTED_ON:
+        exports.remember(day, shipped("sample") / "exports" / file_name(day))
+    return exports
 
 
 def run_demo(folder: Path, *, progress: Progress | None = None) -> Demo:

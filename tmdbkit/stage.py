@@ -149,6 +149,15 @@ class Stage(Archive):
             found = self._holdings.newest(tmdb_ids).collect()
             return self._holdings.texts(found).sort("tmdb_id").collect()
 
+    def files(self) -> list[str]:
+        """Return the Parquet files of the rows, the oldest first, for DuckDB and its like.
+
+        A movie that was fetched again has a row of each time, and one that was dropped still has
+        its rows: of those in `ids()` the newest by `fetched_at` counts, then by file.
+        """
+        with reading(self.root):
+            return [self._holdings.movies.source(part) for part in self._holdings.parts()]
+
     def batches(
         self, tmdb_ids: Iterable[int] | None = None, *, size: int
     ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -475,6 +476,45 @@ def test_a_person_is_called_what_the_movie_s_own_payload_calls_them(stage: Stage
     stage.add(answers((1, payload(1, credits=people("Ann")), T0)))
     stage.add(answers((2, payload(2, credits=people("Anna")), T0)))
     assert stage.table()["cast"].to_list() == [["Ann"], ["Anna"]]
+
+
+# Its files, read by others.
+
+NEWEST = """
+    select tmdb_id, title from read_parquet($files, filename = true)
+    where tmdb_id in (select unnest($staged))
+    qualify row_number() over (partition by tmdb_id order by fetched_at desc, filename desc) = 1
+"""
+
+
+def by_duckdb(stage: Stage) -> dict[int, str]:
+    """The titles by id, as docs/stage.md has the query."""
+    given = {"files": stage.files(), "staged": list(stage.ids())}
+    return dict(duckdb.sql(NEWEST, params=given).fetchall())
+
+
+def test_duckdb_reads_of_each_staged_movie_the_row_that_counts(stage: Stage) -> None:
+    stage.add(movies(1, 2, 3))
+    stage.add(answers((1, payload(1, "later"), LATER)))
+    stage.add(answers((2, payload(2, "of the same instant"), T0)))
+    stage.drop([3], now=LATER)
+    assert by_duckdb(stage) == titles(stage) == {1: "later", 2: "of the same instant"}
+    stage.compact(now=T0)
+    assert by_duckdb(stage) == titles(stage)
+
+
+def test_files_that_a_compaction_replaced_are_not_named_while_they_are_kept(stage: Stage) -> None:
+    stage.add(movies(1))
+    stage.add(movies(2))
+    assert stage.files() == [str(path) for path in parts(stage, "movies")]
+    stage.compact(now=T0)
+    assert len(stage.files()) == 1
+    assert set(stage.files()) < {str(path) for path in parts(stage, "movies")}
+
+
+def test_files_have_the_rows_of_today_s_settings(stage: Stage) -> None:
+    stage.add(answers((1, payload(1, credits=people("Ann", "Bob", "Cid")), T0)))
+    assert pl.read_parquet(reopened(stage, cast=2).files())["cast"].to_list() == [[1, 2]]
 
 
 # In batches.

@@ -159,6 +159,18 @@ class Exports:
             f"TMDB has no export of the last {DAYS_BACK + 1} days; check TMDB_EXPORTS_URL"
         )
 
+    def remember(self, day: date, file: Path) -> Export:
+        """Keep a day's file that came in another way, as the sample's do.
+
+        Raises:
+            StopError: It is cut, or no export.
+            OSError: The cache's folder cannot be made.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        export = Export(day, self._parquet(day))
+        convert(file, export.path, f"/{file_name(day)}")
+        return export
+
     def close(self) -> None:
         """Close the connection."""
         self.session.close()
@@ -191,14 +203,14 @@ class Exports:
 
     def _of(self, day: date) -> Export:
         export = Export(day, self._parquet(day))
-        if not export.path.exists():
-            source = self._folder / f".{file_name(day)}.{secrets.token_hex(4)}"
-            try:
-                self._download(day, source)
-                convert(source, export.path, f"/{file_name(day)}")
-            finally:
-                source.unlink(missing_ok=True)
-        return export
+        if export.path.exists():
+            return export
+        source = self._folder / f".{file_name(day)}.{secrets.token_hex(4)}"
+        try:
+            self._download(day, source)
+            return self.remember(day, source)
+        finally:
+            source.unlink(missing_ok=True)
 
     def _download(self, day: date, to: Path) -> None:
         try:

@@ -86,7 +86,8 @@ class ReviewQueue:
     def take(self, seen: Assessment) -> None:
         """Go on with what was seen of the stage; whichever movie is looked at stays in view."""
         at = self._ids[self._place] if self._place < len(self._ids) else None
-        self._see(seen, self.stage.decisions())
+        in_one_piece = Assessment(seen.table.rechunk(), seen.findings.rechunk())  # clicks look it up
+        self._see(in_one_piece, self.stage.decisions())
         self._rank()
         if at is not None and at in self._table["tmdb_id"]:
             self.open(at)
@@ -285,7 +286,8 @@ class ReviewQueue:
         """Read one movie anew, after one of its values was set."""
         self._corrected.add(tmdb_id)
         seen = Assessment(self._table, self._findings).reread(self.stage, [tmdb_id])
-        self._see(seen, self._decisions)
+        self._table = seen.table
+        self._read_decisions(self._decisions)
         self._tell()  # the value is seen at once, and what the rules say of it a moment later
         self._see(seen.rejudged(self.stage, [tmdb_id], self._rules), self._decisions)
 

@@ -142,6 +142,8 @@ def stage_ids(
                 _report(reports, progress, session)
             except BaseException as error:
                 fetching.stop(error)
+                if isinstance(error, KeyboardInterrupt):
+                    progress.update(tally.done(), "stopping once what is under way has come")
                 raise
             work.result()
             fetching.check()

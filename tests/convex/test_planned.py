@@ -13,6 +13,7 @@ from tmdbkit.convex.merge import Scope
 from tmdbkit.convex.planned import Plan
 from tmdbkit.exceptions import UsageError
 from tmdbkit.progress import Silent
+from tmdbkit.review import ReviewQueue
 from tmdbkit.schema import MOVIE
 from tmdbkit.tmdb.images import ImageForm
 from tmdbkit.workflows import pushing
@@ -278,6 +279,19 @@ def test_verify_finds_what_differs_field_by_field(bench: Bench, tmp_path: Path) 
     assert differs == [(1, "runtime_minutes", "1", "136")]
 
 
+def test_verify_does_not_take_what_is_held_back_for_a_difference(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    ReviewQueue(stage, by="Ann").reject(2)
+    push(stage, bench.target)
+    found = workflows.verify(stage, bench.target, progress=Silent())
+    expected = {"checked": 2, "equal": 1, "different": 0, "absent": 0, "withheld": 1}
+    assert found.counts() == expected
+    assert found.differences().is_empty()
+    assert "withheld: The Matrix: rejected in review by Ann" in repr(found)
+
+
 # The way back
 
 
@@ -291,6 +305,15 @@ def test_undo_deletes_what_was_created_and_sets_back_what_was_changed(
     result = push(stage, bench.target, plan=workflows.undo(stage, bench.target))
     assert (result.deleted, result.updated) == (1, 1)
     assert bench.table("movies") == [there]
+
+
+def test_the_way_back_says_of_what(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    bench.plant(movie(2, tagline="Old"))
+    push(stage, bench.target)
+    [sent] = stage.pushes()["push"]
+    back = workflows.undo(stage, bench.target)
+    assert f"takes back: push {sent}, which created 1, changed 1" in repr(back).splitlines()
 
 
 def test_undo_leaves_what_someone_edited_since(bench: Bench, tmp_path: Path) -> None:

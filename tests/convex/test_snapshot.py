@@ -261,6 +261,12 @@ def test_a_folder_that_cannot_be_written_to_is_found_out_before_the_push(
     assert stage.imports().is_empty()
 
 
+def test_an_empty_one_does_not_advise_to_import_it(tmp_path: Path) -> None:
+    target = ConvexSnapshot(tmp_path)
+    assert push(staged(tmp_path / "stage", payload()), target).advice
+    assert push(staged(tmp_path / "s"), ConvexSnapshot(tmp_path / "empty")).advice == ()
+
+
 def test_a_deletion_is_written_too(tmp_path: Path) -> None:
     path = export(tmp_path / "prod.zip", THEIRS, movie(604))
     assert delete_movies(ConvexSnapshot(path), [603]).counts() == {"deleted": 1, "absent": 0}

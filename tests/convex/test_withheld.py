@@ -263,6 +263,15 @@ def test_an_undo_of_a_push_takes_back_what_was_sent_and_not_what_was_withheld(
     assert [row["tmdb_id"] for row in bench.table("movies")] == [603]
 
 
+def test_a_rating_that_is_not_sent_is_not_the_reason_of_what_becomes_of_its_movie(
+    bench: Bench, wrong: Stage
+) -> None:
+    drawn = repr(push(wrong, bench.target)).splitlines()
+    told = [line for line in drawn if "The points are not on" in line]
+    assert told
+    assert all(line.startswith("withheld: ") for line in told)
+
+
 # Rated, and not staged.
 
 

@@ -71,7 +71,8 @@ def test_a_line_is_no_longer_than_its_terminal_is_wide() -> None:
         if not shown.endswith("…".encode()):  # what is written in two pieces may come in two
             shown += os.read(ours, 1000)
     os.close(ours)
-    assert shown.decode().split("\r\x1b[K") == ["", "staging 0 of 100", "staging 50 of 100 · 1 cached…"]
+    lines = shown.decode().split("\r\x1b[K")
+    assert lines == ["", "staging 0 of 100", "staging 50 of 100 · 1 cached…"]
 
 
 def test_a_log_has_a_line_every_five_minutes_and_none_of_short_work() -> None:

@@ -364,6 +364,20 @@ def test_an_answer_that_never_comes_is_named_so(
         connect(server, retries=0).get(PATH)
 
 
+def test_whoever_looks_on_is_told_for_how_long_no_answer_came(
+    start: Start, connect: Connect, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tmdbkit.tmdb.layers.READ_TIMEOUT", 0.03)
+    session = connect(failing(start, "hang", "ok", hang_seconds=0.3), retries=0)
+    with pytest.raises(PassingFault):
+        session.get(PATH)
+    assert session.waiting == ""
+    clock.sleep(40)
+    assert session.waiting == "no answer for 40 s"
+    session.get(PATH)
+    assert session.waiting == ""
+
+
 def test_a_long_word_of_an_edge_server_is_cut(start: Start, connect: Connect) -> None:
     with pytest.raises(RequestRefused) as raised:
         connect(failing(start, said(400, 5, "x" * 10_000))).get(PATH)

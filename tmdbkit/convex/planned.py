@@ -199,6 +199,8 @@ class Plan:
 
     def _facts(self) -> list[tuple[str, str]]:
         facts = [(name, f"{n:,}" if isinstance(n, int) else n) for name, n in self.counts().items()]
+        if self.undoes:
+            facts.insert(1, ("takes back", f"push {self.undoes}, which {self._was_done()}"))
         moved = Counter(name for change in self.changes for name in _moved(change))
         if moved:
             told = ", ".join(f"{name} {count:,}" for name, count in moved.most_common(12))
@@ -213,6 +215,12 @@ class Plan:
         lines = [f"{change.title}: {change.reason}" for change in withheld]
         lines += [f"{change.title}: {line}" for change in self.changes for line in change.withheld]
         return facts + [("withheld", line) for line in lines[:10]]
+
+    def _was_done(self) -> str:
+        """Say what the push did that this is the way back from."""
+        kinds = Counter(change.kind for change in self.changes)
+        did = {"created": kinds["delete"], "changed": kinds["update"], "deleted": kinds["create"]}
+        return ", ".join(f"{verb} {count:,}" for verb, count in did.items() if count)
 
     def __repr__(self) -> str:
         return "\n".join(f"{name}: {value}" for name, value in self._facts())

@@ -87,10 +87,12 @@ class PushResult:
             counts = self.anew.counts()
             named = ", ".join(f"{counts[kind]} {kind}" for kind in _REPLANNED)
             facts.append(("planned anew", named))
-        reasons = self.outcomes.filter(pl.col("reason") != "").select("outcome", "title", "reason")
+        why = self.outcomes.filter(pl.col("reason") != "").head(10)
+        rows = why.select("tmdb_id", "title", "outcome", "reason", "withheld").rows()
         return facts + [
-            (outcome, f"{title or 'a movie'}: {reason}")
-            for outcome, title, reason in reasons.head(10).rows()
+            # A movie that goes all the same has reasons of the ratings that do not.
+            ("withheld" if ratings else outcome, f"{title or f'movie {tmdb_id}'}: {reason}")
+            for tmdb_id, title, outcome, reason, ratings in rows
         ]
 
     def __repr__(self) -> str:

@@ -161,6 +161,8 @@ class ConvexSnapshot:
 
     def advice(self) -> tuple[str, ...]:
         """Return how the ZIP gets into a deployment, and what that would wipe."""
+        if not self._tables["movies"]:
+            return ()
         if not self._is_export:
             return (
                 f"npx convex import {self.path}   (into an empty deployment only: "

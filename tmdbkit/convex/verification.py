@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,29 +25,35 @@ class Verification:
     plan: Plan
 
     def counts(self) -> dict[str, int]:
-        """Return how many movies were checked, are equal, different, or absent there."""
-        counts = self.plan.counts()
-        equal, absent = int(counts["unchanged"]), int(counts["create"])
+        """Return how many movies were checked, are equal, different, or absent there.
+
+        It also has `withheld`, where a decision or a rule holds movies back: they are not compared.
+        """
+        kinds = Counter(change.kind for change in self.plan.changes)
+        equal, absent, withheld = kinds["unchanged"], kinds["create"], kinds["withheld"]
         checked = len(self.plan)
         return {
             "checked": checked,
             "equal": equal,
-            "different": checked - equal - absent,
+            "different": checked - equal - absent - withheld,
             "absent": absent,
+            **({"withheld": withheld} if withheld else {}),
         }
 
     def differences(self) -> pl.DataFrame:
         """Return a row for each field that differs, `old` as it is there, `new` as staged."""
-        return self.plan.fields().filter(pl.col("change") != "create")
+        return self.plan.fields().filter(~pl.col("change").is_in(["create", "withheld"]))
 
     def _facts(self) -> list[tuple[str, str]]:
         facts = [("target", self.plan.target)]
         facts += [(name, f"{count:,}") for name, count in self.counts().items()]
         rows = self.differences().select("title", "field", "old", "new", "reason").head(10).rows()
-        return facts + [
+        facts += [
             ("different", f"{title}: {reason or f'{name} is {old}, staged {new}'}")
             for title, name, old, new, reason in rows
         ]
+        held = [change for change in self.plan.changes if change.kind == "withheld"]
+        return facts + [("withheld", f"{change.title}: {change.reason}") for change in held[:10]]
 
     def __repr__(self) -> str:
         return "\n".join(f"{name}: {value}" for name, value in self._facts())

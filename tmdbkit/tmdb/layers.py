@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 WORTH_A_WORD = 1.0  # seconds of a pause that whoever looks on is told of
+SILENCE = 10.0  # seconds without an answer to any request that are worth a word as well
 
 
 class Session:
@@ -87,6 +88,7 @@ class Session:
         self._refused: CredentialsRefused | None = None
         self._contact = Contact()
         self._held = ("", clock())
+        self._unanswered_since: float | None = None
         self._wire = connection(pool)
         self._environment = self._wire.merge_environment_settings(
             self.base_url, {}, True, None, None
@@ -161,8 +163,12 @@ class Session:
     @property
     def waiting(self) -> str:
         """What all threads wait for, where that takes a while; "" where they go on."""
-        cause, until = self._held
-        return f"waiting: {cause}" if cause and self._clock() < until else ""
+        (cause, until), now = self._held, self._clock()
+        if cause and now < until:
+            return f"waiting: {cause}"
+        since = self._unanswered_since
+        silent = 0.0 if since is None else now - since
+        return f"no answer for {silent:.0f} s" if silent > SILENCE else ""
 
     def interrupt(self) -> None:
         """End the waits of all threads; `resume` allows them again."""
@@ -286,6 +292,8 @@ class Session:
         signed = self._sign(request)
         with self._lock:
             self.requests += 1
+            if self._unanswered_since is None:
+                self._unanswered_since = self._clock()
         outcome = self._exchange(path, signed, receive)
         if isinstance(outcome, CredentialsRefused):
             self._refused = outcome
@@ -316,6 +324,7 @@ class Session:
                 request, timeout=timeout, allow_redirects=False, **self._environment
             ) as response:
                 self._contact.reached = True
+                self._unanswered_since = None
                 refusal = self.service.judge(response, path, self.now())
                 if not isinstance(refusal, RateLimited):
                     self.pacer.accepted()

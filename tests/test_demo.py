@@ -70,6 +70,14 @@ def test_the_demo_ends_in_a_snapshot_of_every_movie(tmp_path: Path) -> None:
     assert {json.loads(line)["tmdb_id"] for line in lines} == set(sample_payloads())
 
 
+def test_the_demo_has_ratings_that_a_check_finds_fault_with(tmp_path: Path) -> None:
+    done = run_demo(tmp_path)
+    assert done.stage.status()["rated"] == 37
+    assert {3} == {tmdbkit.check(done.stage).counts()["errors"], done.pushed.withheld}
+    ratings = done.stage.ratings().height
+    assert run_demo(tmp_path).stage.ratings().height == ratings
+
+
 def test_the_demo_can_be_run_again_and_finds_all_as_it_should_be(tmp_path: Path) -> None:
     run_demo(tmp_path)
     again = run_demo(tmp_path)

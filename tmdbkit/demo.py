@@ -148,6 +148,8 @@ def run_demo(folder: Path, *, progress: Progress | None = None) -> Demo:
     with sample_session(folder / "cache") as session:
         stage = Stage(folder / "stage", settings=session.settings)
         staged = stage_movies(session, stage, sample_payloads(), progress=progress)
+        if not stage.status()["rated"]:
+            stage.add_ratings(sample_ratings())
         seen = repr(session)
     if not (folder / "stage" / "posters").exists():
         shutil.copytree(shipped("sample") / "posters", folder / "stage" / "posters")

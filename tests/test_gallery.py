@@ -61,3 +61,9 @@ def test_it_was_run_from_top_to_bottom_and_keeps_no_widgets(path: Path) -> None:
 def test_what_it_shows_tells_nothing_of_the_machine_that_ran_it(path: Path) -> None:
     outputs = json.dumps([cell["outputs"] for cell in cells(path, "code")])
     assert [place for place in OF_ONE_RUN if place in outputs] == []
+
+
+@pytest.mark.parametrize("form", ["stage", "review", "push"])
+def test_every_form_can_be_found_in_it(form: str) -> None:
+    code = "".join("".join(cell["source"]) for path in GALLERY for cell in cells(path, "code"))
+    assert f"notebook.{form}(" in code

@@ -14,7 +14,7 @@ import pytest
 
 from tmdbkit import plots
 from tmdbkit.exceptions import UsageError
-from tmdbkit.plots import marks
+from tmdbkit.plots import charts, marks
 from tmdbkit.schema import SCALES, SYSTEMS
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Draw = Callable[[pl.DataFrame], plots.Picture]
 
 DRAWN = (plots.coverage, plots.distribution, plots.agreement, plots.disputed)
+GROUNDS = ("#ffffff", "#111111")  # of JupyterLab, in light and in dark
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -81,6 +82,23 @@ def labels(picture: plots.Picture) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def contrast(one: str, other: str) -> float:
+    """How two colours stand out from each other, from 1 to 21, as WCAG 2 reckons it."""
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    hexed = {"white": "#ffffff", "black": "#000000"}.get(colour, colour)
+    if hexed.startswith("rgb"):
+        parts = [int(part) for part in re.findall(r"\d+", hexed)]
+    else:
+        parts = list(bytes.fromhex(hexed[1:]))
+    shares = [part / 255 for part in parts]
+    red, green, blue = (s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
 # Drawing.
 
 
@@ -134,13 +152,43 @@ def test_a_picture_is_shown_at_half_its_pixels_with_its_caption_beside() -> None
     assert 500 < size["width"] < 700
 
 
-def test_a_picture_has_paper_and_a_font_of_its_own(tmp_path: Path) -> None:
-    root = ElementTree.parse(plots.coverage(crowd(9)).save(tmp_path / "picture.svg")).getroot()
-    paper = root[0]
-    assert paper.tag.endswith("rect")
-    assert (paper.get("fill"), paper.get("width")) == ("white", root.get("width"))
+@pytest.mark.parametrize("draw", DRAWN, ids=lambda draw: draw.__name__)
+def test_a_picture_has_a_font_of_its_own_and_no_ground(draw: Draw, tmp_path: Path) -> None:
+    root = ElementTree.parse(draw(crowd(30)).save(tmp_path / "picture.svg")).getroot()
     fonts = {e.get("font-family") for e in root.iter() if e.get("font-family")}
     assert fonts == {"Liberation Sans"}
+    whole = [e for e in root.iter() if e.get("width") == root.get("width") and e is not root]
+    assert {e.get("fill", "transparent") for e in whole} <= {"transparent"}
+
+
+@pytest.mark.parametrize("draw", DRAWN, ids=lambda draw: draw.__name__)
+def test_text_is_read_on_white_and_on_black_alike(draw: Draw, tmp_path: Path) -> None:
+    root = ElementTree.parse(draw(crowd(30)).save(tmp_path / "picture.svg")).getroot()
+    texts = [e for e in root.iter() if e.tag.endswith("text")]
+    inks = {e.get("fill", "#000000") for e in texts if not (e.text or "").endswith("%")}
+    # No ink has more than 4.35 on both.
+    assert [i for i in inks if min(contrast(i, ground) for ground in GROUNDS) < 4.3] == []
+    assert not any(e.get("stroke") for e in texts)
+
+
+@pytest.mark.parametrize("colour", charts.COLOURS)
+def test_a_mark_is_seen_on_white_and_on_black(colour: str) -> None:
+    assert min(contrast(colour, ground) for ground in GROUNDS) > 3
+
+
+def test_a_share_is_read_on_its_tile_whatever_it_is(tmp_path: Path) -> None:
+    decades = range(1880, 2090, 10)  # of 20 movies each, one more is rated from decade to decade
+    movies = (
+        {"year": year, "imdb": 80 if n < i else None}
+        for i, year in enumerate(decades)
+        for n in range(20)
+    )
+    place = plots.coverage(table(*movies)).save(tmp_path / "picture.svg")
+    marked = [e for e in ElementTree.parse(place).getroot().iter() if e.get("aria-label")]
+    tiles = [e.get("fill", "") for e in marked if e.get("aria-roledescription") == "rect mark"]
+    inks = [e.get("fill", "") for e in marked if e.get("aria-roledescription") == "text mark"]
+    assert len(set(tiles)) == 21
+    assert min(contrast(*pair) for pair in zip(inks, tiles, strict=True)) > 4.3
 
 
 def test_altair_s_own_settings_are_neither_used_nor_changed(tmp_path: Path) -> None:

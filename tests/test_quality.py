@@ -264,7 +264,10 @@ def test_a_perfect_score_or_0_on_few_votes_is_a_warning() -> None:
         rating(4, "tmdb", 8.0, votes=2),
         rating(5, "rotten_tomatoes", 100.0, votes=8),
     )
-    assert broken(rated(ratings), "extreme_on_few_votes") == {(1, "tmdb"), (2, "tmdb")}
+    found = rated(ratings)
+    assert broken(found, "extreme_on_few_votes") == {(1, "tmdb"), (2, "tmdb")}
+    few = found.filter(rule="extreme_on_few_votes").sort("tmdb_id")
+    assert few["why"].to_list() == ["2 votes", "1 vote"]
 
 
 def test_the_audience_s_score_as_the_critics_is_a_warning() -> None:
@@ -387,6 +390,12 @@ def test_a_document_s_fault_is_found_by_its_own_rule_alone(
     assert set(wrong["rule"]) - beside == {rule}
     assert set(wrong["severity"]) == {"warning"}
     assert find(table(movie(**fine)), frame(), now=NOW).is_empty()
+
+
+@pytest.mark.parametrize("runtime", [0, None])
+def test_a_runtime_that_is_not_there_is_no_value_to_show(runtime: int | None) -> None:
+    found = find(table(movie(runtime_minutes=runtime)), frame(), now=NOW)
+    assert found["value"].to_list() == [""]
 
 
 @pytest.mark.parametrize(

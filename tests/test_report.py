@@ -151,6 +151,10 @@ def test_the_text_names_a_few_and_counts_the_rest() -> None:
     lines = repr(many(1_000)).splitlines()
     assert sum("Movie" in line for line in lines) == NAMED
     assert lines[-1] == f"  and {1_000 - NAMED} more in .findings"
+    assert many(1_000).text(more=" elsewhere").splitlines() == [
+        *lines[:-1],
+        f"  and {1_000 - NAMED} more elsewhere",
+    ]
 
 
 def test_no_title_steers_a_terminal_or_takes_more_than_its_line() -> None:

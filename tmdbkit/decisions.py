@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -89,8 +90,20 @@ def field_named(name: str) -> str:
         return f"{VOTES_FIELD}.{name.removesuffix('_votes')}"
     if name in PLAIN_FIELDS or name in RATING_FIELDS:
         return name
-    systems = ", ".join(SCALES)
-    raise UsageError(f"{name!r} is no field to correct; there are {systems}, imdb_votes, title, …")
+    names = [*SYSTEMS, *(f"{system}_votes" for system in SYSTEMS), *PLAIN_FIELDS]
+    meant = "".join(f"; did you mean {near}?" for near in get_close_matches(name, names, n=1))
+    raise UsageError(f"{name!r} is no field to correct; there are {', '.join(names)}{meant}")
+
+
+def typed(text: str) -> str | None:
+    """Return the value that a person typed; `none` takes the value away.
+
+    Raises:
+        UsageError: Nothing was typed.
+    """
+    if not text.strip():
+        raise UsageError("no value; write one, or none to take it away")
+    return None if text.strip() == "none" else text.strip()
 
 
 def fitting(field: str, value: Any) -> Any:

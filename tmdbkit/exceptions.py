@@ -25,9 +25,20 @@ data, never a key: the address is a path without its query.
 
 from __future__ import annotations
 
+import traceback
+
 
 class TMDBKitError(Exception):
     """The root: catches whatever tmdbkit raises on purpose."""
+
+    _shown = False
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows: one line, and the traceback where `%tb` asks once more."""
+        if self._shown:
+            return "".join(traceback.format_exception(self)).splitlines()
+        self._shown = True
+        return [f"{type(self).__name__}: {self}"]
 
 
 class UsageError(TMDBKitError, ValueError):
@@ -54,7 +65,8 @@ class ServiceError(TMDBKitError):
     """What a server answered, or that it did not answer.
 
     Args:
-        reason: What happened, as a clause: "answered 404", "did not answer in 30 s".
+        reason: What happened, as a clause, and after a semicolon what to do: "answered 404",
+            "cannot be reached at api.example.org; check the network".
         path: The path that was asked, without its query.
         status: The HTTP status, where there was an answer.
         code: The service's own code, TMDB's `status_code` or Convex's `code`.
@@ -84,13 +96,14 @@ class ServiceError(TMDBKitError):
         self.retry_after = retry_after
 
     def __str__(self) -> str:
-        parts = [f"{self.path}: {self.reason}" if self.path else self.reason]
+        what, advised, advice = self.reason.partition("; ")
+        parts = [f"{self.path}: {what}" if self.path else what]
         said = " ".join(str(part) for part in (self.code, self.message) if part not in (None, ""))
         if said:
             parts.append(f"({said})")
         if self.attempts > 1:
             parts.append(f"after {self.attempts} attempts")
-        return " ".join(parts)
+        return " ".join(parts) + advised + advice
 
 
 class NotFound(ServiceError, LookupError):

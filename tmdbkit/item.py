@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tmdbkit.decisions import POINTS_FIELD, WORDS, field_named
 from tmdbkit.report import BADGES
 from tmdbkit.schema import SCALES, SYSTEMS
-from tmdbkit.views import RATED, SYSTEM_NAMES, MovieCard, counted_votes
+from tmdbkit.views import SYSTEM_NAMES, MovieCard, counted_votes, draw_share
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,17 +164,13 @@ def _line(text: str, style: str) -> str:
 
 
 def _draw_rating(name: str, share: float | None, said: str) -> str:
-    """One system's bar, as long as its share of the scale: all five are seen on one scale."""
-    filled = min(max(share or 0.0, 0.0), 1.0)
-    bar = (
-        '<div style="flex:0 1 220px;min-width:60px;background-color:#88888844;border-radius:3px">'
-        f'<div style="background-color:{RATED};border-radius:3px;height:8px;width:{filled:.1%}">'
-        "</div></div>"
-    )
+    """One system's name, bar and points, as wide in each row, so that all rows wrap alike."""
     return (
-        '<div style="display:flex;flex-wrap:wrap;gap:2px 8px;align-items:center;line-height:1.5">'
+        '<div style="display:flex;flex-wrap:wrap;gap:0px 8px;align-items:center;line-height:1.5;'
+        'padding-bottom:3px">'
         f'<div style="flex:none;width:8.5em">{escape(name)}</div>'
-        f"{bar}<div>{escape(said)}</div></div>"
+        f'<div style="flex:9 1 60px;max-width:220px">{draw_share(share or 0.0)}</div>'
+        f'<div style="flex:1 1 12.5em;min-width:0px">{escape(said)}</div></div>'
     )
 
 

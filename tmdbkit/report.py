@@ -7,6 +7,7 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from tmdbkit.counts import counted
 from tmdbkit.views import BORDER, SYSTEM_NAMES, cover, draw_bar
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Report:
         else:
             broken = self.findings["tmdb_id"].n_unique()
             need = "needs" if broken == 1 else "need"
-            said = f"{broken:,} of {_many(self.movies, 'movie')} {need} a look"
+            said = f"{broken:,} of {counted(self.movies, 'movie')} {need} a look"
         return f"{self.heading}: {said}" if self.heading else said
 
     def page(self) -> str:
@@ -93,8 +94,8 @@ class Report:
     @cached_property
     def _ranked(self) -> list[tuple[Rule, int]]:
         """Rules and counts: those that found errors, then warnings, then nothing; many first."""
-        counted = dict(self.findings.group_by("rule").len().rows())
-        ranked = [(rule, counted.get(rule.name, 0)) for rule in self.rules]
+        found = dict(self.findings.group_by("rule").len().rows())
+        ranked = [(rule, found.get(rule.name, 0)) for rule in self.rules]
         return sorted(ranked, key=lambda pair: (RANKS[_badge(*pair)], -pair[1]))
 
     @cached_property
@@ -107,18 +108,21 @@ class Report:
 
     def _totals(self) -> str:
         counts = self.counts()
-        errors, warnings = _many(counts["errors"], "error"), _many(counts["warnings"], "warning")
-        findings = _many(self.findings.height, "finding")
-        return f"{_many(len(self.rules), 'rule')} · {findings} ({errors}, {warnings})"
+        parts = ", ".join(counted(counts[f"{kind}s"], kind) for kind in ("error", "warning"))
+        findings = counted(self.findings.height, "finding")
+        return f"{counted(len(self.rules), 'rule')} · {findings} ({parts})"
 
-    def __repr__(self) -> str:
+    def text(self, *, more: str = " in .findings") -> str:
+        """Return it as lines; `more` says where those findings are that it only counts."""
+        if not self.movies:  # rules that looked at nothing have not passed
+            return _one_line(self.verdict())
         broken = [(rule, count) for rule, count in self._ranked if count]
         wide = max((len(f"{count:,}") for _, count in broken), default=0)
         lines = [self.verdict(), self._totals()]
         for rule, count in broken:
             lines.append(f"  {BADGES[rule.severity][0]:<5}  {count:>{wide},}  {rule.sentence}")
         if passed := len(self.rules) - len(broken):
-            lines.append(f"  {'pass':<5}  {_many(passed, 'rule')}")
+            lines.append(f"  {'pass':<5}  {counted(passed, 'rule')}")
         if broken:
             lines.append("The worst:")
         for row in self.findings.head(NAMED).iter_rows(named=True):
@@ -126,10 +130,15 @@ class Report:
             title = _one_line(_title(row), TITLE)
             lines.append(f"  {title} ({row['tmdb_id']}): {told or row['rule']}")
         if (rest := self.findings.height - NAMED) > 0:
-            lines.append(f"  and {rest:,} more in .findings")
+            lines.append(f"  and {rest:,} more{more}")
         return "\n".join(_one_line(line) for line in lines)
 
+    def __repr__(self) -> str:
+        return self.text()
+
     def _repr_html_(self) -> str:
+        if not self.movies:
+            return f"<div>{escape(self.verdict())}</div>"
         most = max((count for _, count in self._ranked), default=0)
         rows = "".join(self._draw_rule(rule, count, most) for rule, count in self._ranked)
         return (
@@ -168,10 +177,6 @@ class Report:
             f'<div style="display:flex;flex-wrap:wrap;gap:10px;padding:8px 0">{cards}</div>'
             f"{more}</details>"
         )
-
-
-def _many(count: int, noun: str) -> str:
-    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _badge(rule: Rule, count: int) -> str:

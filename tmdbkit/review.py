@@ -86,8 +86,10 @@ class ReviewQueue:
     def take(self, seen: Assessment) -> None:
         """Go on with what was seen of the stage; whichever movie is looked at stays in view."""
         at = self._ids[self._place] if self._place < len(self._ids) else None
-        in_one_piece = Assessment(seen.table.rechunk(), seen.findings.rechunk())  # clicks look it up
-        self._see(in_one_piece, self.stage.decisions())
+        # What was kept comes in a chunk for each row group, and every click goes through them all.
+        whole = Assessment(seen.table.rechunk(), seen.findings.rechunk())
+        self._see(whole, self.stage.decisions())
+        self._count()
         self._rank()
         if at is not None and at in self._table["tmdb_id"]:
             self.open(at)
@@ -105,7 +107,8 @@ class ReviewQueue:
         if chosen.state not in STATES:
             raise UsageError(f"no state {chosen.state!r}; there are {', '.join(STATES)}")
         if chosen.rule is not None and chosen.rule not in {rule.name for rule in self._rules}:
-            raise UsageError(f"no rule {chosen.rule!r}")
+            rules = ", ".join(sorted(rule.name for rule in self._rules))
+            raise UsageError(f"no rule {chosen.rule!r}; there are {rules}")
         self.shown = chosen
         self._rank()
         self._tell()
@@ -158,6 +161,11 @@ class ReviewQueue:
     def progress(self) -> tuple[int, int]:
         """How many movies are decided, and how many there are; those that changed are not."""
         return len(self._decided()), self._table.height
+
+    @property
+    def left(self) -> int:
+        """How many of the movies that are shown wait for a decision."""
+        return len(self._ids) - len(self._decided().intersection(self._ids))
 
     def __iter__(self) -> Iterator[Item]:
         return map(self.item, self.ids)
@@ -286,16 +294,19 @@ class ReviewQueue:
         """Read one movie anew, after one of its values was set."""
         self._corrected.add(tmdb_id)
         seen = Assessment(self._table, self._findings).reread(self.stage, [tmdb_id])
-        self._table = seen.table
-        self._read_decisions(self._decisions)
+        self._see(seen, self._decisions)
         self._tell()  # the value is seen at once, and what the rules say of it a moment later
         self._see(seen.rejudged(self.stage, [tmdb_id], self._rules), self._decisions)
+        self._count()
 
     def _see(self, seen: Assessment, decisions: pl.DataFrame) -> None:
         self._table, self._findings = seen.table, seen.findings
-        self._rules_found = seen.findings["rule"].value_counts(sort=True).rows()
-        self._decades = (seen.table["year"].drop_nulls() // 10 * 10).unique().sort().to_list()
         self._read_decisions(decisions)
+
+    def _count(self) -> None:
+        """Count anew what the view can be narrowed by."""
+        self._rules_found = self._findings["rule"].value_counts(sort=True).rows()
+        self._decades = (self._table["year"].drop_nulls() // 10 * 10).unique().sort().to_list()
 
     def _read_decisions(self, decisions: pl.DataFrame) -> None:
         self._decisions = decisions

@@ -32,6 +32,7 @@ SYSTEM_NAMES = {
 }
 BORDER = "1px solid #88888844"
 RATED = "#2f6fa8"  # of a rating's bar: a mid-tone, to be seen on white and on black
+TRACK = "#88888844"  # of what it lies on
 
 
 def flat(rows: Frame) -> Frame:
@@ -82,7 +83,10 @@ def draw_facts(
         facts: Names and values.
         shares: From 0 to 1, by the names of the facts that get a bar of that length.
     """
-    bars = {name: draw_bar(share, RATED) for name, share in (shares or {}).items()}
+    bars = {
+        name: f'<div style="width:110px;max-width:100%">{draw_share(share)}</div>'
+        for name, share in (shares or {}).items()
+    }
     lines = "".join(
         f'<div style="display:flex;gap:1em;padding:2px 0">'
         f'<div style="flex:none;width:9em;opacity:0.7">{escape(name)}</div>'
@@ -102,13 +106,18 @@ def counted_votes(votes: int) -> str:
 
 
 def draw_bar(share: float, colour: str) -> str:
-    """Return a bar 110 px long, filled by a share from 0 to 1; what is more than 0 is seen."""
+    """Return a bar as long as its share, 0 to 1, of the room it has; more than 0 is seen."""
     filled = min(max(share, 0.0), 1.0)
-    inner = (
+    style = (
         f"background-color:{colour};border-radius:3px;height:6px;width:{filled:.1%};"
         f"min-width:{2 if filled else 0}px"
     )
-    return f'<div style="width:110px;max-width:100%"><div style="{inner}"></div></div>'
+    return f'<div style="{style}"></div>'
+
+
+def draw_share(share: float) -> str:
+    """Return a rating's bar on a track, which is the whole of its system's scale."""
+    return f'<div style="background-color:{TRACK};border-radius:3px">{draw_bar(share, RATED)}</div>'
 
 
 @dataclass(frozen=True)

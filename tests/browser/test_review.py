@@ -8,11 +8,15 @@ import pytest
 from tests.stage.conftest import T0, answers, payload
 from tmdbkit import Settings, Stage, sample
 from tmdbkit.decisions import overrides, verdicts
+from tmdbkit.review import ReviewQueue
+from tmdbkit.views import SYSTEM_NAMES
 
 from .lab import write
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from playwright.sync_api import Browser
 
     from .conftest import Open, Served
     from .lab import Lab
@@ -20,6 +24,16 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 HOSTILE = '<img src="x" onerror="window.broken = 1"><script>window.broken = 1</script>'
+# On how many lines each group of buttons stands.
+GROUPS = """() => [['Approve', 'Hold', 'Reject'], ['Back', 'Next', 'Undo']].map(names =>
+    new Set([...document.querySelectorAll('button')]
+        .filter(button => names.includes(button.textContent.trim()))
+        .map(button => button.getBoundingClientRect().top)).size)"""
+# In how many ways the rows of a movie's ratings are laid out.
+WAYS = """systems => new Set([...document.querySelectorAll('div')]
+    .filter(part => systems.includes(part.textContent))
+    .map(part => [...part.parentElement.children].map(cell =>
+        [cell.offsetLeft, cell.offsetTop - part.offsetTop]).join())).size"""
 OPEN = """import tmdbkit
 from tmdbkit import notebook
 
@@ -91,7 +105,20 @@ def test_the_widgets_are_whole_in_both_themes_and_widths(
         output.scroll_into_view_if_needed()
         tab.picture(f"{('review', 'stage', 'push')[place]}_{theme.lower()}_{width}")
     assert tab.cut_off() == []
+    assert tab.page.evaluate(GROUPS) == [1, 1]
     assert (tab.errors, tab.left) == ([], [])
+
+
+def test_the_rows_of_ratings_wrap_all_together(browser: Browser, tmp_path: Path) -> None:
+    movie = ReviewQueue(sample(tmp_path / "stage")).item(900000009)  # TMDB alone has rated it
+    page = browser.new_page()
+    page.set_content(f'<body style="font:13px sans-serif">{movie._repr_html_()}')
+    ways = {}
+    for width in range(300, 900, 40):
+        page.set_viewport_size({"width": width, "height": 900})
+        ways[width] = page.evaluate(WAYS, list(SYSTEM_NAMES.values()))
+    page.close()
+    assert ways == dict.fromkeys(ways, 1)
 
 
 def test_a_title_that_is_a_script_does_nothing_anywhere(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.stage.conftest import T0, answers, payload
 from tmdbkit import ConvexSnapshot, Stage, verify
 from tmdbkit import notebook as nb
 from tmdbkit.convex.target import TargetName
@@ -38,6 +39,14 @@ def target(tmp_path: Path) -> ConvexSnapshot:
 
 @pytest.fixture
 def panel(stage: Stage, target: ConvexSnapshot) -> PushPanel:
+    return nb.push(stage, target)
+
+
+@pytest.fixture
+def films(stage: Stage, target: ConvexSnapshot) -> PushPanel:
+    """A plan of movies whose titles have parts in common, and numbers in them."""
+    titles = {603: "The Matrix", 604: "The Matrix Reloaded", 530915: "1917", 568: "Apollo 13"}
+    stage.add(answers(*((number, payload(number, title), T0) for number, title in titles.items())))
     return nb.push(stage, target)
 
 
@@ -93,6 +102,39 @@ def test_fields_that_change_are_counted_and_a_movie_s_changes_are_shown_on_deman
     assert words(again._change.value) == "Alpha (1): unchanged"
     again._movie.value = "99"
     assert words(again._said.value) == "'99' is not in the plan"
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("603", "The Matrix (603): create"),
+        ("The Matrix (603)", "The Matrix (603): create"),
+        ("matrix rel", "The Matrix Reloaded (604): create"),
+        ("the matrix", "The Matrix (603): create"),  # a whole title before a part of one
+        ("1917", "1917 (530915): create"),
+        ("apollo 13", "Apollo 13 (568): create"),  # no id, though it ends in a number
+    ],
+)
+def test_a_movie_is_named_by_its_id_its_title_or_a_part_of_it(
+    typed: str, shown: str, films: PushPanel
+) -> None:
+    films._movie.value = typed
+    assert words(films._change.value) == shown
+    assert films._said.value == ""
+
+
+def test_a_part_of_several_titles_says_which(films: PushPanel) -> None:
+    films._movie.value = "MATR"
+    assert words(films._change.value) == ""
+    told = "'MATR' is in several titles: The Matrix (603), The Matrix Reloaded (604)"
+    assert words(films._said.value) == told
+
+
+def test_what_is_in_no_title_is_not_in_the_plan(films: PushPanel) -> None:
+    films._movie.value = "603"
+    films._movie.value = "the matrix of 1999"
+    assert words(films._change.value) == ""
+    assert words(films._said.value) == "'the matrix of 1999' is not in the plan"
 
 
 def test_nothing_to_send_offers_nothing(panel: PushPanel, stage: Stage) -> None:

@@ -12,6 +12,7 @@ from tmdbkit.collecting import RatingsResult
 from tmdbkit.demo import sample_session
 from tmdbkit.progress import Silent
 from tmdbkit.review import ReviewQueue
+from tmdbkit.views import draw_share
 
 from .conftest import WHOLE, words
 
@@ -109,3 +110,22 @@ def test_it_is_drawn_alike_each_time(kind: str, tmp_path: Path) -> None:
     assert (repr(thing), thing._repr_html_()) == (repr(thing), thing._repr_html_())
     assert "0x" not in repr(thing)
     assert not re.search(r"\d\d:\d\d", repr(thing))
+
+
+def test_a_rating_is_drawn_alike_on_a_card_and_on_a_movie_to_decide_on(tmp_path: Path) -> None:
+    for kind in ("movie card", "movie to decide on"):
+        assert draw_share(0.82) in drawn(kind, tmp_path / kind)._repr_html_()
+
+
+def test_a_check_of_a_stage_with_nothing_in_it_says_so_and_nothing_has_passed(
+    tmp_path: Path,
+) -> None:
+    report = check(Stage(tmp_path / "stage", settings=Settings(offline=True)))
+    assert repr(report) == "nothing is staged: no movies to check"
+    assert words(report._repr_html_()) == "nothing is staged: no movies to check"
+
+
+def test_the_cover_that_is_drawn_is_no_poster_of_tmdb_s(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "stage", settings=Settings(offline=True), now=lambda: T0)
+    stage.add(answers((1, payload(1, "Alpha", **{**WHOLE, "poster_path": None}), T0)))
+    assert "warn TMDB has no poster" in words(ReviewQueue(stage).item(1)._repr_html_())

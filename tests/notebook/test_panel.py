@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from tests.stage.conftest import T0, answers, payload, reopened
+from tests.test_plots import GROUNDS, contrast
 from tmdbkit import Settings, Stage
 from tmdbkit import notebook as nb
 from tmdbkit.assessment import assess
@@ -56,7 +57,7 @@ def correct(panel: ReviewPanel, field: str, value: str) -> None:
 def test_it_opens_with_the_worst_movie_and_all_that_is_known_of_it(panel: ReviewPanel) -> None:
     assert card(panel).startswith("Gamma (1999)")
     assert "TMDB 8.2 of 10 · 900 votes" in card(panel)
-    assert "warn 0: A released film without a runtime" in card(panel)
+    assert "warn A released film without a runtime" in card(panel)
     assert "warn 0 directors" in card(panel)
     assert reviewed(panel) == "0 of 3 reviewed"
 
@@ -90,6 +91,13 @@ def test_a_title_that_is_markup_is_text_everywhere(tmp_path: Path) -> None:
     drawn = [panel._card.value, panel._old.value, panel._said.value, panel._repr_html_()]
     assert [html for html in drawn if "<img src=x" in html] == []
     assert HOSTILE in words(panel._card.value)
+
+
+def test_the_buttons_that_decide_are_read_in_either_theme(panel: ReviewPanel) -> None:
+    for name in ("approve", "hold", "reject"):
+        style = panel._buttons[name].style
+        assert contrast(style.text_color, style.button_color) > 4.5
+        assert min(contrast(style.button_color, ground) for ground in GROUNDS) > 3
 
 
 # What a person does.
@@ -169,8 +177,8 @@ def test_a_correction_is_seen_before_the_rules_have_judged_it(panel: ReviewPanel
     assert ["without a runtime" in shown for shown in seen] == [True, False]
 
 
-def test_an_empty_value_takes_a_rating_away(panel: ReviewPanel, stage: Stage) -> None:
-    correct(panel, "tmdb", "")
+def test_the_word_none_takes_a_rating_away(panel: ReviewPanel, stage: Stage) -> None:
+    correct(panel, "tmdb", "none")
     assert stage.movies()["vote_pts_system"].struct.field("tmdb").to_list() == [8.2, 8.2, None]
 
 
@@ -179,7 +187,8 @@ def test_an_empty_value_takes_a_rating_away(panel: ReviewPanel, stage: Stage) ->
     [
         ("imdb", "11", "goes from 0 to 10; 11 does not fit"),
         ("imdb", "good", "'good' is no number"),
-        ("runtime_minutes", "", "is no number"),
+        ("tmdb", "", "write one, or none to take it away"),
+        ("tagline", " ", "write one, or none to take it away"),
     ],
 )
 def test_a_value_that_does_not_fit_is_one_line_and_stays_to_be_mended(
@@ -223,7 +232,18 @@ def test_a_filter_narrows_what_is_shown(
 ) -> None:
     panel._filters[name].value = value
     assert [item.movie["title"] for item in panel.queue] == shown
-    assert words(panel._place.value) == f"· {len(shown)} shown"
+    told = "shown" if name == "state" else "to go"
+    assert words(panel._place.value) == f"· {len(shown)} {told}"
+
+
+def test_what_is_to_go_is_what_the_filter_shows_and_nobody_has_decided(panel: ReviewPanel) -> None:
+    click(panel, "approve")
+    assert words(panel._place.value) == "· 2 to go"
+    panel._filters["rule"].value = "runtime_missing"
+    assert words(panel._place.value) == "· 1 to go"
+    panel._filters["rule"].value = panels.ANY
+    panel._filters["state"].value = "all"
+    assert words(panel._place.value) == "· 3 shown"
 
 
 def test_a_filter_is_taken_off_again(panel: ReviewPanel) -> None:

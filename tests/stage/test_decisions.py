@@ -21,6 +21,7 @@ from tmdbkit.decisions import (
     moved,
     overrides,
     standing,
+    typed,
     verdicts,
 )
 from tmdbkit.exceptions import UsageError
@@ -127,6 +128,23 @@ def test_a_field_is_called_as_people_call_it(name: str, field: str) -> None:
 def test_what_no_person_sets_is_one_clear_line(name: str) -> None:
     with pytest.raises(UsageError, match="is no field to correct; there are imdb"):
         field_named(name)
+
+
+@pytest.mark.parametrize(("name", "near"), [("runtime", "runtime_minutes"), ("titel", "title")])
+def test_what_is_nearly_a_field_is_asked_about_after_all_there_are(name: str, near: str) -> None:
+    with pytest.raises(UsageError, match=rf"there are imdb, .*; did you mean {near}\?$") as raised:
+        field_named(name)
+    assert all(field in str(raised.value) for field in (*PLAIN_FIELDS, "imdb_votes"))
+
+
+def test_what_is_typed_is_a_value_and_none_takes_one_away() -> None:
+    assert (typed(" 7.4 "), typed("None"), typed("none")) == ("7.4", "None", None)
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_nothing_typed_is_no_value(text: str) -> None:
+    with pytest.raises(UsageError, match="no value; write one, or none to take it away"):
+        typed(text)
 
 
 @pytest.mark.parametrize(

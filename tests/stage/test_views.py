@@ -10,7 +10,7 @@ import pytest
 from tmdbkit import transform
 from tmdbkit.demo import RECORDED_AT, sample_payloads
 from tmdbkit.schema import SYSTEMS
-from tmdbkit.views import MovieCard, cover, draw_bar, draw_facts, flat
+from tmdbkit.views import MovieCard, cover, draw_bar, draw_facts, draw_share, flat
 
 from .conftest import T0, answers, payload, people
 
@@ -137,6 +137,13 @@ def test_a_card_has_a_bar_for_each_rating_as_long_as_its_share_of_the_scale() ->
 )
 def test_a_bar_stays_in_its_frame_and_what_is_not_nothing_is_seen(share: float, drawn: str) -> None:
     assert drawn in draw_bar(share, "#2e7d32")
+
+
+def test_a_share_is_drawn_on_the_whole_of_its_scale() -> None:
+    track, bar = re.findall('style="([^"]*)"', draw_share(0.82))
+    assert "width" not in track
+    assert "background-color:#88888844" in track
+    assert "width:82.0%" in bar
 
 
 def test_a_cover_of_any_width_keeps_its_shape_and_its_colour() -> None:

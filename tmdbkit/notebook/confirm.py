@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from html import escape
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from tmdbkit.convex.planned import MovieChange
 from tmdbkit.exceptions import TMDBKitError
 from tmdbkit.notebook.showing import Drawing, Line, bundle, button, column, row, wide
 from tmdbkit.notebook.work import Work
@@ -16,15 +17,17 @@ from tmdbkit.views import draw_facts
 from tmdbkit.workflows import plan_push, push
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from tmdbkit.convex.plan import Change
     from tmdbkit.convex.planned import Plan
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
     from tmdbkit.stage import Stage
 
-OFFERED = 300  # movies in the box's list; any other is named by its id
+OFFERED = 300  # movies in the box's list; any other is named by its title or id
+TOLD_APART = 8  # movies whose titles have what was typed
 LISTED = 50  # lines of what is withheld
 
 
@@ -105,15 +108,20 @@ class PushPanel:
     def _show_change(self) -> None:
         """Show what would be done to the movie that the box names, by title or by id."""
         text = self._movie.value.strip()
-        number = re.search(r"(\d+)\)?$", text)
         self._change.draw("")
+        self._said.say()
         if not text or self.plan is None:
             return
-        if number is None or int(number[1]) not in self.plan.ids():
-            self._said.say(f"{text!r} is not in the plan")
-            return
-        self._said.say()
-        self._change.draw(self.plan[int(number[1])]._repr_html_())
+        match _meant(text, self.plan.changes):
+            case []:
+                self._said.say(f"{text!r} is not in the plan")
+            case [one]:
+                self._change.draw(MovieChange(one)._repr_html_())
+            case several:
+                named = ", ".join(_label(change) for change in several[:TOLD_APART])
+                rest = len(several) - TOLD_APART
+                more = f", and {rest:,} more" if rest > 0 else ""
+                self._said.say(f"{text!r} is in several titles: {named}{more}")
 
     # What is seen.
 
@@ -122,8 +130,7 @@ class PushPanel:
         plan = self.plan
         if plan is not None:
             moving = (change for change in plan.changes if change.kind != "unchanged")
-            named = [f"{change.title} ({change.tmdb_id})" for change in moving]
-            self._movie.options = named[:OFFERED]
+            self._movie.options = [_label(change) for change in islice(moving, OFFERED)]
             going = sum(change.goes for change in plan.changes)
             self._send.description = f"Send {going:,} changes" if going else "Nothing to send"
         self._name.layout.display = "" if self.target.title.kind == "prod" else "none"
@@ -163,3 +170,15 @@ class PushPanel:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return bundle(self.widget, self._repr_html_(), repr(self))
+
+
+def _label(change: Change) -> str:
+    return f"{change.title} ({change.tmdb_id})"
+
+
+def _meant(text: str, changes: Sequence[Change]) -> list[Change]:
+    """Return the movies that a text may mean: by id or label, else by title, else by a part."""
+    named = [change for change in changes if text in (str(change.tmdb_id), _label(change))]
+    part = text.casefold()
+    titled = [change for change in changes if part in change.title.casefold()]
+    return named or [one for one in titled if one.title.casefold() == part] or titled

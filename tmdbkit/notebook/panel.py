@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from tmdbkit.assessment import assess, kept, of_some
-from tmdbkit.decisions import PLAIN_FIELDS
+from tmdbkit.decisions import PLAIN_FIELDS, typed
 from tmdbkit.exceptions import TMDBKitError
 from tmdbkit.item import STATES
-from tmdbkit.notebook.showing import Drawing, Line, bundle, button, column, row, wide
+from tmdbkit.notebook.showing import Drawing, Line, bundle, button, column, row, together, wide
+from tmdbkit.report import BADGES
 from tmdbkit.review import ReviewQueue
 from tmdbkit.schema import SYSTEMS
 from tmdbkit.views import SYSTEM_NAMES
@@ -29,6 +30,8 @@ LOOKING = (
     "These are the first few movies; the worst of all come as soon as all were looked through."
 )
 ANY = "any"  # a dropdown shows no label for None
+# Of the buttons that decide; JupyterLab's own orange, with its white text, is hard to read.
+COLOURS = {"approve": BADGES["pass"][1], "hold": BADGES["warning"][1], "reject": BADGES["error"][1]}
 NOTHING_LEFT = "Nothing is left to decide here; choose another state to see others."
 
 
@@ -85,18 +88,19 @@ class ReviewPanel:
         self._note = ipywidgets.Text(placeholder="a note, where you like", layout=wide("31em"))
         self._field = ipywidgets.Dropdown(options=_fields(), layout=wide("13em"))
         self._field.observe(lambda _: self._show_old(), "value")
-        self._new = ipywidgets.Text(placeholder="new value", layout=wide("10em"))
+        self._new = ipywidgets.Text(placeholder="new value, or none", layout=wide("11em"))
         self._buttons = _buttons()
         for name, widget in self._buttons.items():
             widget.on_click(partial(self._click, name))
-        back_to_next = [self._buttons[name] for name in _BUTTONS if name != "correct"]
+        deciding = together(*(self._buttons[name] for name in COLOURS))
+        looking = together(*(self._buttons[name] for name in ("back", "next", "undo")))
         self.widget = column(
             row(self._bar, self._reviewed, self._place),
             row(*self._filters.values()),
             self._card,
             self._said,
             self._note,
-            row(*back_to_next),
+            row(deciding, looking),
             row(self._field, self._old, self._new, self._buttons["correct"]),
         )
 
@@ -120,7 +124,7 @@ class ReviewPanel:
 
     def _correct(self) -> None:
         field, text, note = self._field.value, self._new.value.strip(), self._note.value
-        value = text if field in PLAIN_FIELDS else text or None
+        value = typed(text)
         self._new.value = self._note.value = ""  # before: a person may type on meanwhile
         try:
             self._queue.correct(field, value, self._in_view, note=note)
@@ -178,7 +182,9 @@ class ReviewPanel:
         decided, movies = self._queue.progress
         self._bar.max, self._bar.value = max(movies, 1), decided
         self._reviewed.say(f"{decided:,} of {movies:,} reviewed")
-        self._place.say(f"· {len(self._queue):,} shown")
+        to_go = self._queue.shown.state in ("undecided", "changed")
+        told = f"{self._queue.left:,} to go" if to_go else f"{len(self._queue):,} shown"
+        self._place.say(f"· {told}")
 
     def _show_old(self, item: Item | None = None) -> None:
         item = item or self._queue.current
@@ -238,18 +244,21 @@ def _offer(widget: ipywidgets.Dropdown, options: list[tuple[str, Any]]) -> None:
 
 
 _BUTTONS = {
-    "back": ("Back", "look at the one before", "", "arrow-left"),
-    "approve": ("Approve", "let it go, and waive what was found", "success", "check"),
-    "hold": ("Hold", "keep it back for now", "warning", "pause"),
-    "reject": ("Reject", "keep it back for good", "danger", "times"),
-    "undo": ("Undo", "take the latest decision back", "", "undo"),
-    "next": ("Next", "look at the next one", "", "arrow-right"),
-    "correct": ("Correct", "set the value by hand; empty takes a rating away", "", "pencil"),
+    "approve": ("Approve", "let it go, and waive what was found", "check"),
+    "hold": ("Hold", "keep it back for now", "pause"),
+    "reject": ("Reject", "keep it back for good", "times"),
+    "back": ("Back", "look at the one before", "arrow-left"),
+    "next": ("Next", "look at the next one", "arrow-right"),
+    "undo": ("Undo", "take the latest decision back", "undo"),
+    "correct": ("Correct", "set the value by hand; none takes it away", "pencil"),
 }
 
 
 def _buttons() -> dict[str, ipywidgets.Button]:
-    return {name: button(*told) for name, told in _BUTTONS.items()}
+    made = {name: button(text, told, icon=icon) for name, (text, told, icon) in _BUTTONS.items()}
+    for name, colour in COLOURS.items():
+        made[name].style = {"button_color": colour, "text_color": "#ffffff"}
+    return made
 
 
 def _fields() -> list[tuple[str, str]]:

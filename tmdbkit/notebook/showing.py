@@ -21,6 +21,11 @@ def row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
     return ipywidgets.HBox(widgets, layout={"flex_flow": "row wrap", "align_items": "center"})
 
 
+def together(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
+    """Return widgets side by side, however narrow the screen is."""
+    return ipywidgets.HBox(widgets, layout={"flex": "0 0 auto"})
+
+
 def column(*widgets: ipywidgets.Widget) -> ipywidgets.VBox:
     """Return widgets one below the other, in a frame."""
     layout = {"border": BORDER, "padding": "12px", "max_width": "56em"}

@@ -15,9 +15,11 @@ from tmdbkit.views import SYSTEM_NAMES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COLOURS = ["#d39e00", "#2e9e5b", "#7b5ea7", "#d0402b", "#2b7bba"]  # in the order of SYSTEMS
+# Mid-tones, to be seen on white and on black; in the order of SYSTEMS.
+COLOURS = ["#b58300", "#2e9e5b", "#7b5ea7", "#d0402b", "#2b7bba"]
 SHAPES = ["circle", "square", "diamond", "triangle-up", "cross"]  # for those who see no colours
-BLUE, RED, INK, GREY = "#2b7bba", "#d0402b", "#333333", "#888888"
+BLUE, RED, GREY = "#2b7bba", "#d0402b", "#888888"
+FEW, ALL = "#c5d5e6", "#1f5a93"  # of a tile, from a share of 0 to one of 1
 WIDTH = 520
 LINES = "split(datum.label, '|')"  # a label of two lines
 
@@ -34,15 +36,14 @@ def coverage(table: pl.DataFrame) -> Picture:
         # Rounded down: 100% says that none is missing.
         pl.format("{}%", (pl.col("share") * 100).floor().cast(pl.Int32)).alias("text"),
     )
+    apart = alt.Scale(paddingInner=0.04)
     base = alt.Chart(_values(shares)).encode(
-        x=alt.X("column:O", title=None, axis=alt.Axis(labelAngle=0, labelExpr=LINES)),
-        y=alt.Y("system:N", title=None, sort=NAMES),
+        x=alt.X("column:O", title=None, axis=alt.Axis(labelAngle=0, labelExpr=LINES), scale=apart),
+        y=alt.Y("system:N", title=None, sort=NAMES, scale=apart),
     )
-    blues = alt.Scale(domain=[0, 1], range=["#f2f5f9", "#1f5a93"])
-    tiles = base.mark_rect(stroke="white").encode(
-        color=alt.Color("share:Q", scale=blues, legend=None)
-    )
-    ink = alt.condition("datum.share > 0.55", alt.value("white"), alt.value(INK))
+    blues = alt.Scale(domain=[0, 1], range=[FEW, ALL], interpolate="rgb")
+    tiles = base.mark_rect().encode(color=alt.Color("share:Q", scale=blues, legend=None))
+    ink = alt.condition("datum.share > 0.74", alt.value("white"), alt.value("black"))
     chart = (tiles + base.mark_text().encode(text="text:N", color=ink)).properties(
         width={"step": 46}, height={"step": 30}
     )
@@ -78,8 +79,8 @@ def distribution(table: pl.DataFrame) -> Picture:
     middle = alt.Chart(
         _values(medians.with_columns(rows.alias("base"), (rows + 0.9).alias("top")))
     ).encode(x="median:Q", y=alt.Y("top:Q", scale=up))
-    areas = alt.Chart(_values(ridges)).mark_area(opacity=0.65)
-    number = middle.mark_text(align="left", dx=4, dy=1, fontWeight="bold", color=INK)
+    areas = alt.Chart(_values(ridges)).mark_area(opacity=0.8)
+    number = middle.mark_text(align="left", dx=4, dy=1, fontWeight="bold")
     chart = (
         areas.encode(
             x=x, y=alt.Y("base:Q", scale=up, axis=axis, title=None), y2="top:Q", color=colour
@@ -120,8 +121,8 @@ def agreement(table: pl.DataFrame, x: str = "imdb", y: str = "rotten_tomatoes") 
     spots = alt.Chart(_values(marks.outliers(pairs, slope, start))).encode(**where)
     chart = (
         alt.Chart(_values(line)).mark_line(color=GREY, strokeDash=[4, 4], clip=True).encode(**where)
-        + alt.Chart(_values(cells)).mark_circle(color=BLUE, opacity=0.55).encode(**where, size=size)
-        + spots.mark_point(color=RED, size=40, strokeWidth=1.5)
+        + alt.Chart(_values(cells)).mark_circle(color=BLUE, opacity=0.7).encode(**where, size=size)
+        + spots.mark_point(color=RED, size=40, strokeWidth=1.5, opacity=1)
         + _beside(spots, "left", "datum.to_the_right", dx=8)
         + _beside(spots, "right", "!datum.to_the_right", dx=-8)
     ).properties(width=WIDTH, height=WIDTH * 3 // 4)
@@ -155,17 +156,16 @@ def disputed(table: pl.DataFrame, count: int = 12) -> Picture:
         shape=alt.Shape("system:N", scale=alt.Scale(domain=NAMES, range=SHAPES), legend=legend),
     )
     chart = (
-        across.mark_bar(height=5, color="#dddddd", cornerRadius=2)
+        across.mark_bar(height=5, color=GREY, opacity=0.35, cornerRadius=2)
         + dots.mark_point(filled=True, size=90, opacity=0.95)
     ).properties(width=WIDTH, height={"step": 26})
     return _picture(chart, "Where the systems part most", f"of {_movies(table.height)}")
 
 
 def _beside(spots: Any, align: str, where: str, *, dx: int) -> Any:
-    """Labels on a white outline, to be read on whatever they cross."""
-    text = spots.transform_filter(where).encode(text="label:N")
-    look = {"align": align, "dx": dx, "fontSize": 10.5}
-    return text.mark_text(stroke="white", strokeWidth=3, **look) + text.mark_text(color=INK, **look)
+    """Names beside their spots, left of them or right."""
+    named = spots.transform_filter(where).encode(text="label:N")
+    return named.mark_text(align=align, dx=dx)
 
 
 def _values(frame: pl.DataFrame) -> dict[str, Sequence[dict[str, Any]]]:

@@ -11,6 +11,8 @@ from typing import Any
 from tmdbkit.exceptions import UsageError
 
 FONT = "Liberation Sans"  # comes with vl-convert, so that all machines draw the same
+INK = "#797979"  # of all text: no other is read as well both on white and on JupyterLab's black
+LINE = "#888888"
 SHARP = 2  # pixels of the picture to one on the screen
 
 
@@ -49,13 +51,17 @@ class Picture:
         return place
 
     def _dressed(self) -> Any:
-        """Return it on paper and in a font of its own, to be read on white and on black."""
+        """Return it without a ground, and in an ink that is read on white and on black."""
+        lines = {"gridColor": LINE, "gridOpacity": 0.25, "domainColor": LINE, "tickColor": LINE}
+        inks = {"labelColor": INK, "titleColor": INK}
         return (
-            self.chart.properties(background="white", padding=10)
+            self.chart.properties(background="transparent", padding=10)
             .configure(font=FONT)
+            .configure_text(color=INK, fontSize=11)
             .configure_view(stroke=None)
-            .configure_title(anchor="start", fontSize=15, subtitleColor="#666666", offset=12)
-            .configure_axis(gridColor="#e6e6e6", domainColor="#999999", tickColor="#999999")
+            .configure_title(anchor="start", fontSize=15, color=INK, subtitleColor=INK, offset=12)
+            .configure_axis(labelFontSize=11, titleFontSize=11, **inks, **lines)
+            .configure_legend(labelFontSize=11, **inks)
         )
 
     def __repr__(self) -> str:

@@ -88,7 +88,7 @@ MOVIE_RULES = (
         "runtime_missing",
         "A released film without a runtime",
         (STATUS == "Released") & (RUNTIME.fill_null(0) <= 0),
-        RUNTIME,
+        pl.when(RUNTIME != 0).then(RUNTIME),
     ),
     _warning("runtime_long", "The film runs for more than 20 hours", RUNTIME > LONGEST, RUNTIME),
     _warning(
@@ -99,7 +99,7 @@ MOVIE_RULES = (
     ),
     _warning("slug_empty", "The slug is empty", SLUG.fill_null("") == "", SLUG),
     _warning("slug_repeated", "Two movies have the same slug", _shared(SLUG), SLUG),
-    _warning("poster_missing", "There is no poster", POSTER.fill_null("") == "", POSTER),
+    _warning("poster_missing", "TMDB has no poster", POSTER.fill_null("") == "", POSTER),
     _warning(
         "language_unknown",
         "The original language is none that TMDB knows",

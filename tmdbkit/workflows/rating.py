@@ -145,7 +145,9 @@ def check(
         movies, ratings = looked_at(source)
     at = now or (source.now() if isinstance(source, Stage) else _now())
     able = applicable(chosen, movies, at)
-    return Report(movies.height, tuple(able), find(movies, ratings, able, now=at))
+    nothing = isinstance(source, Stage) and movies.is_empty()
+    heading = "nothing is staged" if nothing else ""
+    return Report(movies.height, tuple(able), find(movies, ratings, able, now=at), heading)
 
 
 def _now() -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -130,6 +131,7 @@ def test_push_import_delete_and_status_agree(
         (["push", "--snapshot", "empty.txt"], "the stage is empty"),
         (["delete", "603"], "no deployment: set CONVEX_URL"),
         (["delete", "603", "--snapshot", "empty.txt"], "--snapshot takes a folder or a .zip"),
+        (["delete", "603", "--snapshot", "prdo.zip"], "there is no prdo.zip; name a folder"),
         (["demo", "empty.txt"], "is a file"),
         (["functions", "no/such/app/convex"], "does not exist"),
         (["refresh", "--older-than", "soon"], None),
@@ -216,8 +218,11 @@ def test_the_demo_says_what_it_did_and_what_comes_next(capsys: pytest.CaptureFix
     status, out, _ = run(capsys, "demo")
     assert status == 0
     assert "96 created" in out
-    assert "The Matrix (1999)" in out
+    assert "The Dark Knight (2008)" in out
+    assert "Letterboxd: 4.5 of 5" in out
     assert "snapshot.zip" in out
+    offered = re.findall(r"tmdbkit ((?:check|push) .*)", out)
+    assert [run(capsys, *words.split())[0] for words in offered] == [1, 1]  # three are wrong
     status, out, _ = run(capsys, "demo", "gallery")
     assert out.strip().endswith("jupyter lab gallery")
 

@@ -225,10 +225,23 @@ def test_a_target_is_checked_instead_of_a_stage(
 
 
 def test_check_writes_a_page_beside_its_text(stage: Stage, run: Run) -> None:
-    _, out, _ = run("check", "--html", "report.html")
+    _, out, err = run("check", "--html", "report.html")
     page = Path("report.html").read_text(encoding="utf-8")
     assert out.splitlines()[0] in page
     assert page.startswith("<!doctype html>")
+    assert err == "written to report.html\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [((), "tmdbkit check --html report.html"), (("--html", "page.html"), "page.html")],
+    ids=["without a page", "with one"],
+)
+def test_check_says_in_a_terminal_s_words_where_there_is_more(
+    run: Run, words: tuple[str, ...], where: str
+) -> None:
+    staged(Path("data/stage"), *(payload(number, poster_path=None) for number in range(1, 20)))
+    assert run("check", *words)[1].splitlines()[-1].endswith(f" more: {where} shows more")
 
 
 # review
@@ -238,13 +251,14 @@ def test_review_takes_decisions_from_standard_input(
     stage: Stage, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMDBKIT_REVIEWER", "ann")
-    said = "c imdb 7.4\nc imdb 99\nc\n?\na fine\nh wrong year\n"
+    said = "c imdb 7.4\nc imdb 99\nc\nz\na fine\nh wrong year\n"
     monkeypatch.setattr(sys, "stdin", io.StringIO(said))
     status, out, _ = run("review")
     assert status == 0
     assert "set by hand: vote_pts_system.imdb = 7.4" in out
     assert "goes from 0 to 10; 99 does not fit" in out
     assert "'' is no field to correct" in out
+    assert "there is no key 'z'; ? says which there are" in out
     assert out.endswith("\n2 of 2 movies decided\n")
     log = Stage("data/stage").decisions()
     assert log.select("kind", "by", "note").rows() == [
@@ -252,6 +266,17 @@ def test_review_takes_decisions_from_standard_input(
         ("approve", "ann", "fine"),
         ("hold", "ann", "wrong year"),
     ]
+
+
+def test_a_review_takes_a_value_away_where_that_is_said_and_not_where_nothing_is(
+    stage: Stage, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("c tmdb\nc tmdb none\n"))
+    _, out, _ = run("review")
+    assert "no value; write one, or none to take it away" in out
+    assert out.count("Letterboxd") == 2  # a mistake shows no movie again
+    assert "c FIELD none takes the value away" in out
+    assert stage.decisions().select("field", "value").rows() == [("vote_pts_system.tmdb", "null")]
 
 
 @pytest.mark.parametrize(
@@ -326,7 +351,8 @@ def test_the_cache_counts_what_providers_answered_and_clears_it(
         ("ratings --points imdb=mine", "add --table FILE"),
         ("ratings --table nowhere.csv --points imdb=p", "there is no file nowhere.csv"),
         ("ratings --table ids.txt --points imdb=p", "its name must end in .csv or .parquet"),
-        ("ratings --table mine.csv", "points names no column"),
+        ("ratings --table mine.csv", "no column is named; name one, such as --points imdb=rating"),
+        ("ratings --table nowhere.csv", "there is no file nowhere.csv"),
         ("ratings --table mine.csv --points imdb", "--points takes SYSTEM=COLUMN"),
         ("ratings --table mine.csv --points trakt=mine", "there is no system 'trakt'"),
         ("ratings --table mine.csv --points imdb=p", "has no column 'p'; it has tmdb_id, mine"),
@@ -343,14 +369,14 @@ def test_the_cache_counts_what_providers_answered_and_clears_it(
         ("check --html no/such/folder.html", "cannot be written"),
         ("check --html .", ". is a folder; --html takes a file"),
         ("review --stage empty", "the stage is empty"),
-        ("review --rule no_such_rule", "no rule 'no_such_rule'"),
+        ("review --rule no_such_rule", "no rule 'no_such_rule'; there are audience_for_critics"),
         ("review --system trakt", "no system 'trakt'; there are imdb, letterboxd"),
         ("review --decade nineties", "'nineties' is no year, such as 1990"),
         ("review --state open", "no state 'open'; there are undecided"),
         ("plan --snapshot snap --save no/such/plan.json", "no/such is no folder to write to"),
         ("plan --snapshot snap --save .", ". is a folder; --save takes a file"),
         ("transform --stage empty", "the stage is empty"),
-        ("cache burn", "invalid choice: 'burn'"),
+        ("cache burn", "'burn' is none of show, clear"),
         ("push --plan p.json --approved", "--plan sends exactly that plan"),
         ("push --only ratings --stage empty --snapshot snap", "the stage is empty"),
     ],

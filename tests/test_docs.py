@@ -5,13 +5,18 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import tmdbkit
 from tests.test_readme import ROOT
+from tmdbkit import exceptions
 from tmdbkit.cli import parser
 from tmdbkit.quality import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 SOURCES = sorted(Path(tmdbkit.__file__).parent.rglob("*.py"))
@@ -64,13 +69,47 @@ def texts() -> list[str]:
     nodes = [node for path in SOURCES for node in ast.walk(ast.parse(path.read_text("utf-8")))]
     docstrings = {node.value for node in nodes if isinstance(node, ast.Expr)}
     constants = [n for n in nodes if isinstance(n, ast.Constant) and n not in docstrings]
-    plain = [node.value for node in constants if isinstance(node.value, str)]
-    formed = [
-        "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
-        for node in nodes
-        if isinstance(node, ast.JoinedStr)
-    ]
-    return plain + formed
+    formed = [node for node in nodes if isinstance(node, ast.JoinedStr)]
+    return [text_of(node) for node in (*constants, *formed)]
+
+
+def text_of(node: ast.AST) -> str:
+    """A text as a person would read it, without the values that it is given; "" of the rest."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text_of(part) or "…" for part in node.values)
+    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return node.value if is_text else ""
+
+
+STATUS = re.compile(r", with status (\d)[;:](.*?)(?=, with status|\| status \|)", re.DOTALL)
+
+
+def test_what_errors_are_quoted_to_say_ends_with_the_status_that_they_stand_under() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    ends = list(endings())
+    apart = {
+        quote: found
+        for status, table in STATUS.findall(page)
+        for quote in re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+        if int(status) not in (found := {end for text, end in ends if said_by(quote, text)} or {1})
+    }
+    assert apart == {}
+
+
+def said_by(quote: str, text: str) -> bool:
+    return all(piece.strip() in text for piece in quote.split("…"))
+
+
+def endings() -> Iterator[tuple[str, int]]:
+    """Each text that an error is made of, with the exit status that it leads to."""
+    for node in (node for path in SOURCES for node in ast.walk(ast.parse(path.read_text("utf-8")))):
+        parts = [node.func, *node.args] if isinstance(node, ast.Call) else getattr(node, "elts", ())
+        for name in (part.id for part in parts if isinstance(part, ast.Name)):
+            kind = getattr(exceptions, name, None)
+            if isinstance(kind, type) and issubclass(kind, exceptions.TMDBKitError):
+                end = 2 if issubclass(kind, exceptions.UsageError) else 1
+                end = 3 if issubclass(kind, exceptions.StopError) else end
+                yield from ((text, end) for part in parts if (text := text_of(part)))
 
 
 def test_every_rule_has_a_name_of_its_own_and_a_sentence() -> None:

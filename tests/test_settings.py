@@ -108,7 +108,32 @@ def test_a_secret_is_true_only_where_there_is_one() -> None:
     assert not Secret("  ")
 
 
-def test_an_env_file_that_is_no_text_is_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_bytes(b"\xff\xfe\x00TMDB")
-    with pytest.raises(SettingsError, match="cannot be read"):
+@pytest.mark.parametrize("name", [".env", ".env.local"])
+def test_an_env_file_of_another_encoding_is_one_clear_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / ".env").touch()
+    (tmp_path / name).write_text("TMDBKIT_CAST=3\n", encoding="utf-16")
+    with pytest.raises(SettingsError, match=rf"{name} is not text in UTF-8; save it as such$"):
         Settings.from_env({}, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("# keys\nTMDB_API_KEY s3cret\nTMDBKIT_CAST=3\n", 2),
+        ("TMDBKIT_CAST=3\n\nTMDB_API_KEY='s3cret\n", 3),
+        ("CONVEX_URL: https://happy-animal-123.convex.cloud\n", 1),
+    ],
+)
+def test_a_line_that_is_no_setting_is_an_error_that_names_it_and_not_what_it_says(
+    tmp_path: Path, text: str, line: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".env").write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({}, folder=tmp_path)
+    assert str(caught.value) == f"{tmp_path / '.env'}, line {line}: not NAME=value"
+    assert caplog.records == []
+
+
+def test_names_alone_comments_and_exports_are_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("# TMDB\nNODE_ENV\nexport TMDBKIT_CAST=3\n\nOTHER=\n")
+    assert Settings.from_env({}, folder=tmp_path).cast == 3

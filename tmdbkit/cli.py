@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import signal
 import sys
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tmdbkit import __version__, commands, rating_commands, review_command
 from tmdbkit.exceptions import StopError, TMDBKitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    Where = argparse.ArgumentParser | argparse._ArgumentGroup
 
 WRONG, STOPPED, INTERRUPTED = 2, 3, 130
 
@@ -28,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         status: int = args.run(args)
+        sys.stdout.flush()
     except UsageError as error:
         return _complain(error, WRONG)
     except StopError as error:
@@ -36,15 +41,54 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(error, commands.FOUND)
     except KeyboardInterrupt:
         return _complain("interrupted; run the same again, it goes on from here", INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader has seen enough; say nothing more
+    except BrokenPipeError:  # the reader has seen enough; say nothing more
+        _discard_output()
         return commands.FINE
+    except OSError as error:
+        _discard_output()
+        return _complain(f"{error.filename or 'the output'}: {error.strerror or error}", STOPPED)
     return status
 
 
-def parser() -> argparse.ArgumentParser:
+class Grammar(argparse.ArgumentParser):
+    """A grammar that says in one line what is wrong, and what may have been meant."""
+
+    def __init__(self, **said: Any) -> None:
+        super().__init__(
+            allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **said
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Say it, and leave."""
+        end = "" if message.endswith("?") else ";"
+        self.exit(WRONG, f"{self.prog}: {message}{end} see {self.prog} --help\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Read what it knows; what it does not know is a mistake here, not one level up."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            word = unknown[0].partition("=")[0]
+            if word.startswith("-"):
+                self.error(f"there is no option {word}{_near(word, self._option_string_actions)}")
+            self.error(f"{word!r} is a word too many")
+        return known, unknown
+
+    def _check_value(self, action: argparse.Action, value: str) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(
+                action,
+                f"{value!r} is none of {', '.join(action.choices)}{_near(value, action.choices)}",
+            )
+
+
+def _near(word: str, names: Iterable[str]) -> str:
+    near = get_close_matches(word, names, n=1, cutoff=0.7)  # less is near by its two dashes alone
+    return "".join(f"; did you mean {name}?" for name in near)
+
+
+def parser() -> Grammar:
     """Return the command line's grammar."""
-    top = argparse.ArgumentParser(
+    top = Grammar(
         prog="tmdbkit",
         description="Movies from TMDB to Convex, with a notebook in between.",
         epilog="exit status: 0 well, 1 something failed or was found, 2 wrong usage, 3 stopped",
@@ -52,19 +96,27 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"tmdbkit {__version__}")
     verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    demo = _verb(verbs, "demo", commands.demo, "walk the sample through it all, offline")
+    demo = _verb(verbs, commands.demo, "walk the sample through it all, offline", "demo gallery")
     demo.add_argument("folder", nargs="?", metavar="DIR", help="put it there, with the gallery")
 
-    stage = _verb(verbs, "stage", commands.stage, "fetch movies into the stage")
-    _takes_ids(stage)
-    _takes_stage(stage)
-    _takes_source(stage)
+    stage = _verb(
+        verbs,
+        commands.stage,
+        "fetch movies into the stage; what is there already costs no request",
+        "stage 603 550",
+        "stage --list popular --pages 5",
+    )
     stage.add_argument("--refresh", action="store_true", help="fetch staged movies again too")
+    _takes_ids(stage, NEEDED)
+    _takes_source(stage)
 
-    ratings = _verb(verbs, "ratings", rating_commands.ratings, "ask providers for ratings")
-    _takes_ids(ratings)
-    _takes_stage(ratings)
-    _takes_source(ratings)
+    ratings = _verb(
+        verbs,
+        rating_commands.ratings,
+        "ask providers for ratings",
+        "ratings --dry-run",
+        "ratings --table mine.csv --points letterboxd=stars",
+    )
     ratings.add_argument(
         "--provider", action="append", metavar="NAME", help="imdb, mdblist or omdb; repeat it"
     )
@@ -76,169 +128,259 @@ def parser() -> argparse.ArgumentParser:
         ratings.add_argument(
             option, action="append", metavar="SYSTEM=COLUMN", help=f"its column of {option[2:]}"
         )
+    _takes_ids(ratings, ALL)
+    _takes_source(ratings)
 
-    check = _verb(verbs, "check", rating_commands.check, "look for what is wrong")
-    _takes_stage(check)
-    _takes_source(check)
-    check.add_argument("--skip", type=_names, default=[], metavar="RULES", help="leave these out")
+    check = _verb(
+        verbs,
+        rating_commands.check,
+        "look for what is wrong with all that is staged, or with what a target holds",
+        "check --html report.html",
+        "check --skip poster_missing",
+    )
+    check.add_argument(
+        "--skip", type=_names, default=[], metavar="RULES", help=f"leave these out; {RULES}"
+    )
     check.add_argument("--html", metavar="FILE", help="write the report as a page, too")
+    _takes_source(check)
 
-    review = _verb(verbs, "review", review_command.review, "decide on movies, one at a time")
-    _takes_stage(review)
-    review.add_argument("--rule", metavar="RULE", help="only those that break it")
+    review = _verb(
+        verbs,
+        review_command.review,
+        "decide on movies, one at a time, the worst first",
+        "review",
+        "review --system imdb --decade 1990",
+    )
+    review.add_argument("--rule", metavar="RULE", help=f"only those that break it; {RULES}")
     review.add_argument("--system", metavar="SYSTEM", help="only findings on this one's ratings")
     review.add_argument("--decade", type=_decade, metavar="YEAR", help="only its ten years: 1990")
     review.add_argument(
         "--state", default="undecided", metavar="STATE", help="undecided, changed, decided or all"
     )
+    _takes_stage(review)
 
-    plan = _verb(verbs, "plan", commands.plan, "say what a push would do, and change nothing")
-    _takes_ids(plan)
-    _takes_stage(plan)
-    _takes_target(plan)
-    _takes_people(plan)
-    _takes_scope(plan)
+    plan = _verb(
+        verbs,
+        commands.plan,
+        "say what a push would do, and change nothing",
+        "plan",
+        "plan 603 --snapshot rehearsal --save plan.json",
+    )
     plan.add_argument("--size", action="store_true", help="measure the tables there, too")
     plan.add_argument("--save", metavar="FILE", help="keep the plan, for push --plan FILE")
     plan.add_argument("--movie", type=int, metavar="ID", help="show one movie's changes")
+    _takes_scope(plan)
+    _takes_ids(plan, ALL)
+    _takes_target(plan)
 
-    push = _verb(verbs, "push", commands.push, "send staged movies to Convex")
-    _takes_ids(push)
-    _takes_stage(push)
-    _takes_target(push)
-    _takes_people(push)
-    _takes_scope(push)
+    push = _verb(
+        verbs,
+        commands.push,
+        "send staged movies to Convex",
+        "push --snapshot rehearsal",
+        "push --only ratings --limit 5",
+    )
     push.add_argument("--approved", action="store_true", help="only what was approved in review")
     push.add_argument("--plan", metavar="FILE", help="send exactly a plan that was saved")
+    _takes_scope(push)
+    _takes_ids(push, ALL)
+    _may_change(_takes_target(push))
 
-    verify = _verb(verbs, "verify", commands.verify, "compare what was pushed, field by field")
-    _takes_ids(verify)
-    _takes_stage(verify)
+    verify = _verb(
+        verbs,
+        commands.verify,
+        "compare what was pushed with the stage, field by field",
+        "verify",
+        "verify 603 --snapshot rehearsal",
+    )
+    _takes_ids(verify, ALL)
     _takes_target(verify)
 
-    undo = _verb(verbs, "undo", commands.undo, "take a push back")
-    undo.add_argument("push", nargs="?", metavar="PUSH", help="which; default the latest there")
-    _takes_stage(undo)
-    _takes_target(undo)
+    undo = _verb(verbs, commands.undo, "take a push back", "undo", "undo --snapshot rehearsal")
+    undo.add_argument(
+        "push",
+        nargs="?",
+        metavar="PUSH",
+        help="which, as tmdbkit status names it; default the latest",
+    )
+    _may_change(_takes_target(undo))
 
     direct = _verb(
-        verbs, "import", commands.import_, "fetch movies and send them, with no stage in between"
+        verbs,
+        commands.import_,
+        "fetch movies and send them, with no stage in between",
+        "import 603 550",
+        "import --list popular --snapshot rehearsal",
     )
-    _takes_ids(direct)
-    _takes_target(direct)
     _takes_people(direct)
+    _takes_ids(direct, NEEDED)
+    _may_change(_takes_snapshot(direct.add_argument_group("where")))
 
-    refresh = _verb(verbs, "refresh", commands.refresh, "fetch staged movies again")
-    _takes_ids(refresh)
-    _takes_stage(refresh)
-    _takes_source(refresh)
+    refresh = _verb(
+        verbs,
+        commands.refresh,
+        "fetch staged movies again",
+        "refresh --changed",
+        "refresh --older-than 30d",
+    )
     refresh.add_argument(
         "--changed", action="store_true", help="only those that TMDB changed since they came"
     )
     refresh.add_argument("--older-than", metavar="AGE", type=_age, help="30d, 12h: only older ones")
+    _takes_ids(refresh, ALL)
+    _takes_source(refresh)
 
-    delete = _verb(verbs, "delete", commands.delete, "delete movies from Convex")
-    _takes_ids(delete)
-    _takes_stage(delete)
+    delete = _verb(
+        verbs,
+        commands.delete,
+        "delete movies from Convex, after asking",
+        "delete 603 --snapshot rehearsal",
+        "delete --absent",
+    )
     delete.add_argument(
         "--absent", action="store_true", help="those that this stage pushed and no longer holds"
     )
     delete.add_argument("--max", type=_count, metavar="N", help="how many --absent may delete")
-    _takes_target(delete)
+    _takes_ids(delete, NEEDED)
+    _may_change(_takes_target(delete))
 
-    status = _verb(verbs, "status", commands.status, "say what the stage holds and what was pushed")
+    status = _verb(
+        verbs, commands.status, "say what the stage holds and what was pushed", "status --json"
+    )
     _takes_stage(status)
 
     functions = _verb(
-        verbs, "functions", commands.functions, "copy the Convex functions into your app"
+        verbs,
+        commands.functions,
+        "copy the Convex functions into your app",
+        "functions path/to/app/convex",
     )
     functions.add_argument("folder", metavar="DEST", help="your app's convex folder")
 
-    transform = _verb(verbs, "transform", commands.transform, "make the stage's rows anew")
+    transform = _verb(
+        verbs,
+        commands.transform,
+        "make the stage's rows anew, where the settings have changed since",
+        "transform",
+    )
     _takes_stage(transform)
 
-    compact = _verb(verbs, "compact", commands.compact, "merge the stage's small files")
+    compact = _verb(verbs, commands.compact, "merge the stage's small files", "compact")
     _takes_stage(compact)
 
-    cache = _verb(verbs, "cache", commands.cache, "show or empty the cache of answers")
+    cache = _verb(verbs, commands.cache, "show or empty the cache of answers", "cache clear")
     cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show")
     return top
 
 
 def _verb(
-    verbs: Any, name: str, run: Callable[[argparse.Namespace], int], summary: str
-) -> argparse.ArgumentParser:
-    verb: argparse.ArgumentParser = verbs.add_parser(name, help=summary, description=summary)
+    verbs: Any, run: Callable[[argparse.Namespace], int], summary: str, *examples: str
+) -> Grammar:
+    """Add the command that a function is named after, with lines that a person may try."""
+    lines = "".join(f"\n  tmdbkit {example}" for example in examples)
+    verb: Grammar = verbs.add_parser(
+        run.__name__.rstrip("_"),
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"for example:{lines}",
+    )
     verb.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     verb.set_defaults(run=run)
     return verb
 
 
-def _takes_ids(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("ids", nargs="*", metavar="ID", help="TMDB ids, such as 603, or IMDb ids")
-    verb.add_argument("--from-file", metavar="FILE", help="ids in a file, apart by space or line")
-    verb.add_argument(
+NEEDED, ALL = "needed, or one of these", "default all that are staged"
+RULES = "tmdbkit check --json has all names"
+SNAPSHOT = "a folder, or a ZIP of npx convex export"
+
+
+def _takes_ids(verb: Grammar, without: str) -> None:
+    which = verb.add_argument_group("which movies; several of these add up")
+    which.add_argument(
+        "ids", nargs="*", metavar="ID", help=f"TMDB ids, such as 603, or IMDb ids; {without}"
+    )
+    which.add_argument("--from-file", metavar="FILE", help="ids in a file, apart by space or line")
+    which.add_argument(
         "--list",
         metavar="NAME|NUMBER",
         help="popular, top_rated, now_playing or upcoming; or one that someone made, such as 8136",
     )
-    verb.add_argument(
+    which.add_argument(
         "--collection", type=_count, metavar="NUMBER", help="the movies of one, such as 10"
     )
-    verb.add_argument("--search", metavar="TEXT", help="what TMDB finds under a title")
-    verb.add_argument(
+    which.add_argument("--search", metavar="TEXT", help="what TMDB finds under a title")
+    which.add_argument(
         "--discover",
         nargs="+",
         type=_filter,
         metavar="KEY=VALUE",
         help="TMDB's own filters, such as vote_count.gte=1000 with_genres=18",
     )
-    verb.add_argument(
+    which.add_argument(
         "--pages",
         type=int,
         metavar="N",
         help="20 movies each; default 1 of TMDB's lists and a search, all of what else there is",
     )
-    verb.add_argument(
+    which.add_argument(
         "--export", type=_export, metavar="latest|YYYY-MM-DD", help="all movies that TMDB has"
     )
-    verb.add_argument(
+    which.add_argument(
         "--min-popularity", type=float, metavar="P", help="of the export, only as popular ones"
     )
-    verb.add_argument(
+    which.add_argument(
         "--changed-since", type=_day, metavar="YYYY-MM-DD", help="what TMDB changed since a day"
     )
 
 
-def _takes_stage(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--stage", metavar="DIR", help="the stage's folder; default data/stage")
+def _takes_stage(verb: Grammar) -> Where:
+    where = verb.add_argument_group("where")
+    where.add_argument("--stage", metavar="DIR", help="the stage's folder; default data/stage")
+    return where
 
 
-def _takes_source(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--from-target", action="store_true", help="the ids that the target holds")
-    verb.add_argument("--snapshot", metavar="DIR|ZIP", help="the same, of the embedded target")
+def _takes_source(verb: Grammar) -> None:
+    where = _takes_stage(verb)
+    where.add_argument("--from-target", action="store_true", help="what your deployment holds")
+    where.add_argument(
+        "--snapshot", metavar="DIR|ZIP", help=f"what a local snapshot holds: {SNAPSHOT}"
+    )
 
 
-def _takes_target(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--snapshot", metavar="DIR|ZIP", help="the embedded target, not a deployment")
-    verb.add_argument("--yes", action="store_true", help="do not ask before production changes")
+def _takes_target(verb: Grammar) -> Where:
+    return _takes_snapshot(_takes_stage(verb))
 
 
-def _takes_people(verb: argparse.ArgumentParser) -> None:
+def _takes_snapshot(where: Where) -> Where:
+    where.add_argument(
+        "--snapshot",
+        metavar="DIR|ZIP",
+        help=f"a local snapshot instead of the deployment: {SNAPSHOT}",
+    )
+    return where
+
+
+def _may_change(where: Where) -> None:
+    where.add_argument("--yes", action="store_true", help="do not ask before something changes")
+
+
+def _takes_people(verb: Where) -> None:
     verb.add_argument(
         "--people", choices=("named", "all", "none"), help="whose names go into the table crew"
     )
 
 
-def _takes_scope(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--only", type=_names, metavar="FIELDS", help="touch these alone")
-    verb.add_argument(
+def _takes_scope(verb: Grammar) -> None:
+    what = verb.add_argument_group("what of them")
+    what.add_argument("--only", type=_names, metavar="FIELDS", help="touch these alone")
+    what.add_argument(
         "--keep", type=_names, default=[], metavar="FIELDS", help="set these on creation only"
     )
-    verb.add_argument(
+    what.add_argument(
         "--clear", type=_names, default=[], metavar="FIELDS", help="erase these where TMDB has none"
     )
-    verb.add_argument("--limit", type=_count, metavar="N", help="let N movies go at most")
+    what.add_argument("--limit", type=_count, metavar="N", help="let N movies go at most")
+    _takes_people(what)
 
 
 def _names(text: str) -> list[str]:
@@ -287,6 +429,11 @@ def _complain(error: object, status: int) -> int:
     sys.stdout.flush()
     sys.stderr.write(f"tmdbkit: {error}\n")
     return status
+
+
+def _discard_output() -> None:
+    """Leave nothing unprinted, which Python would try again at its end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit.convex.reading import movies_of
+from tmdbkit.counts import counted
 from tmdbkit.exceptions import OfflineError, StopError
 from tmdbkit.ids import checked_ids
 from tmdbkit.ratings.model import FAILED, RATINGS
@@ -78,7 +79,7 @@ class RatingsResult:
         names = ("movies", "rated", "missing", "failed")
         facts = [(name, f"{getattr(self, name):,}") for name in names]
         facts.append(("requests", f"{self.http_requests:,}"))
-        facts += [(system, f"{count:,} movies") for system, count in self.by_system.items()]
+        facts += [(system, counted(count, "movie")) for system, count in self.by_system.items()]
         facts += [("stopped", line) for line in self.stopped]
         reasons = self.failures.group_by("provider", "reason").len().sort("len", descending=True)
         return facts + [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tmdbkit import __version__
+from tmdbkit.counts import counted
 from tmdbkit.exceptions import SettingsError, UsageError
 from tmdbkit.inputs import (
     confirm,
@@ -59,7 +60,7 @@ def _tell_demo(done: Demo) -> None:
         f"{staged.http_requests} requests to the network"
     )
     say(f"3. transform  {done.stage.movies().width} fields a movie; one of them:")
-    for line in repr(done.stage[603]).splitlines():
+    for line in repr(done.stage[155]).splitlines():
         say(f"                {line}")
     say(
         f"4. push       {pushed.created} created, {pushed.updated} updated, "
@@ -76,8 +77,12 @@ def _tell_what_next(done: Demo, folder: str | None, copied: int) -> None:
         say(f"{copied} notebooks copied; open the gallery:" if copied else "open the gallery:")
         say(f"  jupyter lab {folder}")
     else:
+        there = f"--stage {done.stage.root}"
+        say("look, decide, send:")
+        say(f"  tmdbkit check {there}")
+        say(f"  tmdbkit review {there}")
+        say(f"  tmdbkit push {there} --snapshot {done.snapshot.path.parent}")
         say("next:")
-        say(f"  tmdbkit status --stage {done.stage.root}")
         say("  tmdbkit demo DIR              the same in DIR, with the notebooks")
         say("  tmdbkit stage --list popular  with your own TMDB key in .env")
 
@@ -114,10 +119,15 @@ def plan(args: argparse.Namespace) -> int:
     ids = given_ids(args)
     target = open_target(args, "plan for", writes=False)
     made = plan_push(staged, target, ids, scope=scope, limit=args.limit, people=args.people)
+    if args.movie is not None and args.movie not in made.ids():
+        raise UsageError(
+            f"{args.movie} is not in the plan; stage it with tmdbkit stage {args.movie}, "
+            "or leave out other ids and --limit"
+        )
     if saved is not None:
         made.save(saved)
     if args.movie is not None and not args.json:
-        say(repr(made[args.movie]) if args.movie in made.ids() else "not in the plan")
+        say(repr(made[args.movie]))
         return FINE
     counts = made.counts()
     status = show(args, made, failed=int(counts["withheld"]) + int(counts["erase"]))
@@ -207,7 +217,7 @@ def undo(args: argparse.Namespace) -> int:
     staged = open_stage(args)
     target = open_target(args, "undo in", writes=False)
     back = plan_undo(staged, target, args.push)
-    for line in repr(back).splitlines()[1:4]:
+    for line in repr(back).splitlines()[1:5]:
         tell_target(line)
     confirm(args, target, ask=True)
     result = push_movies(staged, target, plan=back)
@@ -237,7 +247,8 @@ def delete(args: argparse.Namespace) -> int:
     target = open_target(args, "delete from", writes=False)
     if args.absent:
         ids = _absent(args, staged, target)
-    tell_target(f"{len(ids):,} movies: {', '.join(map(str, ids[:20]))}{' …' * (len(ids) > 20)}")
+    named = f": {', '.join(map(str, ids[:20]))}{' …' * (len(ids) > 20)}" if ids else ""
+    tell_target(f"{counted(len(ids), 'movie')}{named}")
     confirm(args, target, ask=True)
     return show(args, delete_movies(target, ids), failed=0)
 
@@ -252,7 +263,7 @@ def _absent(args: argparse.Namespace, staged: Stage, target: Target) -> list[int
     most = args.max if args.max is not None else int(len(staged) * ABSENT_SHARE)
     if len(ids) > most:
         raise UsageError(
-            f"--absent would delete {len(ids):,} movies, more than {most:,}; "
+            f"--absent would delete {counted(len(ids), 'movie')}, more than {most:,}; "
             f"if that is meant, say --max {len(ids)}"
         )
     return ids
@@ -288,12 +299,23 @@ def functions(args: argparse.Namespace) -> int:
     """Copy the Convex functions into an app, and say what to do next."""
     from tmdbkit.convex.install import install_functions
 
-    done = install_functions(Path(args.folder).expanduser())
+    folder = Path(args.folder).expanduser()
+    _tell_doubt(folder)
+    done = install_functions(folder)
     files = {"written": done.written, "current": done.current, "changed": done.changed}
     told = {name: [str(path) for path in paths] for name, paths in files.items()}
     if not printed_json(args, {**told, "schema_lacks": list(done.schema_lacks)}):
         _tell_functions(told, done.schema_lacks)
     return FOUND if done.changed else FINE
+
+
+def _tell_doubt(folder: Path) -> None:
+    """Warn where a folder that exists is no app's convex folder by the look of it."""
+    looks_right = folder.resolve().name == "convex" or (folder / "_generated").exists()
+    if folder.is_dir() and not looks_right:
+        tell_target(
+            f"{folder} does not look like an app's convex folder; the files go there all the same"
+        )
 
 
 def _tell_functions(files: dict[str, list[str]], lacks: tuple[str, ...]) -> None:
@@ -337,7 +359,10 @@ def compact(args: argparse.Namespace) -> int:
     """Merge the stage's small files."""
     replaced = open_stage(args).compact()
     if not printed_json(args, {"replaced": replaced}):
-        say(f"{replaced} files merged; the old ones stay for a day, for whoever is reading them")
+        say(
+            f"{counted(replaced, 'file')} merged; "
+            "the old ones stay for a day, for whoever is reading them"
+        )
     return FINE
 
 
@@ -365,7 +390,7 @@ def cache(args: argparse.Namespace) -> int:
             shutil.rmtree(folder / name, ignore_errors=True)
     size += sum(path.stat().st_size for name in FILES for path in (folder / name).glob("*"))
     if not printed_json(args, {"answers": count, "bytes": size, "removed": removed}):
-        say(f"{count:,} answers, {size / 2**20:.1f} MiB in {folder}")
+        say(f"{counted(count, 'answer')}, {size / 2**20:.1f} MiB in {folder}")
     return FINE
 
 
@@ -388,11 +413,6 @@ def printed_json(args: argparse.Namespace, facts: Mapping[str, object]) -> bool:
     if args.json:
         say(json.dumps(facts))
     return bool(args.json)
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number and what it counts: 1 movie, 1,000 movies."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def say(text: str) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
+import signal
 import sys
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,8 +87,12 @@ def output_file(name: str, option: str) -> Path:
     path = Path(name).expanduser()
     if path.is_dir():
         raise UsageError(f"{path} is a folder; {option} takes a file")
-    if not os.access(path.parent, os.W_OK):
-        raise UsageError(f"{path} cannot be written: {path.parent} is no folder to write to")
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError:
+        raise UsageError(
+            f"{path} cannot be written: {path.parent} is no folder to write to"
+        ) from None
     return path
 
 
@@ -107,6 +112,8 @@ def open_target(
         from tmdbkit.convex.snapshot import ConvexSnapshot
 
         opened = ConvexSnapshot(args.snapshot)
+        if args.snapshot.lower().endswith(".zip") and not opened.path.exists():
+            raise UsageError(f"there is no {args.snapshot}; name a folder for a new snapshot")
     else:
         from tmdbkit.convex.client import ConvexDeployment
 
@@ -128,11 +135,26 @@ def confirm(args: argparse.Namespace, target: Target, *, ask: bool) -> None:
     Raises:
         UsageError: The person does not want it.
     """
-    if (ask or target.title.kind == "prod") and not args.yes and sys.stdin.isatty():
-        sys.stderr.write("go on? [y/N] ")
+    asked = (ask or target.title.kind == "prod") and not args.yes and sys.stdin.isatty()
+    if asked and ask_person("go on? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise UsageError("nothing was changed")
+
+
+def ask_person(question: str) -> str:
+    """Return the line that a person types, with its end; "" where there is no more to come.
+
+    Polars has a signal restart whatever it breaks off, and Ctrl-C would go unheard until Enter.
+    """
+    if sys.platform != "win32":
+        signal.siginterrupt(signal.SIGINT, True)
+    sys.stdout.flush()
+    try:
+        sys.stderr.write(question)
         sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise UsageError("nothing was changed")
+        return sys.stdin.readline()
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise
 
 
 def needed_ids(args: argparse.Namespace) -> list[int]:

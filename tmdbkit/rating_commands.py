@@ -6,9 +6,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tmdbkit.commands import FINE, FOUND, counted, printed_json, say
+from tmdbkit.commands import FINE, FOUND, printed_json, say
+from tmdbkit.counts import counted
 from tmdbkit.exceptions import UsageError
-from tmdbkit.inputs import filled, named_ids, open_source, open_stage, output_file, read_settings
+from tmdbkit.inputs import (
+    filled,
+    named_ids,
+    open_source,
+    open_stage,
+    output_file,
+    read_settings,
+    tell_target,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -57,9 +66,14 @@ def _providers(args: argparse.Namespace) -> list[str | Provider] | None:
     if args.table:
         from tmdbkit.ratings.table import Table
 
+        path = Path(args.table).expanduser()
+        if not path.is_file():
+            raise UsageError(f"there is no file {path}")
+        if not args.points:
+            raise UsageError("no column is named; name one, such as --points imdb=rating")
         found.append(
             Table(
-                Path(args.table).expanduser(),
+                path,
                 points=_pairs(args.points, "points"),
                 votes=_pairs(args.votes, "votes"),
                 id=args.id,
@@ -101,7 +115,8 @@ def check(args: argparse.Namespace) -> int:
     report = check_movies(filled(open_stage(args)) if target is None else target, skip=args.skip)
     if page is not None:
         write_text(page, report.page())
+        tell_target(f"written to {page}")
     counts = report.counts()
     if not printed_json(args, counts):
-        say(repr(report))
+        say(report.text(more=f": {page or 'tmdbkit check --html report.html'} shows more"))
     return FOUND if counts["errors"] else FINE

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-from tmdbkit.commands import FINE, counted, printed_json, say
+from tmdbkit.commands import FINE, printed_json, say
+from tmdbkit.counts import counted
 from tmdbkit.exceptions import UsageError
-from tmdbkit.inputs import filled, open_stage
+from tmdbkit.inputs import ask_person, filled, open_stage
 
 if TYPE_CHECKING:
     import argparse
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tmdbkit.review import ReviewQueue
 
 KEYS = """a approve · h hold · r reject, each with a note: h wrong year
-c FIELD VALUE corrects: c imdb 7.4 · n next · b back · u undo · q quit"""
+c FIELD VALUE corrects: c imdb 7.4 · c FIELD none takes the value away
+n next · b back · u undo · ? help · q quit"""
 
 
 def review(args: argparse.Namespace) -> int:
@@ -39,24 +40,26 @@ def review(args: argparse.Namespace) -> int:
 
 
 def _took_one(queue: ReviewQueue) -> bool:
-    """Show a movie, and do what a person says; tell whether they go on."""
+    """Show a movie, and do what a person says, once it can be done; tell whether they go on."""
     item = queue.current
     assert item is not None  # noqa: S101 - the caller has looked
     say(f"\n{item!r}")
-    sys.stdout.write("> ")
-    sys.stdout.flush()
-    line = sys.stdin.readline()
-    key, _, rest = line.strip().partition(" ")
-    if not line or key == "q":
-        return False
-    try:
-        _do(queue, key, rest.strip())
-    except UsageError as error:
-        say(str(error))
-    return True
+    while line := ask_person("> "):
+        key, _, rest = line.strip().partition(" ")
+        if key == "q":
+            return False
+        try:
+            _do(queue, key, rest.strip())
+        except UsageError as error:
+            say(str(error))
+        else:
+            return True
+    return False
 
 
 def _do(queue: ReviewQueue, key: str, rest: str) -> None:
+    from tmdbkit.decisions import field_named, typed
+
     verdicts: dict[str, Callable[..., None]] = {
         "a": queue.approve,
         "h": queue.hold,
@@ -66,12 +69,14 @@ def _do(queue: ReviewQueue, key: str, rest: str) -> None:
         verdicts[key](note=rest)
     elif key == "c":
         field, _, value = rest.partition(" ")
-        queue.correct(field, value.strip() or None)
+        queue.correct(field_named(field), typed(value))
     elif key in ("n", ""):
         queue.go(1)
     elif key == "b":
         queue.go(-1)
     elif key == "u":
         say("taken back" if queue.undo() else "nothing to take back")
-    else:
+    elif key == "?":
         say(KEYS)
+    else:
+        raise UsageError(f"there is no key {key!r}; ? says which there are")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from dataclasses import dataclass, field
@@ -151,19 +152,30 @@ def find_folder(start: Path) -> Path:
 
 def _read_env_files(folder: Path) -> dict[str, str]:
     """Read `.env`, and over it `.env.local`, without putting anything into the environment."""
-    found = [path for name in (".env", ".env.local") if (path := folder / name).is_file()]
-    if not found:
-        return {}
-    from dotenv import dotenv_values
-
     values: dict[str, str] = {}
-    for path in found:
-        try:
-            read = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{path} cannot be read: {type(error).__name__}") from None
-        values.update({name: text for name, text in read.items() if text is not None})
+    for path in (folder / ".env", folder / ".env.local"):
+        if path.is_file():
+            values.update(_read_env_file(path))
     return values
+
+
+def _read_env_file(path: Path) -> dict[str, str]:
+    """Read one file, all of it: a line passed over may be the one that says which deployment."""
+    from dotenv.parser import parse_stream
+
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not text in UTF-8; save it as such") from None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
+    lines = list(parse_stream(io.StringIO(text)))
+    for line in lines:
+        if line.error:
+            before, _, _ = line.original.string.partition(line.original.string.lstrip())
+            number = line.original.line + before.count("\n")
+            raise SettingsError(f"{path}, line {number}: not NAME=value")
+    return {line.key: line.value for line in lines if line.key and line.value is not None}
 
 
 def _system_cache_folder() -> Path:

@@ -9,6 +9,7 @@ import polars as pl
 
 from tmdbkit import history, names
 from tmdbkit.archive import Archive
+from tmdbkit.counts import counted
 from tmdbkit.decisions import WORDS, overrides, verdicts
 from tmdbkit.log import among, reading
 from tmdbkit.logs import DROPPED, FAILURES, MISSING, OUTCOMES, PAYLOADS, STAGED
@@ -360,7 +361,7 @@ class Stage(Archive):
 
     def _facts(self) -> list[tuple[str, str]]:
         count = len(self)
-        found = [("staged", f"{count:,} movies"), ("folder", self.name)]
+        found = [("staged", counted(count, "movie")), ("folder", self.name)]
         if count == 0:
             found.append(("empty", f"looked in {self.root.full}; tmdbkit stage 603 fills it"))
         return found

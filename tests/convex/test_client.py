@@ -302,8 +302,8 @@ def test_a_host_that_was_never_reached_is_given_up_within_ten_seconds(
         target.contract()
     assert time.now - before < 10
     assert str(caught.value) == (
-        f"Convex cannot be reached at 127.0.0.1:{server.port}; "
-        "check the network and CONVEX_URL after 3 attempts"
+        f"Convex cannot be reached at 127.0.0.1:{server.port} after 3 attempts; "
+        "check the network and CONVEX_URL"
     )
 
 

@@ -255,8 +255,8 @@ def test_a_used_up_quota_says_when_it_begins_anew(serve: Serve, ask: Ask) -> Non
     server = serve(quota=0, resets_at=int(MIDNIGHT.timestamp()))
     _, error = until_stopped(ask(MDBList, server, now=lambda: EVENING), [1])
     assert str(error) == (
-        "MDBList's quota of requests is used up; run the same command again after "
-        "2031-05-07 00:00 UTC, it goes on from here (API Limit Reached!)"
+        "MDBList's quota of requests is used up (API Limit Reached!); run the same command again "
+        "after 2031-05-07 00:00 UTC, it goes on from here"
     )
     assert error.retry_after == 3 * 3600
 

@@ -226,7 +226,8 @@ def test_a_key_that_is_revoked_ends_the_run_with_one_line_and_the_next_goes_on(
         command, environment = staging(tmp_path, ids), surroundings(server, tmp_path)
         status, _, complaint = finished(start(command, environment))
         assert (status, complaint.count("\n")) == (3, 1)
-        assert "the key was refused; check TMDB_READ_ACCESS_TOKEN" in complaint
+        assert "the key was refused (7 Invalid API key" in complaint
+        assert "; check TMDB_READ_ACCESS_TOKEN" in complaint
         assert server.token not in complaint
         came = server.by_status[200]
         assert len(staged_in(tmp_path)) == came == 119

@@ -267,7 +267,7 @@ def _title(url: str, key: Secret) -> TargetName:
     if not url:
         raise SettingsError(
             "no deployment: set CONVEX_URL and CONVEX_DEPLOY_KEY in the environment or in .env, "
-            "or name the embedded target with --snapshot DIR"
+            "or use a local snapshot: --snapshot DIR, ConvexSnapshot(DIR)"
         )
     if not key:
         raise SettingsError(

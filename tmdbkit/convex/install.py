@@ -44,6 +44,13 @@ def install_functions(folder: Path) -> Installed:
         raise UsageError(f"{folder} is a file; name your app's convex folder")
     if not folder.exists() and not folder.parent.is_dir():
         raise UsageError(f"{folder.parent} does not exist; name your app's convex folder")
+    try:
+        return _install(folder)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written to: {error.strerror}") from None
+
+
+def _install(folder: Path) -> Installed:
     folder.mkdir(exist_ok=True)
     ours = sealed(_shipped("tmdbkit.ts"))
     written, current, changed = [], [], []

@@ -30,6 +30,7 @@ FAR = pl.col("residual").abs()
 OFF = pl.col("off")
 FINE = too_fine(POINTS, pl.col("step"))
 EXPECTED = _text((pl.col("expected") * SCALE / 100).round(1))
+VOTES_SAID = pl.when(VOTES == 1).then(pl.lit("1 vote")).otherwise(pl.format("{} votes", VOTES))
 FEW_VOTES = pl.col("system").replace_strict(FEW, default=None, return_dtype=pl.Int64) > VOTES
 
 RATING_RULES = (
@@ -124,7 +125,7 @@ RATING_RULES = (
         "There are votes, and no points",
         POINTS.is_null() & (VOTES >= PUBLISHED),
         "rating",
-        pl.format("{} votes", VOTES),
+        VOTES_SAID,
         degree=VOTES,
     ),
     Rule(
@@ -134,7 +135,7 @@ RATING_RULES = (
         is_rated() & ((POINTS == 0) | (POINTS == SCALE)) & FEW_VOTES,
         "rating",
         OF_SCALE,
-        pl.format("{} votes", VOTES),
+        VOTES_SAID,
         1 / VOTES,
     ),
     Rule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
 from tmdbkit.exceptions import StopError, UsageError
@@ -17,6 +17,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 LISTEN_SECONDS = 0.5  # a wait without end would be deaf to Ctrl-C
 AHEAD = 2  # pieces a worker: one under way, and one that waits for it
+LOST_IN_A_ROW = 10  # pieces, with no other done: the workers die of the work itself
 
 
 def spread(
@@ -24,7 +25,8 @@ def spread(
 ) -> Generator[R]:
     """Yield what becomes of each piece, in the order in which they are done.
 
-    Pieces are taken as workers come free, so they may be made from what came of those before.
+    Pieces are taken as workers come free, so they may be made from what came of those before. One
+    that is lost is done again: Dask cancels it where the worker dies that holds its result.
 
     Args:
         executor: Any of `concurrent.futures`, or one that behaves so, such as Dask's.
@@ -34,20 +36,31 @@ def spread(
 
     Raises:
         UsageError: A process pool that forks.
-        StopError: A worker died, and the executor with it.
+        StopError: A worker died, and the executor with it; or all of them, again and again.
     """
     _refuse_fork(executor)
     queue = iter(pieces)
-    pending: set[Future[R]] = set()
+    pending: dict[Future[R], T] = {}
+    lost = 0
     try:
         while True:
             free = workers * AHEAD - len(pending)
-            pending |= {executor.submit(work, piece) for piece in islice(queue, free)}
+            pending |= {executor.submit(work, piece): piece for piece in islice(queue, free)}
             if not pending:
                 return
-            done, pending = wait(pending, LISTEN_SECONDS, FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
+            for future in wait(pending, LISTEN_SECONDS, FIRST_COMPLETED).done:
+                piece = pending.pop(future)
+                if future.cancelled():
+                    lost += 1
+                    queue = chain([piece], queue)
+                else:
+                    lost = 0
+                    yield future.result()
+            if lost >= LOST_IN_A_ROW:
+                raise StopError(
+                    "the workers keep dying; what was finished is kept: look at their logs, "
+                    "and run the same again"
+                )
     except BrokenExecutor:
         raise StopError(
             "a worker died, and the pool with it; what was finished is kept: run the same again "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from . import (
+    distributing,
     fetching,
     keeping,
     large,
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Line]]] = {
     "lowered-rate": pacing.lowering,
     "transform": transforming.transforming,
     "transform-memory": large.remembering,
+    "workers": distributing.deriving,
     "append": keeping.appending,
     "million": large.million,
     "disk": keeping.filling,

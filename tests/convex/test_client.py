@@ -454,7 +454,7 @@ def test_a_matching_pair_names_the_deployment_and_its_kind(
         ("https://sad-animal-1.convex.cloud", KEY, "is for happy-animal-123, .* is sad-animal-1"),
         ("https://sad-animal-1.eu.convex.cloud", KEY, "use a matching pair"),
         ("https://happy-animal-123.convex.site", KEY, r"must be the one in \.convex\.cloud"),
-        ("", KEY, "set CONVEX_URL and CONVEX_DEPLOY_KEY .* or name .* --snapshot DIR"),
+        ("", KEY, "set CONVEX_URL and CONVEX_DEPLOY_KEY .* or use .* --snapshot DIR"),
         ("https://happy-animal-123.convex.cloud", "", "no deploy key"),
         ("happy-animal-123.convex.cloud", KEY, "CONVEX_URL is not an address"),
         ("https://happy-animal-123.convex.cloud", "dev:a|b\nc", "a character that no key has"),

@@ -7,9 +7,9 @@ import os
 import pickle
 import signal
 import threading
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from .conftest import Connect
 
 IDS = range(1, 401)
+# Python before 3.11.9 freezes in it now and then (python/cpython issue 106883).
+WITHOUT_PROFILER = {"distributed.worker.profile.enabled": False}
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +62,11 @@ def pool() -> Iterator[ProcessPoolExecutor]:
 @pytest.fixture(scope="module")
 def cluster(s3: ObjectStoreServer) -> Iterator[Client]:
     """Two worker processes of one thread each, which can reach the store, and a client."""
+    import dask
     from distributed import Client, LocalCluster
 
     with (
+        dask.config.set(WITHOUT_PROFILER),
         LocalCluster(
             n_workers=2,
             threads_per_worker=1,
@@ -219,6 +223,33 @@ def test_pieces_are_taken_only_as_workers_come_free() -> None:
         next(results)
         assert len(taken) < 20
         assert sorted([0, *results])[-1] == 19
+
+
+class Forgetful(ThreadPoolExecutor):
+    """Loses results as Dask does where the worker dies that holds them: the future is cancelled."""
+
+    losses = 3
+
+    def submit(self, work: Any, /, *given: Any, **named: Any) -> Future[Any]:
+        if self.losses == 0:
+            return super().submit(work, *given, **named)
+        self.losses -= 1
+        lost: Future[Any] = Future()
+        lost.cancel()
+        lost.set_running_or_notify_cancel()
+        return lost
+
+
+def test_a_piece_whose_result_was_lost_is_done_again() -> None:
+    with Forgetful(2) as threads:
+        assert sorted(spread(threads, abs, range(20), 2)) == list(range(20))
+
+
+def test_where_all_is_lost_again_and_again_there_is_an_end() -> None:
+    with Forgetful(2) as threads:
+        threads.losses = 1_000
+        with pytest.raises(StopError, match="the workers keep dying"):
+            list(spread(threads, abs, range(20), 2))
 
 
 def test_executors_say_how_many_workers_they_have(pool: Executor) -> None:

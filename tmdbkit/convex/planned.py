@@ -14,6 +14,7 @@ import polars as pl
 from tmdbkit.convex.delivery import movie_batches, row_batches
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Change
+from tmdbkit.counts import counted
 from tmdbkit.exceptions import UsageError
 from tmdbkit.root import write_text
 from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
@@ -207,7 +208,8 @@ class Plan:
             facts.append(("fields", told))
         for table, (count, mib) in self.size().items():
             if count:
-                facts.append((f"adds to {table}", f"at most {count:,} documents, {mib:.2f} MiB"))
+                size = f"{mib:,.1f} MiB" if mib >= 1 else f"{mib * 1024:,.0f} KiB"
+                facts.append((f"adds to {table}", f"at most {counted(count, 'document')}, {size}"))
         facts.append(("batches", f"{self.batches():,}"))
         if self.left_out:
             facts.append(("not known there", ", ".join(self.left_out)))

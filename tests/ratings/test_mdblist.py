@@ -210,6 +210,7 @@ def test_ratings_go_to_their_movies_in_whatever_order_they_come(serve: Serve, as
         [{"source": "imdb", "score": 64, "votes": "many"}],
         [{"source": "imdb", "score": 64, "votes": -3}],
         [{"source": "imdb", "score": 64, "votes": 10**30}],
+        [{"source": "imdb", "score": float("nan"), "votes": 9}],
     ],
 )
 def test_a_malformed_entry_spoils_its_movie_alone(ratings: Any, serve: Serve, ask: Ask) -> None:

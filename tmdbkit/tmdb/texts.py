@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 
@@ -15,4 +16,15 @@ def is_json(text: str) -> bool:
     if "\0" in text or not text.lstrip().startswith(("{", "[")):
         return False  # SQLite would read to a NUL and no further
     with closing(sqlite3.connect(":memory:")) as reader:
-        return bool(reader.execute("SELECT json_valid(?)", (text,)).fetchone()[0])
+        if reader.execute("SELECT json_valid(?)", (text,)).fetchone()[0]:
+            return True
+    return _is_json_to_python(text)
+
+
+def _is_json_to_python(text: str) -> bool:
+    """Tell the same of what SQLite refuses: a NaN, which some servers write, is no cut answer."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

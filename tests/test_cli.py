@@ -128,6 +128,7 @@ def test_push_import_delete_and_status_agree(
         (["stage", "--list", "best"], "there is no list 'best'"),
         (["stage", "--list", "popular", "--pages", "501"], "pages 1 to 500"),
         (["push", "--snapshot", "snap"], "the stage is empty; looked in"),
+        (["refresh", "--changed", "--stage", "typo"], "the stage is empty; looked in"),
         (["push", "--snapshot", "empty.txt"], "the stage is empty"),
         (["delete", "603"], "no deployment: set CONVEX_URL"),
         (["delete", "603", "--snapshot", "empty.txt"], "--snapshot takes a folder or a .zip"),

@@ -335,7 +335,7 @@ def _takes_ids(verb: Grammar, without: str) -> None:
 
 def _takes_stage(verb: Grammar) -> Where:
     where = verb.add_argument_group("where")
-    where.add_argument("--stage", metavar="DIR", help="the stage's folder; default data/stage")
+    where.add_argument("--stage", metavar="DIR", help="a folder, or s3://…; default data/stage")
     return where
 
 

@@ -101,7 +101,7 @@ def refresh(args: argparse.Namespace) -> int:
     """Fetch staged movies again."""
     from tmdbkit.workflows import refresh_movies
 
-    staged = open_stage(args)
+    staged = filled(open_stage(args))
     with open_session() as session:
         ids = given_ids(args)
         result = refresh_movies(

@@ -96,25 +96,25 @@ def _pushed(stage: Stage, latency: float) -> float:
         return seconds(work)
 
 
-FEW, MANY = 1_000, 10_000
+FEW, MANY = 10_000, 40_000
 PUSH = """
-import resource, sys
+import sys
+from tests.benchmarks.measure import mib
 from tests.benchmarks.pushing import pushed
-print(pushed(*sys.argv[1:]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(pushed(*sys.argv[1:]), mib("VmHWM"))
 """
 
 
 def remembering() -> Iterator[Line]:
-    """What a push of ten times as many documents keeps in memory, each."""
+    """What a push of many more documents keeps in memory, each."""
     few, many = _peak(FEW), _peak(MANY)
-    parts = f"{many / 2**20:.0f} MiB of {few / 2**20:.0f} at {MANY:,} and {FEW:,} movies"
-    grown = (many - few) / (MANY - FEW) / 2**10
+    parts = f"{many:.0f} MiB of {few:.0f} at {MANY:,} and {FEW:,} movies"
+    grown = (many - few) / (MANY - FEW) * 2**10
     yield Line("memory of a push, KiB a movie more", grown, 1.0, at_most=True, parts=parts)
 
 
-def _peak(movies: int) -> int:
-    """The most memory that a process needs to push so many movies, in bytes."""
+def _peak(movies: int) -> float:
+    """The most memory that a process needs to push so many movies, in MiB."""
     with tempfile.TemporaryDirectory() as folder, deployed() as url:
         stage = filled(Path(folder), movies)
         done = subprocess.run(
@@ -123,10 +123,10 @@ def _peak(movies: int) -> int:
             text=True,
             check=True,
         )
-    created, peak = map(int, done.stdout.split())
-    if created != movies:
+    created, peak = done.stdout.split()
+    if int(created) != movies:
         raise RuntimeError(f"only {created} of {movies} were created")
-    return peak * 2**10
+    return float(peak)
 
 
 def pushed(folder: str, url: str) -> int:

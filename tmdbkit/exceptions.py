@@ -2,6 +2,7 @@
 
     TMDBKitError
     ├── UsageError (ValueError)              what was asked for cannot be done; nothing was sent
+    │   ├── NoSuchMovie (KeyError)           the stage, or the plan, has no movie of that id
     │   ├── SettingsError                    a key, an address or a folder is missing or mistyped
     │   └── StageError                       the stage's folder cannot be used
     ├── OfflineError (LookupError)           offline, and the answer is not in the cache
@@ -43,6 +44,12 @@ class TMDBKitError(Exception):
 
 class UsageError(TMDBKitError, ValueError):
     """What was asked for cannot be done; nothing was sent."""
+
+
+class NoSuchMovie(UsageError, KeyError):
+    """The stage, or the plan, has no movie of that id."""
+
+    __str__ = Exception.__str__  # a KeyError puts its message in quotes
 
 
 class SettingsError(UsageError):

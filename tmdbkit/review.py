@@ -22,7 +22,7 @@ from tmdbkit.decisions import (
     moved,
     standing,
 )
-from tmdbkit.exceptions import UsageError
+from tmdbkit.exceptions import NoSuchMovie, UsageError
 from tmdbkit.item import STATES, Filter, Item
 from tmdbkit.quality import RULES
 from tmdbkit.settings import Settings
@@ -143,7 +143,7 @@ class ReviewQueue:
         """Return one movie with all that is known of it.
 
         Raises:
-            KeyError: It is not staged.
+            NoSuchMovie: It is not staged.
         """
         place = self._row_of(tmdb_id)
         said = self._said.get(tmdb_id, {})
@@ -187,7 +187,7 @@ class ReviewQueue:
         """Look at this movie, whatever is shown.
 
         Raises:
-            KeyError: It is not staged.
+            NoSuchMovie: It is not staged.
         """
         self.item(tmdb_id)
         if tmdb_id not in self._ids:
@@ -252,7 +252,7 @@ class ReviewQueue:
     def _row_of(self, tmdb_id: int) -> int:
         place = self._table["tmdb_id"].index_of(tmdb_id)
         if place is None:
-            raise KeyError(f"{tmdb_id} is not staged")
+            raise NoSuchMovie(f"{tmdb_id} is not staged")
         return place
 
     def _item(self, tmdb_id: int | None) -> Item:

@@ -11,6 +11,7 @@ from tmdbkit import history, names
 from tmdbkit.archive import Archive
 from tmdbkit.counts import counted
 from tmdbkit.decisions import WORDS, overrides, verdicts
+from tmdbkit.exceptions import NoSuchMovie
 from tmdbkit.log import among, reading
 from tmdbkit.logs import DROPPED, FAILURES, MISSING, OUTCOMES, PAYLOADS, STAGED
 from tmdbkit.overlay import SAME_RATING, Overlay
@@ -76,12 +77,12 @@ class Stage(Archive):
         """Return a movie at each time it was fetched: dates, titles, status, points and votes.
 
         Raises:
-            KeyError: It is not staged.
+            NoSuchMovie: It is not staged.
         """
         with reading(self.root):
             versions = self._holdings.versions([tmdb_id])
             if versions.is_empty():
-                raise KeyError(f"{tmdb_id} is not staged in {self.root}")
+                raise NoSuchMovie(f"{tmdb_id} is not staged in {self.root}")
             return history.history(self._holdings.rows_of(versions))
 
     def drift(self, since: date) -> pl.DataFrame:
@@ -323,13 +324,13 @@ class Stage(Archive):
         """Return one movie's card.
 
         Raises:
-            KeyError: It is not staged.
+            NoSuchMovie: It is not staged.
         """
         with reading(self.root):
             found = self._holdings.newest([tmdb_id]).collect()
             rows = self._overlay().over(self._holdings.rows_of(found)).drop("part").collect()
         if rows.is_empty():
-            raise KeyError(f"{tmdb_id} is not staged in {self.root}")
+            raise NoSuchMovie(f"{tmdb_id} is not staged in {self.root}")
         row = flat(rows).row(0, named=True)
         return MovieCard(row, self.poster(tmdb_id), online=not self.offline)
 

@@ -450,7 +450,7 @@ def test_a_card_shows_one_movie(stage: Stage) -> None:
 
 
 def test_a_movie_that_is_not_staged_is_a_key_error_that_says_so(stage: Stage) -> None:
-    with pytest.raises(KeyError, match="604 is not staged in"):
+    with pytest.raises(KeyError, match=r"^604 is not staged in"):
         a_few(stage)[604]
 
 

@@ -15,7 +15,7 @@ from tmdbkit.convex.delivery import movie_batches, row_batches
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Change
 from tmdbkit.counts import counted
-from tmdbkit.exceptions import UsageError
+from tmdbkit.exceptions import NoSuchMovie, UsageError
 from tmdbkit.root import write_text
 from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
 from tmdbkit.views import draw_facts
@@ -181,12 +181,12 @@ class Plan:
         """Return what would be done to one movie.
 
         Raises:
-            KeyError: It is not in the plan.
+            NoSuchMovie: It is not in the plan.
         """
         for change in self.changes:
             if change.tmdb_id == tmdb_id:
                 return MovieChange(change)
-        raise KeyError(f"{tmdb_id} is not in the plan")
+        raise NoSuchMovie(f"{tmdb_id} is not in the plan")
 
     def ids(self) -> set[int]:
         """Return the movies that it looked at."""

@@ -8,7 +8,6 @@ import re
 import signal
 import sys
 from datetime import date, timedelta
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tmdbkit import __version__, commands, rating_commands, review_command
@@ -82,6 +81,8 @@ class Grammar(argparse.ArgumentParser):
 
 
 def _near(word: str, names: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(word, names, n=1, cutoff=0.7)  # less is near by its two dashes alone
     return "".join(f"; did you mean {name}?" for name in near)
 

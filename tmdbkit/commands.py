@@ -53,6 +53,8 @@ def demo(args: argparse.Namespace) -> int:
 
 
 def _tell_demo(done: Demo) -> None:
+    from tmdbkit.demo import SHOWN
+
     staged, pushed = done.staged, done.pushed
     say(f"1. session    {done.session}")
     say(
@@ -60,7 +62,7 @@ def _tell_demo(done: Demo) -> None:
         f"{staged.http_requests} requests to the network"
     )
     say(f"3. transform  {done.stage.movies().width} fields a movie; one of them:")
-    for line in repr(done.stage[155]).splitlines():
+    for line in repr(done.stage[SHOWN]).splitlines():
         say(f"                {line}")
     say(
         f"4. push       {pushed.created} created, {pushed.updated} updated, "

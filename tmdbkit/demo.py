@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 RECORDED_AT = datetime(2026, 1, 15, tzinfo=UTC)  # the sample's payloads are of that winter
 SEEN_AT = datetime(2026, 1, 20, tzinfo=UTC)  # its own present, or it would be stale by and by
+SHOWN = 155  # a film that all five systems rate
 EXPORTED_ON = (date(2026, 1, 14), date(2026, 1, 15))
 
 

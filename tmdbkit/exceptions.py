@@ -26,8 +26,6 @@ data, never a key: the address is a path without its query.
 
 from __future__ import annotations
 
-import traceback
-
 
 class TMDBKitError(Exception):
     """The root: catches whatever tmdbkit raises on purpose."""
@@ -36,6 +34,8 @@ class TMDBKitError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Return what a notebook shows: one line, and the traceback where `%tb` asks once more."""
+        import traceback  # three milliseconds, for a notebook's error alone
+
         if self._shown:
             return "".join(traceback.format_exception(self)).splitlines()
         self._shown = True

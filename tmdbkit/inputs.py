@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import sys
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,11 +83,13 @@ def output_file(name: str, option: str) -> Path:
     Raises:
         UsageError: It cannot.
     """
+    from tempfile import TemporaryFile
+
     path = Path(name).expanduser()
     if path.is_dir():
         raise UsageError(f"{path} is a folder; {option} takes a file")
     try:
-        tempfile.TemporaryFile(dir=path.parent).close()
+        TemporaryFile(dir=path.parent).close()
     except OSError:
         raise UsageError(
             f"{path} cannot be written: {path.parent} is no folder to write to"

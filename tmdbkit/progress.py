@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 T = TypeVar("T")
-LOG_SECONDS = 300.0
+LOG_SECONDS = 300.0  # between two lines of a log
 
 
 class Progress(Protocol):
@@ -70,61 +70,6 @@ class Silent:
         """Nothing."""
 
 
-class TerminalLine:
-    """Keeps one line of a terminal up to date, and clears it at the end."""
-
-    def __init__(
-        self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._stream = stream or sys.stderr
-        self._clock = clock
-        self._work = Work("", 0, clock)
-
-    def begin(self, what: str, total: int) -> None:
-        """Draw the line."""
-        self._work = Work(what, total, self._clock)
-        self._write(f"{what} 0 of {total:,}")
-
-    def update(self, done: int, note: str = "") -> None:
-        """Draw it anew."""
-        self._write(self._work.told(done, note))
-
-    def end(self) -> None:
-        """Clear it."""
-        self._write("")
-
-    def _write(self, text: str) -> None:
-        self._stream.write(f"\r\x1b[K{_cut(text, _columns(self._stream))}")
-        self._stream.flush()
-
-
-class LogLines:
-    """Writes a line every few minutes, for a log that is read in the morning."""
-
-    def __init__(
-        self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._stream = stream or sys.stderr
-        self._clock = clock
-        self._work = Work("", 0, clock)
-        self._written_at = clock()
-
-    def begin(self, what: str, total: int) -> None:
-        """Nothing yet: most work is over before a line is due."""
-        self._work, self._written_at = Work(what, total, self._clock), self._clock()
-
-    def update(self, done: int, note: str = "") -> None:
-        """Write how it stands, where a line is due."""
-        text = self._work.told(done, note)
-        if self._clock() - self._written_at >= LOG_SECONDS:
-            self._written_at = self._clock()
-            self._stream.write(f"{text}\n")
-            self._stream.flush()
-
-    def end(self) -> None:
-        """Nothing."""
-
-
 class Work:
     """What is under way, in one line: `staging 50 of 100 · 10 a second, 5 s left · 2 missing`."""
 
@@ -135,6 +80,64 @@ class Work:
         """Return the line."""
         parts = (f"{done:,} of {self._total:,}", self._pace.told(done), note)
         return f"{self._what} {' · '.join(part for part in parts if part)}"
+
+
+class _Written:
+    """Work that is told on a stream.
+
+    Args:
+        stream: Default standard error.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stream = stream or sys.stderr
+        self._clock = clock
+        self._work = Work("", 0, clock)
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
+class TerminalLine(_Written):
+    """Keeps one line of a terminal up to date, and clears it at the end."""
+
+    def begin(self, what: str, total: int) -> None:
+        """Draw the line."""
+        self._work = Work(what, total, self._clock)
+        self._draw(f"{what} 0 of {total:,}")
+
+    def update(self, done: int, note: str = "") -> None:
+        """Draw it anew."""
+        self._draw(self._work.told(done, note))
+
+    def end(self) -> None:
+        """Clear it."""
+        self._draw("")
+
+    def _draw(self, text: str) -> None:
+        self._write(f"\r\x1b[K{_cut(text, _columns(self._stream))}")
+
+
+class LogLines(_Written):
+    """Writes a line every few minutes, for a log that is read in the morning."""
+
+    def begin(self, what: str, total: int) -> None:
+        """Nothing yet: most work is over before a line is due."""
+        self._work, self._written_at = Work(what, total, self._clock), self._clock()
+
+    def update(self, done: int, note: str = "") -> None:
+        """Write how it stands, where a line is due."""
+        text = self._work.told(done, note)
+        if self._clock() - self._written_at >= LOG_SECONDS:
+            self._written_at = self._clock()
+            self._write(f"{text}\n")
+
+    def end(self) -> None:
+        """Nothing."""
 
 
 def _columns(stream: TextIO) -> int:

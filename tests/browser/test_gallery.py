@@ -29,9 +29,6 @@ def test_a_fresh_notebook_of_the_gallery_opens_without_an_error_or_a_request_els
     assert (tab.errors, tab.left) == ([], [])
 
 
-@pytest.mark.skipif(
-    not any(path.stem == "03_review" for path in GALLERY), reason="the gallery has no 03_review"
-)
 def test_the_gallery_s_review_runs_from_top_to_bottom(lab: Open, served: Served) -> None:
     shutil.copyfile(shipped("notebooks") / "03_review.ipynb", served.notebooks / "run.ipynb")
     tab = lab("run.ipynb")

@@ -272,6 +272,16 @@ def test_a_rating_that_is_not_sent_is_not_the_reason_of_what_becomes_of_its_movi
     assert all(line.startswith("withheld: ") for line in told)
 
 
+def test_a_movie_that_someone_changed_meanwhile_is_a_conflict_whatever_of_it_is_withheld(
+    bench: Bench, wrong: Stage
+) -> None:
+    bench.plant(movie(tagline="Old"))
+    made = plan(wrong, bench)
+    bench.change(tagline="Edited by hand")
+    drawn = repr(push(wrong, bench.target, plan=made)).splitlines()
+    assert "conflict: The Matrix: changed by someone else since: tagline" in drawn
+
+
 # Rated, and not staged.
 
 

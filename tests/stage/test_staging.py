@@ -64,12 +64,14 @@ class Recorder:
     def __init__(self, at: int = 0, act: Callable[[], None] = lambda: None) -> None:
         self.told: list[Any] = []
         self.at, self.act, self.moved = at, act, 0
+        self.note = ""
 
     def begin(self, what: str, total: int) -> None:
         self.told.append((what, total))
 
     def update(self, done: int, note: str = "") -> None:
         self.told.append(done)
+        self.note = note
         self.moved += done > 0  # on a slow machine it is told several times that nothing came yet
         if self.moved == self.at and done:
             self.act()
@@ -353,6 +355,7 @@ def test_ctrl_c_writes_what_came_and_a_later_run_finishes(
         with pytest.raises(KeyboardInterrupt):
             stage_movies(session, stage, ids, progress=progress)
         assert progress.told[-1] == "end"
+        assert progress.note == "stopping once what is under way has come"
         assert 0 < len(stage) == len(server.requests) < len(ids)
         result = stage_all(session, stage, ids)
         assert len(server.requests) == len(ids)

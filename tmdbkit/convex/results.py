@@ -90,8 +90,11 @@ class PushResult:
         why = self.outcomes.filter(pl.col("reason") != "").head(10)
         rows = why.select("tmdb_id", "title", "outcome", "reason", "withheld").rows()
         return facts + [
-            # A movie that goes all the same has reasons of the ratings that do not.
-            ("withheld" if ratings else outcome, f"{title or f'movie {tmdb_id}'}: {reason}")
+            # A movie that is as it should be has reasons of those ratings alone that are not sent.
+            (
+                "withheld" if ratings and outcome in _WENT else outcome,
+                f"{title or f'movie {tmdb_id}'}: {reason}",
+            )
             for tmdb_id, title, outcome, reason, ratings in rows
         ]
 
@@ -102,6 +105,7 @@ class PushResult:
         return draw_facts("Pushed", self._facts())
 
 
+_WENT = ("created", "updated", "unchanged")
 _REPLANNED = ("update", "unchanged", "withheld")
 _COUNTED = (
     "target",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tmdbkit.convex.results import PushResult
-    from tmdbkit.convex.target import Target
+    from tmdbkit.convex.target import Document, Target
     from tmdbkit.stage import Stage
 
     from .bench import Bench
@@ -328,13 +329,83 @@ def test_undo_leaves_what_someone_edited_since(bench: Bench, tmp_path: Path) -> 
     assert bench.movie(2)["tagline"] == "Edited by hand"
 
 
-def test_an_undo_can_be_undone(bench: Bench, tmp_path: Path) -> None:
+def take_back(stage: Stage, bench: Bench, push_id: str | None = None) -> PushResult:
+    back = workflows.undo(stage, bench.target, push_id)
+    at = stage.pushes()["began_at"].max() + timedelta(minutes=1)
+    return push(stage, bench.target, plan=back, now=lambda: at)
+
+
+def by_id(document: Document) -> int:
+    return int(document["tmdb_id"])
+
+
+def latest(stage: Stage) -> str:
+    return str(stage.pushes().item(0, "push"))
+
+
+def test_two_undos_take_back_two_pushes(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1, tagline="One"))
+    push(stage, bench.target)
+    first = bench.movie(1)
+    staged(tmp_path / "s", payload(1, tagline="Two"), payload(2), at=LATER)
+    push(stage, bench.target, now=lambda: LATER)
+    take_back(stage, bench)
+    assert bench.table("movies") == [first]
+    take_back(stage, bench)
+    assert bench.table("movies") == []
+    with pytest.raises(UsageError, match="are taken back already"):
+        workflows.undo(stage, bench.target)
+
+
+def test_an_undo_that_is_named_is_done_again_by_another(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    bench.plant(movie(2, tagline="Old"))
+    push(stage, bench.target)
+    sent, pushed = latest(stage), bench.table("movies")
+    take_back(stage, bench)
+    take_back(stage, bench, latest(stage))
+    assert sorted(bench.table("movies"), key=by_id) == sorted(pushed, key=by_id)
+    take_back(stage, bench)  # the push stands again, and is the latest one that is no undo
+    assert [row["tagline"] for row in bench.table("movies")] == ["Old"]
+    with pytest.raises(UsageError, match=f"push {sent} is taken back already"):
+        workflows.undo(stage, bench.target, sent)
+
+
+def test_an_undo_of_which_a_part_was_sent_goes_on_with_the_rest(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", *map(payload, range(1, 7)))
+    push(stage, bench.target)
+    back = workflows.undo(stage, bench.target)
+    push(stage, bench.target, plan=next(back.parts(4)), now=lambda: LATER)
+    rest = workflows.undo(stage, bench.target)
+    assert (rest.undoes, len(rest), rest.counts()["delete"]) == (back.undoes, 2, 2)
+    assert take_back(stage, bench).deleted == 2
+    assert bench.table("movies") == []
+
+
+def test_what_an_undo_left_alone_does_not_hide_the_push_before(
+    bench: Bench, tmp_path: Path
+) -> None:
     stage = staged(tmp_path / "s", payload(1))
     push(stage, bench.target)
-    pushed = bench.movie(1)
-    for _ in range(2):
-        push(stage, bench.target, plan=workflows.undo(stage, bench.target), now=lambda: LATER)
-    assert bench.movie(1) == pushed
+    staged(tmp_path / "s", payload(2), at=LATER)
+    push(stage, bench.target, now=lambda: LATER)
+    second = latest(stage)
+    bench.change(2, tagline="Edited by hand")
+    assert take_back(stage, bench).conflicts == 1
+    assert take_back(stage, bench).deleted == 1
+    assert [row["tagline"] for row in bench.table("movies")] == ["Edited by hand"]
+    assert len(workflows.undo(stage, bench.target, second)) == 1
+
+
+def test_a_clock_that_was_set_back_undoes_no_undo(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    push(stage, bench.target, now=lambda: LATER)
+    push(stage, bench.target, plan=workflows.undo(stage, bench.target), now=lambda: NOW)
+    assert bench.table("movies") == []
+    with pytest.raises(UsageError, match="taken back already"):
+        workflows.undo(stage, bench.target)
 
 
 def test_there_is_no_way_back_from_where_one_has_never_been(bench: Bench, tmp_path: Path) -> None:
@@ -370,11 +441,22 @@ def test_a_table_is_read_in_pages_and_measured(
 # What the stage no longer holds
 
 
-def test_absent_is_what_this_stage_pushed_there_and_dropped_since(
+def test_absent_is_what_this_stage_created_there_and_dropped_since(
     bench: Bench, tmp_path: Path
 ) -> None:
-    stage = staged(tmp_path / "s", payload(1), payload(2))
-    bench.plant(movie(3))
+    stage = staged(tmp_path / "s", *map(payload, range(1, 5)))
+    bench.plant(movie(3), movie(4, tagline="Old"), movie(5))
     push(stage, bench.target)
-    stage.drop([2])
+    stage.drop([2, 3, 4])
     assert workflows.absent_from_stage(stage, bench.target) == [2]
+
+
+def test_what_was_taken_back_and_made_by_somebody_else_is_not_absent(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(1))
+    push(stage, bench.target)
+    take_back(stage, bench)
+    bench.plant(movie(1))
+    stage.drop([1])
+    assert workflows.absent_from_stage(stage, bench.target) == []

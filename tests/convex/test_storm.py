@@ -223,6 +223,75 @@ def test_pushes_that_are_killed_end_the_same_and_store_nothing_twice(
     assert stage.status()["pushed"] == count
 
 
+@pytest.mark.parametrize(
+    ("count", "ends"),
+    [
+        (600, [(2, signal.SIGKILL), (1, signal.SIGINT)]),
+        pytest.param(
+            2_000,
+            [
+                *((3, signal.SIGKILL), (4, signal.SIGINT), (6, signal.SIGKILL)),
+                *((1, signal.SIGTERM), (2, signal.SIGKILL)),
+            ],
+            marks=pytest.mark.large,
+        ),
+    ],
+)
+def test_an_undo_that_is_ended_again_and_again_leaves_nothing_of_the_push(
+    backend: ConvexBackend, tmp_path: Path, count: int, ends: list[tuple[int, signal.Signals]]
+) -> None:
+    movies = films(count)
+    stage = staged(tmp_path / "stage", *movies)
+    theirs = [movie(row["id"], title=row["title"], tagline="Theirs") for row in movies[::3]]
+    backend.insert("movies", *theirs)
+    before = unstamped(stored(backend))
+    with ConvexProxy(backend.url) as proxy:
+        assert ended_at(proxy, backend, cli_push(stage)) == 0
+        assert len(stored(backend)) == count
+        for place, (turn, how) in enumerate(ends):
+            undo = [*cli("undo", stage), "--yes"]
+            status = ended_at(proxy, backend, undo, turn, how, ran=place % 2 == 0)
+            assert status == (-how if how == signal.SIGKILL else 130)
+        assert ended_at(proxy, backend, [*cli("undo", stage), "--yes"]) == 0
+        assert unstamped(stored(backend)) == before
+        assert ended_at(proxy, backend, [*cli("undo", stage), "--yes"]) == 2
+
+
+def ended_at(
+    proxy: ConvexProxy,
+    backend: ConvexBackend,
+    command: list[str],
+    turn: int = 0,
+    how: signal.Signals = signal.SIGKILL,
+    *,
+    ran: bool = False,
+) -> int:
+    """Run a command, and end it with its so manieth batch of movies, before or after that ran."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def arm(run: Run) -> Answer:
+        """Count from the first call on: those of the run before may still be on their way."""
+        proxy.script("applyMovies", *["ok"] * (turn - 1), end)
+        return run()
+
+    def end(run: Run) -> Answer:
+        answer = run() if ran else Answer(0, ending="reset")
+        running[0].send_signal(how)
+        return answer
+
+    if turn:
+        proxy.script("check_admin_key", arm)
+    running.append(
+        subprocess.Popen(
+            command,
+            env=settings(proxy.url, backend),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    )
+    return running[0].wait(timeout=120)
+
+
 def killed(stage: Stage, backend: ConvexBackend, name: str, turn: int, *, ran: bool) -> bool:
     """Push, and kill that with its so manieth call of a function, before or after it ran."""
     pushes: list[subprocess.Popen[bytes]] = []
@@ -245,8 +314,12 @@ def killed(stage: Stage, backend: ConvexBackend, name: str, turn: int, *, ran: b
         return pushes[0].wait(timeout=60) == -signal.SIGKILL
 
 
+def cli(verb: str, stage: Stage) -> list[str]:
+    return [sys.executable, "-m", "tmdbkit", verb, "--stage", str(stage.folder)]
+
+
 def cli_push(stage: Stage) -> list[str]:
-    return [sys.executable, "-m", "tmdbkit", "push", "--stage", str(stage.folder)]
+    return cli("push", stage)
 
 
 def settings(url: str, backend: ConvexBackend) -> dict[str, str]:

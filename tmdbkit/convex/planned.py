@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LAYOUT = 1
+UNDO = "undo-"  # begins the name of a plan that takes a push back, before that push's
 NAMES = {
     "crew": pl.Schema({"tmdb_id": pl.Int64(), **CREW}),
     "genres": pl.Schema({"tmdb_id": pl.Int64(), **GENRE}),
@@ -81,7 +82,7 @@ class Plan:
     def id(self) -> str:
         """A name for it in the import log: the same changes have the same one."""
         if self.undoes:
-            return f"undo-{self.undoes}"
+            return f"{UNDO}{self.undoes}"
         sent = [change.arguments() for change in self.changes if change.goes]
         return hashlib.sha256(json.dumps([self.target, sent]).encode()).hexdigest()[:12]
 
@@ -90,10 +91,12 @@ class Plan:
 
         Withheld are movies, and ratings of movies of which the rest goes.
 
-        A way back also has `delete`, where it takes movies away that a push created.
+        A way back also has `delete`, where it takes movies away that a push created; and there is
+        `not_staged` where movies were asked for that are not.
         """
         kinds = Counter(change.kind for change in self.changes)
         deleted = {"delete": kinds["delete"]} if kinds["delete"] else {}
+        not_staged = {"not_staged": kinds["not_staged"]} if kinds["not_staged"] else {}
         return {
             "target": self.target,
             **deleted,
@@ -103,6 +106,7 @@ class Plan:
             "withheld": kinds["withheld"] + sum(len(c.withheld) for c in self.changes),
             "kept": sum(len(change.kept) for change in self.changes),
             "erase": sum(len(change.erased) for change in self.changes),
+            **not_staged,
         }
 
     def size(self) -> dict[str, tuple[int, float]]:
@@ -216,7 +220,9 @@ class Plan:
         withheld = [change for change in self.changes if change.kind == "withheld"]
         lines = [f"{change.title}: {change.reason}" for change in withheld]
         lines += [f"{change.title}: {line}" for change in self.changes for line in change.withheld]
-        return facts + [("withheld", line) for line in lines[:10]]
+        facts += [("withheld", line) for line in lines[:10]]
+        absent = [change.reason for change in self.changes if change.kind == "not_staged"]
+        return facts + [("not staged", reason) for reason in absent[:10]]
 
     def _was_done(self) -> str:
         """Say what the push did that this is the way back from."""
@@ -275,7 +281,7 @@ def _field_rows(change: Change) -> list[FieldRow]:
         (change.tmdb_id, change.title, "withheld", None, None, None, line)
         for line in change.withheld
     ]
-    if change.kind in ("withheld", "create", "delete"):
+    if change.kind in ("withheld", "create", "delete", "not_staged"):
         return [(*head, None, None, None, change.reason), *withheld]
     return [
         (*head, name, _text(change.before.get(name)), _text(change.set.get(name)), "")

@@ -8,34 +8,90 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tmdbkit.convex.plan import Change
-from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.planned import UNDO, Plan
 from tmdbkit.exceptions import UsageError
 
 if TYPE_CHECKING:
     from tmdbkit.convex.target import Document
 
+WROTE = ("created", "updated", "deleted")
+
 
 def way_back(imports: pl.DataFrame, target: str, push_id: str | None) -> Plan:
-    """Return the plan that takes a push back.
+    """Return the plan that takes a push back, as far as it still stands.
 
     Args:
         imports: The import log.
         target: The target's title, as the log has it.
-        push_id: Which push; None is the latest to that target.
+        push_id: Which push; None is the latest to that target that is no undo, and of which an
+            undo has not come to every movie yet.
 
     Raises:
-        UsageError: The log has no such push.
+        UsageError: The log has no such push, or nothing of it is left to take back.
     """
-    there = imports.filter(
-        (pl.col("target") == target) & pl.col("outcome").is_in(["created", "updated", "deleted"])
-    )
-    chosen = push_id or next(iter(there["push"].reverse()), "")
-    done = there.filter(pl.col("push") == chosen)
+    there = imports.filter(pl.col("target") == target)
+    changes = standing(there)
+    chosen = push_id or _latest(there, changes)
+    done = changes.filter(pl.col("push") == chosen)
     if done.is_empty():
+        raise UsageError(_nothing_left(there, target, push_id))
+    return Plan(target, tuple(_backwards(row) for row in done.iter_rows(named=True)), undoes=chosen)
+
+
+def standing(imports: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of the import log whose change was not taken back, in the log's order.
+
+    An undo takes back what it has written, movie by movie, unless it was taken back itself.
+    """
+    wrote = imports.filter(pl.col("outcome").is_in(WROTE))
+    undone = wrote.select(CHANGE).clear()
+    for undo in _last_word_first(dict(wrote.filter(IS_UNDO).select("push", OF).rows())):
+        rows = wrote.filter(pl.col("push") == undo).join(undone, on=CHANGE, how="anti")
+        undone = pl.concat([undone, rows.select(UNDONE)])
+    return wrote.join(undone, on=CHANGE, how="anti", maintain_order="left")
+
+
+CHANGE = ["target", "push", "tmdb_id"]
+IS_UNDO = pl.col("plan").str.starts_with(UNDO).fill_null(value=False)
+OF = pl.col("plan").str.strip_prefix(UNDO)
+UNDONE = ("target", OF.alias("push"), "tmdb_id")
+
+
+def _last_word_first(undos: dict[str, str]) -> list[str]:
+    """Return undos so that each comes after those that take it back; no clock is asked for it.
+
+    Args:
+        undos: Which push each takes back.
+    """
+
+    def depth(push: str) -> int:
+        return 1 + depth(undos[push]) if push in undos else 0
+
+    return sorted(undos, key=depth, reverse=True)
+
+
+def _latest(there: pl.DataFrame, changes: pl.DataFrame) -> str:
+    """Return the latest push of which something stands that no undo has come to yet.
+
+    An undo has come to what it left alone, since someone edited it; else no push before that one
+    could ever be meant.
+    """
+    left_alone = there.filter(IS_UNDO & (pl.col("outcome") == "conflict")).select(UNDONE)
+    meant = changes.filter(~IS_UNDO).join(left_alone, on=CHANGE, how="anti", maintain_order="left")
+    return str(meant.item(-1, "push")) if meant.height else ""
+
+
+def _nothing_left(there: pl.DataFrame, target: str, push_id: str | None) -> str:
+    pushed = there.filter(pl.col("outcome").is_in(WROTE))["push"]
+    if push_id and push_id in pushed:
+        return f"push {push_id} is taken back already; tmdbkit status names the latest ones"
+    if push_id or pushed.is_empty():
         named = f"push {push_id}" if push_id else "push"
-        raise UsageError(f"the import log of this stage has no {named} that changed {target}")
-    changes = tuple(_backwards(row) for row in done.iter_rows(named=True))
-    return Plan(target, changes, undoes=chosen)
+        return f"the import log of this stage has no {named} that changed {target}"
+    return (
+        f"all pushes to {target} are taken back already, but for what someone edited since; "
+        "undo PUSH goes over one of them again, an undo as well"
+    )
 
 
 def _backwards(row: dict[str, Any]) -> Change:

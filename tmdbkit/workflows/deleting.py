@@ -8,6 +8,7 @@ import polars as pl
 
 from tmdbkit.convex.delivery import READ
 from tmdbkit.convex.results import DeleteResult
+from tmdbkit.convex.undo import standing
 from tmdbkit.ids import checked_ids
 
 if TYPE_CHECKING:
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 
 
 def absent_from_stage(stage: Stage, target: Target) -> list[int]:
-    """Return the movies that this stage pushed to the target, and does not hold any more."""
-    wrote = pl.col("outcome").is_in(["created", "updated", "unchanged"])
-    pushed = stage.imports().filter(wrote & (pl.col("target") == str(target.title)))
-    return sorted(set(pushed["tmdb_id"]) - stage.ids())
+    """Return the movies that this stage created in the target, and does not hold any more.
+
+    What it found there, or changed, is somebody else's to delete.
+    """
+    created = (pl.col("outcome") == "created") & (pl.col("target") == str(target.title))
+    return sorted(set(standing(stage.imports()).filter(created)["tmdb_id"]) - stage.ids())
 
 
 def delete_movies(target: Target, ids: Iterable[int]) -> DeleteResult:

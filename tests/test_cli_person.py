@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
-import select
 import subprocess
-import sys
-import termios
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.convex.bench import SnapshotBench, movie, payload, staged
+from tests.convex.bench import payload, staged
+from tests.terminal import COMMAND, Terminal
 from tests.test_reference import verbs
 from tmdbkit.cli import main, parser
 
@@ -25,8 +20,6 @@ if TYPE_CHECKING:
 
     Run = Callable[..., tuple[int, str, str]]
 
-COMMAND = [sys.executable, "-m", "tmdbkit"]
-CTRL_C = b"\x03"
 VERBS = verbs()
 FULL = Path("/dev/full")
 
@@ -49,83 +42,13 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 # Prompts.
 
 
-class Terminal:
-    """A command with a real terminal before it."""
-
-    def __init__(self, *words: str) -> None:
-        self._keyboard, screen = pty.openpty()
-        self.running = subprocess.Popen(
-            [*COMMAND, *words],
-            stdin=screen,
-            stdout=screen,
-            stderr=screen,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )
-        os.close(screen)
-
-    def shows(self, text: str) -> str:
-        """Read until the text stands there, or nothing more comes; return all of it."""
-        seen = b""
-        while text.encode() not in seen and select.select([self._keyboard], [], [], 20)[0]:
-            try:
-                seen += os.read(self._keyboard, 4096)
-            except OSError:  # the command has ended, and its terminal with it
-                break
-        return seen.decode()
-
-    def types(self, keys: bytes) -> None:
-        os.write(self._keyboard, keys)
-
-    def ends(self) -> int:
-        """Press Ctrl-C until it ends, for it may fall into the moment before the wait."""
-        for _ in range(4):
-            self.types(CTRL_C)
-            with suppress(subprocess.TimeoutExpired):
-                return self.running.wait(timeout=5)
-        raise AssertionError("Ctrl-C was not heard")
-
-    def close(self) -> None:
-        self.running.kill()
-        self.running.wait()
-        os.close(self._keyboard)
-
-
-@pytest.mark.parametrize(
-    ("words", "prompt"),
-    [
-        (("review",), "> "),
-        (("delete", "603", "--snapshot", "snap"), "go on? [y/N] "),
-        (("undo", "--snapshot", "snap"), "go on? [y/N] "),
-    ],
-    ids=["review", "delete", "undo"],
-)
-def test_ctrl_c_at_a_prompt_ends_it_at_once_and_changes_nothing(
-    words: tuple[str, ...], prompt: str, run: Run
-) -> None:
+def test_ctrl_c_at_the_prompt_of_a_review_ends_it_at_once_and_changes_nothing() -> None:
     stage = staged(Path("data/stage"), payload(603))
-    run("push", "--snapshot", "snap")
-    before = Path("snap/snapshot.zip").read_bytes()
-    with closing(Terminal(*words)) as terminal:
-        assert prompt in terminal.shows(prompt)
+    with closing(Terminal("review")) as terminal:
+        assert "> " in terminal.shows("> ")
         assert terminal.ends() == 130
         assert "\ntmdbkit: interrupted" in terminal.shows("from here").replace("\r", "")
-    assert Path("snap/snapshot.zip").read_bytes() == before
     assert stage.decisions().is_empty()
-
-
-@pytest.mark.parametrize(
-    ("answer", "status", "left"), [(b"y\r", 0, 0), (b"\r", 2, 1), (b"\x04", 2, 1)]
-)
-def test_only_a_yes_deletes(tmp_path: Path, answer: bytes, status: int, left: int) -> None:
-    bench = SnapshotBench(tmp_path)
-    bench.plant(movie(603))
-    with closing(Terminal("delete", "603", "--snapshot", str(bench.path))) as terminal:
-        terminal.shows("go on? [y/N] ")
-        terminal.types(answer)
-        terminal.shows("nothing more")
-        assert terminal.running.wait(timeout=20) == status
-    assert SnapshotBench(tmp_path).target.movies().height == left
 
 
 # Mistakes.

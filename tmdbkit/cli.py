@@ -181,7 +181,6 @@ def parser() -> Grammar:
         "push --snapshot rehearsal",
         "push --only ratings --limit 5",
     )
-    push.add_argument("--approved", action="store_true", help="only what was approved in review")
     push.add_argument("--plan", metavar="FILE", help="send exactly a plan that was saved")
     _takes_scope(push)
     _takes_ids(push, ALL)
@@ -239,7 +238,7 @@ def parser() -> Grammar:
         "delete --absent",
     )
     delete.add_argument(
-        "--absent", action="store_true", help="those that this stage pushed and no longer holds"
+        "--absent", action="store_true", help="those that this stage created and no longer holds"
     )
     delete.add_argument("--max", type=_count, metavar="N", help="how many --absent may delete")
     _takes_ids(delete, NEEDED)
@@ -373,6 +372,7 @@ def _takes_people(verb: Where) -> None:
 
 def _takes_scope(verb: Grammar) -> None:
     what = verb.add_argument_group("what of them")
+    what.add_argument("--approved", action="store_true", help="only what was approved in review")
     what.add_argument("--only", type=_names, metavar="FIELDS", help="touch these alone")
     what.add_argument(
         "--keep", type=_names, default=[], metavar="FIELDS", help="set these on creation only"

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tmdbkit import __version__
 from tmdbkit.counts import counted
 from tmdbkit.exceptions import SettingsError, UsageError
 from tmdbkit.inputs import (
-    confirm,
+    ask_consent,
     filled,
     given_ids,
     names_ids,
     needed_ids,
+    needs_consent,
     open_scope,
     open_session,
     open_stage,
@@ -119,8 +120,16 @@ def plan(args: argparse.Namespace) -> int:
     scope, staged = open_scope(args), _filled_or_rated(args)
     saved = output_file(args.save, "--save") if args.save else None
     ids = given_ids(args)
-    target = open_target(args, "plan for", writes=False)
-    made = plan_push(staged, target, ids, scope=scope, limit=args.limit, people=args.people)
+    target = open_target(args, "plan for")
+    made = plan_push(
+        staged,
+        target,
+        ids,
+        approved=args.approved,
+        scope=scope,
+        limit=args.limit,
+        people=args.people,
+    )
     if args.movie is not None and args.movie not in made.ids():
         raise UsageError(
             f"{args.movie} is not in the plan; stage it with tmdbkit stage {args.movie}, "
@@ -132,7 +141,8 @@ def plan(args: argparse.Namespace) -> int:
         say(repr(made[args.movie]))
         return FINE
     counts = made.counts()
-    status = show(args, made, failed=int(counts["withheld"]) + int(counts["erase"]))
+    found = ("withheld", "erase", "not_staged")
+    status = show(args, made, failed=sum(int(counts.get(name, 0)) for name in found))
     if args.size and not args.json:
         _tell_sizes(target)
     return status
@@ -149,25 +159,33 @@ def _tell_sizes(target: Target) -> None:
 
 def push(args: argparse.Namespace) -> int:
     """Send staged movies to Convex, or exactly a plan that was saved."""
+    from tmdbkit.workflows import plan_push
     from tmdbkit.workflows import push as push_movies
 
-    scope, saved = open_scope(args), _saved_plan(args)
-    staged = _filled_or_rated(args) if saved is None else open_stage(args)
+    scope, plan = open_scope(args), _saved_plan(args)
+    staged = _filled_or_rated(args) if plan is None else open_stage(args)
     ids = given_ids(args)
-    result = push_movies(
-        staged,
-        open_target(args, "push to"),
-        ids,
-        plan=saved,
-        approved=args.approved,
-        scope=scope,
-        limit=args.limit,
-        people=args.people,
-    )
+    target = open_target(args, "push to")
+    what: dict[str, Any] = {"approved": args.approved, "scope": scope, "limit": args.limit}
+    if needs_consent(args, target):
+        plan = plan or plan_push(staged, target, ids, people=args.people, **what)
+        _tell_counts(plan)
+        if plan:
+            ask_consent(target)
+    if plan is not None:  # exactly what was looked at
+        result = push_movies(staged, target, plan=plan, people=args.people)
+    else:
+        result = push_movies(staged, target, ids, people=args.people, **what)
     status = show(args, result, failed=result.failed + result.conflicts + result.withheld)
     if result.anew is not None:
         _tell_anew(args, result.anew)
     return status
+
+
+def _tell_counts(plan: Plan) -> None:
+    """Say in one line what a plan would change, before anybody is asked."""
+    counts = {name: count for name, count in plan.counts().items() if name != "target" and count}
+    tell_target(", ".join(f"{name} {count:,}" for name, count in counts.items()) or "no change")
 
 
 def _tell_anew(args: argparse.Namespace, anew: Plan) -> None:
@@ -206,9 +224,10 @@ def verify(args: argparse.Namespace) -> int:
     from tmdbkit.workflows import verify as verify_movies
 
     staged, ids = filled(open_stage(args)), given_ids(args)
-    result = verify_movies(staged, open_target(args, "verify", writes=False), ids)
+    result = verify_movies(staged, open_target(args, "verify"), ids)
     counts = result.counts()
-    return show(args, result, failed=counts["different"] + counts["absent"])
+    found = ("different", "absent", "not_staged")
+    return show(args, result, failed=sum(counts.get(name, 0) for name in found))
 
 
 def undo(args: argparse.Namespace) -> int:
@@ -217,11 +236,13 @@ def undo(args: argparse.Namespace) -> int:
     from tmdbkit.workflows import undo as plan_undo
 
     staged = open_stage(args)
-    target = open_target(args, "undo in", writes=False)
+    target = open_target(args, "undo in")
+    asks = needs_consent(args, target, everywhere=True)
     back = plan_undo(staged, target, args.push)
     for line in repr(back).splitlines()[1:5]:
         tell_target(line)
-    confirm(args, target, ask=True)
+    if asks:
+        ask_consent(target)
     result = push_movies(staged, target, plan=back)
     return show(args, result, failed=result.failed + result.conflicts)
 
@@ -230,8 +251,12 @@ def import_(args: argparse.Namespace) -> int:
     """Fetch movies and send them, with no stage in between."""
     from tmdbkit.workflows import import_direct
 
-    ids = needed_ids(args)
     target = open_target(args, "import into")
+    asks = needs_consent(args, target)
+    ids = needed_ids(args)
+    if asks:
+        tell_target(counted(len(set(ids)), "movie"))
+        ask_consent(target)
     with open_session() as session:
         result = import_direct(session, target, ids, people=args.people)
     return show(args, result, failed=result.failed + result.conflicts + result.withheld)
@@ -245,13 +270,13 @@ def delete(args: argparse.Namespace) -> int:
     from tmdbkit.workflows import delete_movies
 
     staged = open_stage(args)
-    ids = [] if args.absent else needed_ids(args)
-    target = open_target(args, "delete from", writes=False)
-    if args.absent:
-        ids = _absent(args, staged, target)
+    target = open_target(args, "delete from")
+    asks = needs_consent(args, target, everywhere=True)
+    ids = _absent(args, staged, target) if args.absent else needed_ids(args)
     named = f": {', '.join(map(str, ids[:20]))}{' …' * (len(ids) > 20)}" if ids else ""
     tell_target(f"{counted(len(ids), 'movie')}{named}")
-    confirm(args, target, ask=True)
+    if asks:
+        ask_consent(target)
     return show(args, delete_movies(target, ids), failed=0)
 
 

@@ -71,7 +71,7 @@ def open_source(args: argparse.Namespace) -> Target | None:
 
     if not (args.from_target or args.snapshot):
         return None
-    target = open_target(args, "movies of", writes=False)
+    target = open_target(args, "movies of")
     if isinstance(target, ConvexSnapshot) and not target.path.exists():
         raise UsageError(f"there is no snapshot at {target.path}")
     return target
@@ -104,10 +104,8 @@ def open_scope(args: argparse.Namespace) -> Scope:
     return Scope.of(only=args.only, keep=args.keep, clear=args.clear)
 
 
-def open_target(
-    args: argparse.Namespace, verb: str, *, ask: bool = False, writes: bool = True
-) -> Target:
-    """Open the target and name it before anything is written; ask before production changes."""
+def open_target(args: argparse.Namespace, verb: str) -> Target:
+    """Open the target, and name it before anything is written."""
     opened: Target
     if args.snapshot:
         from tmdbkit.convex.snapshot import ConvexSnapshot
@@ -120,8 +118,6 @@ def open_target(
 
         opened = ConvexDeployment(settings=read_settings())
     tell_target(f"{verb} {opened.title}")
-    if writes:
-        confirm(args, opened, ask=ask)
     return opened
 
 
@@ -130,14 +126,38 @@ def tell_target(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
-def confirm(args: argparse.Namespace, target: Target, *, ask: bool) -> None:
-    """Ask on a terminal, and only there, before a production target, or anything, changes.
+def needs_consent(args: argparse.Namespace, target: Target, *, everywhere: bool = False) -> bool:
+    """Tell whether a person is to be asked before the target changes, who then can be asked.
+
+    Production is asked for, and with `everywhere` any other deployment; a snapshot never is.
+
+    Raises:
+        UsageError: There is nobody to ask, which is a no.
+    """
+    kind = target.title.kind
+    if args.yes or kind == "snapshot" or not (everywhere or kind == "prod"):
+        return False
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "nobody can be asked, for standard input is no terminal; nothing was changed: "
+            "say --yes if it is meant"
+        )
+    return True
+
+
+def ask_consent(target: Target) -> None:
+    """Ask before the target changes; production wants its name typed, which no habit types.
 
     Raises:
         UsageError: The person does not want it.
     """
-    asked = (ask or target.title.kind == "prod") and not args.yes and sys.stdin.isatty()
-    if asked and ask_person("go on? [y/N] ").strip().lower() not in ("y", "yes"):
+    title = target.title
+    if title.kind == "prod":
+        name = title.name or title.location
+        agreed = ask_person(f"this is production; type {name} to go on: ").strip() == name
+    else:
+        agreed = ask_person("go on? [y/N] ").strip().lower() in ("y", "yes")
+    if not agreed:
         raise UsageError("nothing was changed")
 
 

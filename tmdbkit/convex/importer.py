@@ -358,6 +358,8 @@ def _outcome(change: Change, answer: Document | None) -> tuple[str, str]:
     The plan saw no such value, and carries the time of this push: where the target says that all
     of it is there already, it was written by a try of ours whose answer was lost.
     """
+    if change.kind == "not_staged":
+        return "failed", change.reason
     if change.kind in ("unchanged", "withheld", "failed"):
         return change.kind, change.reason
     if answer is None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tmdbkit.convex.target import Document
     from tmdbkit.tmdb.images import ImageForm
 
-Kind = Literal["create", "update", "unchanged", "withheld", "delete", "failed"]
+Kind = Literal["create", "update", "unchanged", "withheld", "delete", "failed", "not_staged"]
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Change:
     Attributes:
         tmdb_id: Which movie.
         title: Its title, for people.
-        kind: `create`, `update`, `unchanged`, `withheld`, `delete` on the way back, or `failed`
-            where the target could not be asked.
+        kind: `create`, `update`, `unchanged`, `withheld`, `delete` on the way back, `failed`
+            where the target could not be asked, or `not_staged`.
         set: The new values; of a creation, the whole document.
         unset: The fields that are taken away.
         before: The old values of both, where there were any.
         kept: Fields with a value there and none here.
         erased: Fields whose value there is given up.
-        reason: Why it is withheld, or failed.
+        reason: Why it is withheld, failed or not staged.
         withheld: Ratings that are not sent though the rest is: the system, and why.
     """
 

@@ -27,22 +27,25 @@ class Verification:
     def counts(self) -> dict[str, int]:
         """Return how many movies were checked, are equal, different, or absent there.
 
-        It also has `withheld`, where a decision or a rule holds movies back: they are not compared.
+        And how many could not be compared, where there are any: `withheld`, since a decision or a
+        rule holds them back, and `not_staged`.
         """
         kinds = Counter(change.kind for change in self.plan.changes)
-        equal, absent, withheld = kinds["unchanged"], kinds["create"], kinds["withheld"]
-        checked = len(self.plan)
+        aside = {kind: kinds[kind] for kind in ("withheld", "not_staged") if kinds[kind]}
+        equal, absent = kinds["unchanged"], kinds["create"]
+        checked = len(self.plan) - kinds["not_staged"]
         return {
             "checked": checked,
             "equal": equal,
-            "different": checked - equal - absent - withheld,
+            "different": checked - equal - absent - kinds["withheld"],
             "absent": absent,
-            **({"withheld": withheld} if withheld else {}),
+            **aside,
         }
 
     def differences(self) -> pl.DataFrame:
         """Return a row for each field that differs, `old` as it is there, `new` as staged."""
-        return self.plan.fields().filter(~pl.col("change").is_in(["create", "withheld"]))
+        aside = ["create", "withheld", "not_staged"]
+        return self.plan.fields().filter(~pl.col("change").is_in(aside))
 
     def _facts(self) -> list[tuple[str, str]]:
         facts = [("target", self.plan.target)]
@@ -52,8 +55,10 @@ class Verification:
             ("different", f"{title}: {reason or f'{name} is {old}, staged {new}'}")
             for title, name, old, new, reason in rows
         ]
-        held = [change for change in self.plan.changes if change.kind == "withheld"]
-        return facts + [("withheld", f"{change.title}: {change.reason}") for change in held[:10]]
+        for kind in ("withheld", "not_staged"):
+            aside = [change for change in self.plan.changes if change.kind == kind][:10]
+            facts += [(kind.replace("_", " "), f"{c.title}: {c.reason}") for c in aside]
+        return facts
 
     def __repr__(self) -> str:
         return "\n".join(f"{name}: {value}" for name, value in self._facts())

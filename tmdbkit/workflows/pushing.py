@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from tmdbkit import transform
 from tmdbkit.checking import withheld_of, withheld_rows, withheld_unless_approved
 from tmdbkit.convex.importer import CHUNK, PEOPLE, Importer
 from tmdbkit.convex.merge import ALL, Scope
-from tmdbkit.convex.plan import Withheld
+from tmdbkit.convex.plan import Change, Withheld
 from tmdbkit.convex.planned import Plan
 from tmdbkit.convex.sending import Sending, one_ahead
 from tmdbkit.convex.undo import way_back
@@ -47,6 +47,7 @@ def plan_push(
     target: Target,
     ids: Iterable[int] | None = None,
     *,
+    approved: bool = False,
     scope: Scope = ALL,
     limit: int | None = None,
     people: str | None = None,
@@ -60,6 +61,7 @@ def plan_push(
         stage: What would be sent.
         target: Where it would go; a key for reading is enough.
         ids: Only these; default all that are staged.
+        approved: Only what was approved in review, and has not changed since in what was judged.
         scope: Which fields may be touched.
         limit: How many movies go at most.
         people: `named`, `all` or `none`: whose names go into the table crew.
@@ -72,18 +74,18 @@ def plan_push(
         >>> plan[603]
         The Matrix (603): create
     """
-    wanted = None if ids is None else checked_ids(ids)
     _check_people(people)
     target.preflight(writing=False)
+    sent = Outgoing.of(stage, ids, scope, approved=approved)
     shown = progress or progresses.default()
-    parts: list[Plan] = []
-    shown.begin("planning", len(_to_send(stage, scope) if wanted is None else wanted))
+    parts = [_not_staged(str(target.title), sent.not_staged)]
+    shown.begin("planning", sent.total)
     form = images or _image_form()
     try:
         with Importer(
             target, people=people, images=form, now=now or _now, scope=scope, limit=limit
         ) as importer:
-            for piece in _pieces(stage, wanted, scope, withheld_of(stage)):
+            for piece in sent.pieces():
                 parts.append(importer.plan(*piece))
                 shown.update(sum(map(len, parts)))
     finally:
@@ -144,13 +146,7 @@ def push(
 
     if plan is not None and (approved or ids is not None or limit is not None):
         raise UsageError("a plan is sent exactly as it is; leave out ids, approved and limit")
-    wanted = None if ids is None else checked_ids(ids)
     _check_people(people)
-    there = _to_send(stage, scope)
-    if approved:
-        wanted = _approved(stage, there if wanted is None else wanted)
-    absent = [] if wanted is None else [n for n in wanted if n not in there]
-    total = (len(there) if wanted is None else len(wanted)) - len(absent)
     sending = Sending(target, people, images or _image_form(), progress, log, now or _now)
     if plan is not None:
         if plan.target != str(target.title):
@@ -158,14 +154,15 @@ def push(
         sent = sending.run(lambda _: plan.parts(CHUNK), len(plan))
         return sent if plan.undoes else _planned_anew(sent, stage, sending, plan.scope)
 
-    def plans(importer: Importer) -> Generator[Plan]:
-        kept_back = withheld_unless_approved(stage) if approved else withheld_of(stage)
-        pieces = _pieces(stage, wanted, scope, kept_back)
-        return one_ahead((importer.prepare(*piece) for piece in pieces), importer.press)
+    going = Outgoing.of(stage, ids, scope, approved=approved)
 
-    pushed = sending.run(plans, total, scope=scope, limit=limit)
+    def plans(importer: Importer) -> Generator[Plan]:
+        prepared = (importer.prepare(*piece) for piece in going.pieces())
+        return one_ahead(prepared, importer.press)
+
+    pushed = sending.run(plans, going.total, scope=scope, limit=limit)
     pushed = _planned_anew(pushed, stage, sending, scope)
-    return pushed.with_failures([(n, f"not staged; tmdbkit stage {n} fetches it") for n in absent])
+    return pushed.with_failures([(n, NOT_STAGED.format(n)) for n in going.not_staged])
 
 
 def _planned_anew(pushed: PushResult, stage: Stage, sent: Sending, scope: Scope) -> PushResult:
@@ -210,15 +207,17 @@ def undo(stage: Stage, target: Target, push_id: str | None = None) -> Plan:
     """Plan the way back from a push, by the import log; send it with `push(..., plan=...)`.
 
     What was created is deleted, what was changed is set back; a document that someone edited since
-    is a conflict when the plan is sent, and left alone.
+    is a conflict when the plan is sent, and left alone. What was taken back already is not in it,
+    so that one that was interrupted goes on.
 
     Args:
         stage: Whose import log tells what was done.
         target: Where it was done.
-        push_id: Which push, as the import log names it; default the latest one there.
+        push_id: Which push, as the import log names it; default the latest there that is itself no
+            undo and not wholly taken back. One that is an undo, named, is done again by it.
 
     Raises:
-        UsageError: The log has no such push to this target.
+        UsageError: The log has no such push to this target, or nothing of it is left to take back.
 
     Example:
         >>> stage, target = tmdbkit.sample(), tmdbkit.ConvexSnapshot("rehearsal")
@@ -268,34 +267,63 @@ def _check_people(people: str | None) -> None:
         raise UsageError(f"people is {people!r}; it must be one of {', '.join(PEOPLE)}")
 
 
-def _approved(stage: Stage, wanted: Iterable[int]) -> list[int]:
-    """Return the movies that were approved, of the wanted ones."""
-    approved = set(verdicts(stage.decisions()).filter(pl.col("kind") == "approve")["tmdb_id"])
-    return [n for n in wanted if n in approved]
+NOT_STAGED = "not staged; tmdbkit stage {} fetches it"
 
 
-def _is_of_ratings(scope: Scope) -> bool:
-    return scope.only is not None and scope.only <= RATINGS
+@dataclass(frozen=True)
+class Outgoing:
+    """What of a stage a push sends.
 
-
-def _to_send(stage: Stage, scope: Scope) -> set[int]:
-    """Return the movies of a stage that a push of this scope can send."""
-    rated = stage.rated_only()["tmdb_id"] if _is_of_ratings(scope) else ()
-    return stage.ids().union(rated)
-
-
-def _pieces(
-    stage: Stage, wanted: list[int] | None, scope: Scope, withheld: Withheld
-) -> Iterator[Piece]:
-    """Yield rows and payloads of some movies at a time, and what of the stage is not to be sent.
-
-    Where nothing but ratings is meant, movies that are rated and not staged come as well.
+    Attributes:
+        stage: Where it comes from.
+        ids: The movies; None is all that are staged.
+        not_staged: Movies that were asked for, and cannot go.
+        total: How many there are.
+        withheld: What of them is not to be sent, and why.
+        rated: Whether movies that are rated and not staged go as well, with nothing but ratings.
     """
-    for rows, payloads in stage.batches(wanted, size=CHUNK):
-        yield rows, payloads, withheld
-    if _is_of_ratings(scope):
-        for rows in stage.rated_only(wanted).iter_slices(CHUNK):
-            yield rows, PAYLOADS.to_frame(), withheld
+
+    stage: Stage
+    ids: list[int] | None
+    not_staged: list[int]
+    total: int
+    withheld: Withheld
+    rated: bool
+
+    @classmethod
+    def of(
+        cls, stage: Stage, ids: Iterable[int] | None, scope: Scope, *, approved: bool
+    ) -> Outgoing:
+        """Ask a stage what a push of this scope sends, of all movies or of some.
+
+        Raises:
+            UsageError: An id that is none.
+        """
+        rated = scope.only is not None and scope.only <= RATINGS
+        there = stage.ids().union(stage.rated_only()["tmdb_id"] if rated else ())
+        wanted = None if ids is None else checked_ids(ids)
+        if approved:
+            said = verdicts(stage.decisions()).filter(pl.col("kind") == "approve")
+            of_these = set(said["tmdb_id"])
+            wanted = [n for n in (there if wanted is None else wanted) if n in of_these]
+        absent = [] if wanted is None else [n for n in wanted if n not in there]
+        total = (len(there) if wanted is None else len(wanted)) - len(absent)
+        kept_back = withheld_unless_approved(stage) if approved else withheld_of(stage)
+        return cls(stage, wanted, absent, total, kept_back, rated)
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield rows and payloads of some movies at a time, and what of them is withheld."""
+        for rows, payloads in self.stage.batches(self.ids, size=CHUNK):
+            yield rows, payloads, self.withheld
+        if self.rated:
+            for rows in self.stage.rated_only(self.ids).iter_slices(CHUNK):
+                yield rows, PAYLOADS.to_frame(), self.withheld
+
+
+def _not_staged(target: str, ids: list[int]) -> Plan:
+    """Return the part of a plan that says which movies cannot go, for they are not staged."""
+    changes = (Change(n, f"movie {n}", "not_staged", reason=NOT_STAGED.format(n)) for n in ids)
+    return Plan(target, tuple(changes))
 
 
 def _prepared(importer: Importer, pieces: Iterable[Piece]) -> Generator[Plan]:

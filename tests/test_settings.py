@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tmdbkit import ConvexDeployment
 from tmdbkit.exceptions import SettingsError
 from tmdbkit.settings import Secret, Settings, find_folder
 
@@ -59,6 +60,109 @@ def test_self_hosted_variables_are_read_as_convex_reads_them(tmp_path: Path) -> 
     settings = Settings.from_env(given, folder=tmp_path)
     assert settings.convex_url == "http://127.0.0.1:3210"
     assert settings.convex_key == Secret("name|key")
+
+
+# Which deployment
+
+CLOUD = {
+    "CONVEX_URL": "https://happy-animal-123.convex.cloud",
+    "CONVEX_DEPLOY_KEY": "prod:happy-animal-123|cloud",
+}
+OWN = {
+    "CONVEX_SELF_HOSTED_URL": "http://127.0.0.1:3210",
+    "CONVEX_SELF_HOSTED_ADMIN_KEY": "convex-self-hosted|own",
+}
+URL, KEY = ({name: value} for name, value in CLOUD.items())
+OWN_URL, OWN_KEY = ({name: value} for name, value in OWN.items())
+
+
+def deployment_of(
+    folder: Path, environment: dict[str, str], *files: dict[str, str]
+) -> ConvexDeployment:
+    """What is opened with these variables in the environment, `.env.local` and `.env`."""
+    for name, values in zip((".env.local", ".env"), files, strict=False):
+        (folder / name).write_text("".join(f"{n}={v}\n" for n, v in values.items()))
+    return ConvexDeployment(settings=Settings.from_env(environment, folder=folder))
+
+
+@pytest.mark.parametrize(
+    ("sources", "wins"),
+    [
+        ((OWN, {}, CLOUD), OWN),
+        ((CLOUD, {}, OWN), CLOUD),
+        (({}, OWN, CLOUD), OWN),
+        (({}, CLOUD, OWN), CLOUD),
+        ((OWN_URL, OWN_KEY, CLOUD), OWN),
+        ((OWN_KEY, {}, CLOUD | OWN_URL), OWN),
+        ((URL, OWN, KEY), CLOUD),
+        ((CLOUD | OWN_URL, OWN, {}), CLOUD),
+        ((URL | OWN_KEY, {}, OWN_URL), OWN),
+        ((CLOUD, CLOUD | OWN, CLOUD | OWN), CLOUD),
+        (({"CONVEX_URL": " "} | OWN, {}, CLOUD), OWN),
+        (({}, {"CONVEX_URL": "", "CONVEX_DEPLOY_KEY": ""}, CLOUD | OWN), OWN),
+    ],
+)
+def test_the_pair_with_a_half_in_the_earliest_source_wins(
+    sources: tuple[dict[str, str], ...], wins: dict[str, str], tmp_path: Path
+) -> None:
+    opened = deployment_of(tmp_path, *sources)
+    url, key = wins.values()
+    assert (opened.url, opened._key.reveal()) == (url, key)
+
+
+@pytest.mark.parametrize(
+    ("sources", "says"),
+    [
+        ((URL, {}, KEY), "CONVEX_URL is from the environment, CONVEX_DEPLOY_KEY from {}/.env"),
+        (
+            ({}, OWN_KEY, CLOUD | OWN_URL),
+            "CONVEX_SELF_HOSTED_URL is from {}/.env, "
+            "CONVEX_SELF_HOSTED_ADMIN_KEY from {}/.env.local",
+        ),
+        ((CLOUD, OWN, OWN), ""),
+        (({}, {}, CLOUD), ""),
+    ],
+)
+def test_halves_from_two_sources_are_said(
+    sources: tuple[dict[str, str], ...], says: str, tmp_path: Path
+) -> None:
+    assert deployment_of(tmp_path, *sources).origin == says.replace("{}", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("sources", "says"),
+    [
+        ((OWN_URL, {}, CLOUD), "set CONVEX_SELF_HOSTED_ADMIN_KEY, which goes with CONVEX_SELF_HOS"),
+        ((OWN_KEY, CLOUD, CLOUD), "set CONVEX_SELF_HOSTED_URL and CONVEX_SELF_HOSTED_ADMIN_KEY"),
+        ((URL, OWN, {}), "set CONVEX_DEPLOY_KEY, which goes with CONVEX_URL"),
+        ((URL | OWN_KEY, {}, {}), "halves of different pairs"),
+        ((OWN_URL | KEY, {}, URL | OWN_KEY), "halves of different pairs|names two deployments"),
+        (
+            (CLOUD | OWN, {}, {}),
+            "the environment names two deployments: CONVEX_URL with CONVEX_DEP",
+        ),
+        (
+            ({}, {}, CLOUD | OWN),
+            r"\.env names two deployments: CONVEX_URL with CONVEX_DEPLOY_KEY, ",
+        ),
+    ],
+)
+def test_where_none_can_be_meant_it_is_one_line_that_names_the_variables(
+    sources: tuple[dict[str, str], ...], says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=says):
+        deployment_of(tmp_path, *sources)
+
+
+def test_what_is_wrong_about_a_deployment_is_nothing_to_who_opens_none(tmp_path: Path) -> None:
+    assert Settings.from_env(CLOUD | OWN, folder=tmp_path).rate == 38.0
+    given = ConvexDeployment(*CLOUD.values(), settings=Settings.from_env(CLOUD | OWN))
+    assert given.url == CLOUD["CONVEX_URL"]
+
+
+def test_a_mistyped_address_is_told_by_the_name_of_its_own_variable(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="CONVEX_SELF_HOSTED_URL is not an address"):
+        Settings.from_env({**OWN, "CONVEX_SELF_HOSTED_URL": "localhost"}, folder=tmp_path)
 
 
 @pytest.mark.parametrize(

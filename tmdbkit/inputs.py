@@ -117,6 +117,8 @@ def open_target(args: argparse.Namespace, verb: str) -> Target:
         from tmdbkit.convex.client import ConvexDeployment
 
         opened = ConvexDeployment(settings=read_settings())
+        if opened.origin:
+            tell_target(opened.origin)
     tell_target(f"{verb} {opened.title}")
     return opened
 

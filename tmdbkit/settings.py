@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from tmdbkit.exceptions import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 POSTER_SIZES = ("w92", "w154", "w185", "w342", "w500", "w780", "original")
 BACKDROP_SIZES = ("w300", "w780", "w1280", "original")
@@ -46,6 +46,29 @@ class Secret:
     __str__ = __repr__
 
 
+@dataclass(frozen=True)
+class Pair:
+    """The two variables that name a deployment: its address, and a key of that very deployment.
+
+    Attributes:
+        url: The name of the first.
+        key: The name of the second.
+        note: Where each comes from, where that is not the same place.
+        conflict: Why neither this pair nor another can be meant; "" where one is.
+    """
+
+    url: str = "CONVEX_URL"
+    key: str = "CONVEX_DEPLOY_KEY"
+    note: str = ""
+    conflict: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.url} with {self.key}"
+
+
+PAIRS = (Pair(), Pair("CONVEX_SELF_HOSTED_URL", "CONVEX_SELF_HOSTED_ADMIN_KEY"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """All that a run needs to know of its surroundings.
@@ -60,6 +83,7 @@ class Settings:
         rate: Requests a second at most.
         convex_url: The deployment's address.
         convex_key: Its deploy key, or a self-hosted deployment's admin key.
+        convex_pair: The variables that the two are from.
         images: Whether a new document of an empty target gets an image's `url` or its bare `path`.
         poster_size: TMDB's name of a poster's size.
         backdrop_size: TMDB's name of a backdrop's size.
@@ -86,6 +110,7 @@ class Settings:
     rate: float = 38.0
     convex_url: str = ""
     convex_key: Secret = field(default_factory=Secret)
+    convex_pair: Pair = PAIRS[0]
     images: str = "url"
     poster_size: str = "w500"
     backdrop_size: str = "w1280"
@@ -103,9 +128,10 @@ class Settings:
     folder: Path = Path()
 
     def __post_init__(self) -> None:
+        others = {pair.url for pair in PAIRS} - {self.convex_pair.url}
         for variable, (name, convert) in _VARIABLES.items():
-            if convert is _address and getattr(self, name):
-                _check_url(variable.replace("SELF_HOSTED_", ""), getattr(self, name))
+            if convert is _address and variable not in others and getattr(self, name):
+                _check_url(variable, getattr(self, name))
         if not (math.isfinite(self.rate) and self.rate > 0):
             raise SettingsError(f"TMDBKIT_RATE is {self.rate:g}; it must be above 0")
         _check_choice("TMDBKIT_IMAGES", self.images, ("url", "path"))
@@ -120,6 +146,8 @@ class Settings:
     ) -> Settings:
         """Read the environment, then `.env.local`, then `.env`.
 
+        Of the pairs that name a deployment, the one with a half in the earliest of these wins.
+
         Args:
             environ: Instead of the process's environment.
             folder: Where the search for a project's folder begins; default the working folder.
@@ -129,14 +157,22 @@ class Settings:
         """
         start = (folder or Path.cwd()).resolve()
         home = find_folder(start)
-        values = {**_read_env_files(home), **(os.environ if environ is None else environ)}
+        sources = {
+            "the environment": os.environ if environ is None else environ,
+            **_read_env_files(home),
+        }
+        found = _first_of_each(sources)
+        pair = _chosen_pair(found)
+        others = {
+            name for other in PAIRS if other.url != pair.url for name in (other.url, other.key)
+        }
         given: dict[str, Any] = {
-            name: convert(variable, values[variable].strip())
+            name: convert(variable, found[variable][1])
             for variable, (name, convert) in _VARIABLES.items()
-            if values.get(variable, "").strip()
+            if variable in found and variable not in others
         }
         defaults = {"stage": home / "data" / "stage", "cache": _system_cache_folder()}
-        return cls(**{**defaults, **given}, folder=home)
+        return cls(**{**defaults, **given}, convex_pair=pair, folder=home)
 
 
 def find_folder(start: Path) -> Path:
@@ -150,13 +186,59 @@ def find_folder(start: Path) -> Path:
     return start
 
 
-def _read_env_files(folder: Path) -> dict[str, str]:
-    """Read `.env`, and over it `.env.local`, without putting anything into the environment."""
-    values: dict[str, str] = {}
-    for path in (folder / ".env", folder / ".env.local"):
-        if path.is_file():
-            values.update(_read_env_file(path))
-    return values
+def _read_env_files(folder: Path) -> dict[str, dict[str, str]]:
+    """Read `.env.local` and `.env`, without putting anything into the environment."""
+    paths = (folder / ".env.local", folder / ".env")
+    return {str(path): _read_env_file(path) for path in paths if path.is_file()}
+
+
+def _first_of_each(sources: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[str, str]]:
+    """Return where each of our variables is set first, and to what; one that is empty is not set.
+
+    An empty one hides those of the later sources all the same.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for source, values in sources.items():
+        for name in _VARIABLES.keys() & values.keys():
+            found.setdefault(name, (source, values[name].strip()))
+    return {name: (source, text) for name, (source, text) in found.items() if text}
+
+
+def _chosen_pair(found: Mapping[str, tuple[str, str]]) -> Pair:
+    """Return the pair with a half in the earliest source; halves of different pairs never meet.
+
+    Where both have one there, the one that is whole there is meant, else the one that is whole.
+
+    Args:
+        found: What `_first_of_each` returns, the earliest source first.
+    """
+    halves = [name for name in found if any(name in (pair.url, pair.key) for pair in PAIRS)]
+    if not halves:
+        return PAIRS[0]
+    earliest = found[halves[0]][0]
+    of_pair = {
+        pair: [found[name][0] for name in (pair.url, pair.key) if name in found] for pair in PAIRS
+    }
+    begun = [pair for pair, sources in of_pair.items() if earliest in sources]
+    whole_there = [pair for pair in begun if of_pair[pair] == [earliest, earliest]]
+    meant = whole_there or [pair for pair in begun if len(of_pair[pair]) == 2] or begun
+    if len(meant) > 1:
+        return replace(meant[0], conflict=_pairs_conflict(meant, found, earliest))
+    [pair] = meant
+    url, key = (found.get(name, ("nowhere", ""))[0] for name in (pair.url, pair.key))
+    return replace(pair, note=f"{pair.url} is from {url}, {pair.key} from {key}" * (url != key))
+
+
+def _pairs_conflict(
+    pairs: Sequence[Pair], found: Mapping[str, tuple[str, str]], source: str
+) -> str:
+    if all(pair.url in found and pair.key in found for pair in pairs):
+        return f"{source} names two deployments: {pairs[0]}, and {pairs[1]}; keep one of the pairs"
+    halves = [name for pair in pairs for name in (pair.url, pair.key) if name in found]
+    return (
+        f"{source} has {' and '.join(halves)}, which are halves of different pairs; "
+        f"set {pairs[0]}, or {pairs[1]}"
+    )
 
 
 def _read_env_file(path: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -104,6 +105,39 @@ def test_the_target_is_named_before_anything_is_written(
     capsys.readouterr()
     main(["push"])
     assert capsys.readouterr().err.startswith(f"push to dev tmdbkit-tests at {backend.url}\n")
+
+
+def test_a_push_never_goes_to_the_production_of_a_file_where_the_environment_names_another(
+    backend: ConvexBackend,
+    app_backend: ConvexBackend,
+    tmdb: TMDBServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path(".env").write_text(f"CONVEX_URL={backend.url}\nCONVEX_DEPLOY_KEY={backend.key}\n")
+    monkeypatch.setenv("CONVEX_SELF_HOSTED_URL", app_backend.url)
+    monkeypatch.setenv("CONVEX_SELF_HOSTED_ADMIN_KEY", app_backend.key)
+    main(["stage", "603"])
+    capsys.readouterr()
+    assert asked(capsys, "push")["created"] == 1
+    assert (len(backend.dump("movies")), len(app_backend.dump("movies"))) == (0, 1)
+
+
+def test_of_a_deployment_whose_halves_come_from_two_places_that_is_said_first(
+    backend: ConvexBackend,
+    tmdb: TMDBServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path(".env").write_text(f"CONVEX_DEPLOY_KEY={backend.key}\n")
+    monkeypatch.setenv("CONVEX_URL", backend.url)
+    main(["stage", "603"])
+    capsys.readouterr()
+    main(["push"])
+    first, second, *_ = capsys.readouterr().err.splitlines()
+    here = Path(".env").resolve()
+    assert first == f"CONVEX_URL is from the environment, CONVEX_DEPLOY_KEY from {here}"
+    assert second == f"push to dev tmdbkit-tests at {backend.url}"
 
 
 def test_an_app_without_crew_and_genres_takes_it_all_the_same(

@@ -27,7 +27,7 @@ from tmdbkit.exceptions import (
     SettingsError,
     StopError,
 )
-from tmdbkit.settings import Secret, Settings
+from tmdbkit.settings import Pair, Secret, Settings
 from tmdbkit.tmdb.pacer import Pacer
 from tmdbkit.tmdb.retry import READ_TIMEOUT, Contact, Turn, fault, retrying
 from tmdbkit.tmdb.wire import connection
@@ -73,12 +73,16 @@ class ConvexDeployment:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         settings = settings or Settings.from_env()
+        pair = settings.convex_pair
+        if pair.conflict and (url is None or key is None):
+            raise SettingsError(pair.conflict)
         if url is not None:
             settings = replace(settings, convex_url=url.rstrip("/"))
         secret = Secret(key) if isinstance(key, str) else key
         self.url = settings.convex_url
         self._key = secret if secret is not None else settings.convex_key
-        self.title = _title(self.url, self._key)
+        self.title = _title(self.url, self._key, pair)
+        self.origin = pair.note if url is None and key is None else ""
         self.offline = settings.offline
         self.requests = 0
         self._clock = clock
@@ -253,34 +257,35 @@ class ConvexDeployment:
 
     def _repr_html_(self) -> str:
         named = [("name", self.title.name), ("kind", self.title.kind), ("url", self.title.location)]
-        return draw_facts("Convex deployment", named)
+        origin = [("settings", self.origin)] if self.origin else []
+        return draw_facts("Convex deployment", named + origin)
 
 
 _CLOUD = re.compile(r"([a-z0-9-]+)(?:\.[a-z0-9-]+)*\.convex\.cloud$")
 
 
-def _title(url: str, key: Secret) -> TargetName:
+def _title(url: str, key: Secret, pair: Pair) -> TargetName:
     """Return the deployment's name and kind; refuse a key of another deployment.
 
     Own domains and local addresses name no deployment, and pass.
     """
     if not url:
         raise SettingsError(
-            "no deployment: set CONVEX_URL and CONVEX_DEPLOY_KEY in the environment or in .env, "
+            f"no deployment: set {pair.url} and {pair.key} in the environment or in .env, "
             "or use a local snapshot: --snapshot DIR, ConvexSnapshot(DIR)"
         )
     if not key:
         raise SettingsError(
-            "no deploy key: set CONVEX_DEPLOY_KEY in the environment or in .env; the Convex "
-            "dashboard makes one under Settings, Deploy keys"
+            f"no deploy key: set {pair.key}, which goes with {pair.url}, in the environment or in "
+            ".env; the Convex dashboard makes one under Settings, Deploy keys"
         )
     if not (key.reveal().isascii() and key.reveal().isprintable()):
         raise SettingsError(
-            "CONVEX_DEPLOY_KEY has a character that no key has; copy it again from the dashboard"
+            f"{pair.key} has a character that no key has; copy it again from the dashboard"
         )
     host = urlsplit(url).hostname or ""
     if host.endswith(".convex.site"):
-        raise SettingsError("CONVEX_URL ends in .convex.site; it must be the one in .convex.cloud")
+        raise SettingsError(f"{pair.url} ends in .convex.site; it must be the one in .convex.cloud")
     prefix, bar, _ = key.reveal().partition("|")
     kind, colon, name = prefix.partition(":") if bar else ("", "", "")
     if not colon or kind not in KINDS:
@@ -289,6 +294,6 @@ def _title(url: str, key: Secret) -> TargetName:
     cloud = _CLOUD.match(host)
     if cloud and cloud.group(1) != name and kind != "preview":
         raise SettingsError(
-            f"CONVEX_DEPLOY_KEY is for {name}, CONVEX_URL is {cloud.group(1)}; use a matching pair"
+            f"{pair.key} is for {name}, {pair.url} is {cloud.group(1)}; use a matching pair"
         )
     return TargetName(name, kind, url)

@@ -62,19 +62,24 @@ def rows_of(members: dict[str, bytes], table: str) -> list[Document]:
 # What its ZIP holds
 
 
-def test_a_new_snapshot_holds_our_tables_and_the_table_of_tables(tmp_path: Path) -> None:
+def test_a_new_snapshot_holds_our_tables_and_gives_them_no_numbers(tmp_path: Path) -> None:
     target = ConvexSnapshot(tmp_path)
     push(staged(tmp_path / "stage", payload()), target)
     members = read(tmp_path / "snapshot.zip")
-    assert set(members) == {
-        f"{table}/documents.jsonl" for table in ("_tables", "movies", "crew", "genres")
-    }
-    assert rows_of(members, "_tables") == [
-        {"name": "movies", "id": 10001},
-        {"name": "crew", "id": 10002},
-        {"name": "genres", "id": 10003},
-    ]
+    assert set(members) == {f"{table}/documents.jsonl" for table in ("movies", "crew", "genres")}
     assert len(rows_of(members, "crew")) == 3
+
+
+def test_numbers_that_no_deployment_gave_are_left_out_of_a_snapshot_that_has_them(
+    tmp_path: Path,
+) -> None:
+    with zipfile.ZipFile(tmp_path / "snapshot.zip", "w") as archive:
+        invented = lines([{"name": "movies", "id": 10001}, {"name": "crew", "id": 10002}])
+        archive.writestr("_tables/documents.jsonl", invented)
+        archive.writestr("movies/documents.jsonl", lines([movie(603)]))
+    push(staged(tmp_path / "stage", payload(604)), ConvexSnapshot(tmp_path))
+    assert "_tables/documents.jsonl" not in read(tmp_path / "snapshot.zip")
+    assert ConvexSnapshot(tmp_path).movies()["tmdb_id"].to_list() == [603, 604]
 
 
 def test_an_empty_snapshot_is_one_too(tmp_path: Path) -> None:
@@ -148,15 +153,15 @@ def test_ids_creation_times_and_fields_of_the_apps_own_stay(tmp_path: Path) -> N
     assert stored["popularity"] == 83.25
 
 
-def test_tables_keep_their_numbers_and_new_ones_get_the_next(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["prod.zip", "prod.import.zip"])
+def test_tables_keep_their_numbers_and_new_ones_get_none(tmp_path: Path, file: str) -> None:
     path = export(tmp_path / "prod.zip", THEIRS)
-    ConvexSnapshot(path).flush()
-    assert rows_of(read(path), "_tables") == [
-        *TABLES_THERE,
-        {"name": "crew", "id": 10008},
-        {"name": "genres", "id": 10009},
-    ]
-    assert b'"id": 10008}' in read(path)["_tables/documents.jsonl"]
+    push(staged(tmp_path / "stage", payload()), ConvexSnapshot(path))
+    ours = {"prod.zip": TABLES_THERE, "prod.import.zip": TABLES_THERE[1:]}[file]
+    members = read(tmp_path / file)
+    assert rows_of(members, "_tables") == ours
+    assert b'"id": 10007}' in members["_tables/documents.jsonl"]
+    assert len(rows_of(members, "crew")) == 3
 
 
 def test_a_document_without_slug_is_no_hindrance(tmp_path: Path) -> None:
@@ -201,7 +206,7 @@ def test_of_an_export_only_our_own_tables_are_imported_and_references_hold(tmp_p
         documents = archive.read("movies/documents.jsonl").decode().splitlines()
         numbers = archive.read("_tables/documents.jsonl").decode().splitlines()
     assert names == {"_tables", "movies", "crew", "genres"}
-    assert {json.loads(line)["name"] for line in numbers} == {"movies", "crew", "genres"}
+    assert [json.loads(line) for line in numbers] == [{"name": "movies", "id": 10007}]
     ids = {json.loads(line)["tmdb_id"]: json.loads(line).get("_id") for line in documents}
     assert ids == {603: THEIRS["_id"], 604: None}
 

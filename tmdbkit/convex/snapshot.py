@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from tmdbkit.convex.target import Document
 
 TABLES = ("movies", "crew", "genres")
-FIRST_TABLE_NUMBER = 10001  # where Convex begins to number an app's own tables
 ZIP_NAME = "snapshot.zip"
 
 
@@ -146,16 +145,16 @@ class ConvexSnapshot:
         Raises:
             StopError: It cannot be written; what was there before still is.
         """
-        ours = self._numbered()
+        numbered = self._tables["_tables"] if self._is_export else []
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with _written_aside(self.path) as aside:
-                self._write(aside, ours, self._others)
+                self._write(aside, numbered, self._others)
                 if self._is_export:
                     self._keep_export()
-                    names = [row for row in ours if row["name"] in TABLES]
+                    ours = [row for row in numbered if row["name"] in TABLES]
                     with _written_aside(self._import_path()) as beside:
-                        self._write(beside, names, {})
+                        self._write(beside, ours, {})
         except OSError as error:
             raise StopError(f"{self.path} cannot be written: {error.strerror}") from error
 
@@ -181,9 +180,14 @@ class ConvexSnapshot:
     def _import_path(self) -> Path:
         return self.path.with_suffix(".import.zip")
 
-    def _write(self, path: Path, names: Iterable[Document], others: dict[str, bytes]) -> None:
+    def _write(self, path: Path, numbered: list[Document], others: dict[str, bytes]) -> None:
+        """Write a ZIP; tables have a number in it where the deployment has given them one.
+
+        One of our own might be that of another table there, and the import would be refused.
+        """
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            _write(archive, "_tables", names)
+            if numbered:
+                _write(archive, "_tables", numbered)
             for name in TABLES:
                 _write(archive, name, map(_with_floats, self._tables[name]))
             for member, content in others.items():
@@ -201,14 +205,6 @@ class ConvexSnapshot:
 
     def resume(self) -> None:
         """Nothing: no thread waits for a file."""
-
-    def _numbered(self) -> list[Document]:
-        """Return name and number of each table; those that have one keep it."""
-        known = {row["name"]: row["id"] for row in self._tables["_tables"]}
-        free = max([FIRST_TABLE_NUMBER - 1, *known.values()]) + 1
-        new = [name for name in TABLES if name not in known]
-        known.update({name: free + place for place, name in enumerate(new)})
-        return [{"name": name, "id": number} for name, number in known.items()]
 
     def _apply(self, change: Document) -> Document:
         tmdb_id = int(change["tmdb_id"])

@@ -93,7 +93,8 @@ def applicable(rules: Sequence[Rule], movies: pl.DataFrame, now: datetime) -> li
 def withheld_of(stage: Stage) -> Withheld:
     """Return what of a stage no push sends: what breaks an error rule, was held or rejected.
 
-    An approval waives the findings that it saw, as long as what it judged has not moved.
+    An approval waives the findings that it saw, as long as what it judged has not moved, and as
+    long as they can be waived.
     """
     table = stage.scan_table().select(SEEN_BY_ERRORS).collect()
     said = verdicts(stage.decisions())
@@ -131,10 +132,12 @@ SEEN_BY_ERRORS = ["tmdb_id", *JUDGED, *(f"{system}_points" for system in SYSTEMS
 
 
 def _waived(approved: pl.DataFrame) -> pl.DataFrame:
-    """Return the findings that approvals saw."""
+    """Return the findings that approvals saw, but for those of rules that none waives."""
+    never = [rule.name for rule in RATING_ERRORS if not rule.waivable]
     named = approved.select("tmdb_id", pl.col("waived")).explode("waived").drop_nulls()
     parts = pl.col("waived").str.splitn(":", 2).struct
-    return named.select("tmdb_id", rule=parts.field("field_0"), system=parts.field("field_1"))
+    found = named.select("tmdb_id", rule=parts.field("field_0"), system=parts.field("field_1"))
+    return found.filter(~pl.col("rule").is_in(never))
 
 
 def _reasons(errors: pl.DataFrame) -> dict[int, dict[str, str]]:

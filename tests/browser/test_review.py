@@ -86,6 +86,30 @@ def test_what_is_decided_in_a_tab_is_there_after_it_was_closed(
     assert overrides(stage.decisions())["value"].to_list() == ["7.4"]
 
 
+def test_what_is_typed_corrects_the_rating_that_is_wrong_and_is_dropped_by_nothing(
+    lab: Open, served: Served, tmp_path: Path
+) -> None:
+    stage = sample(tmp_path / "stage")
+    panel = "notebook.review(stage, rule='outside_scale', system='letterboxd')"
+    tab = opened(lab, notebook(served, "typed.ipynb", stage, panel))
+    typing = tab.page.get_by_placeholder("new value")
+    tab.says("is 7.2, becomes")
+    typing.press_sequentially("3.5")
+    tab.button("Next").click()
+    tab.says("3.5 is typed and not set")
+    tab.says("is 7.2, becomes")
+    typing.press("End")
+    typing.press("Backspace")
+    typing.press_sequentially("6")
+    tab.picture("review_typed")
+    typing.press("Enter")
+    tab.says("is 3.6, becomes")
+    assert overrides(stage.decisions()).select("tmdb_id", "field", "value").rows() == [
+        (900000001, "vote_pts_system.letterboxd", "3.6")
+    ]
+    assert (tab.errors, tab.left) == ([], [])
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 @pytest.mark.parametrize("width", [1280, 480])
 def test_the_widgets_are_whole_in_both_themes_and_widths(

@@ -145,11 +145,38 @@ def test_a_hold_that_is_undone_or_followed_by_an_approval_keeps_nothing_back(
 def test_an_approval_waives_what_it_saw_until_a_judged_value_moves(
     bench: Bench, wrong: Stage
 ) -> None:
-    review(wrong).approve(603)
-    assert counts(push(wrong, bench.target)) == {"created": 2}
-    assert points(bench)["imdb"] == 74.0
-    rate(wrong, (603, "imdb", 75.0), provider="table")
-    assert kept_back(plan(wrong, bench), 603) == {"imdb"}
+    rate(wrong, (604, "metacritic", 7.3))
+    assert kept_back(plan(wrong, bench), 604) == {"metacritic"}
+    review(wrong).approve(604)
+    assert counts(push(wrong, bench.target, ids=[604])) == {"created": 1}
+    assert points(bench, 604)["metacritic"] == 7.3
+    rate(wrong, (604, "metacritic", 6.1), provider="table")
+    assert kept_back(plan(wrong, bench), 604) == {"metacritic"}
+
+
+OFF_THEIR_SCALES = [
+    *(("letterboxd", 7.2), ("imdb", 10.1), ("tmdb", 85.0), ("metacritic", 101.0)),
+    *(("rotten_tomatoes", -1.0), ("imdb", float("inf")), ("letterboxd", float("nan"))),
+]
+
+
+@pytest.mark.parametrize(("system", "value"), OFF_THEIR_SCALES)
+@pytest.mark.parametrize("only", [False, True])
+def test_no_approval_sends_a_value_that_is_not_on_its_systems_scale(
+    snapshot: SnapshotBench, tmp_path: Path, system: str, value: float, only: bool
+) -> None:
+    stage = staged(tmp_path / "s", payload())
+    rate(stage, (603, system, value), provider="table")
+    queue = review(stage)
+    assert queue.item(603).findings["rule"].to_list()[:1] == ["outside_scale"]
+    queue.approve(603)
+    if only:
+        snapshot.plant(movie())
+    scope = {"scope": ONLY_RATINGS} if only else {}
+    for approved in (False, True):
+        assert kept_back(plan(stage, snapshot, approved=approved, **scope), 603) == {system}
+    push(stage, snapshot.target, approved=True, **scope)
+    assert points(snapshot).get(system) != value
 
 
 def test_an_approval_waives_nothing_that_came_after_it(

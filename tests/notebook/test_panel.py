@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
+from tests.servers.convex import FakeTime
 from tests.stage.conftest import T0, answers, payload, reopened
 from tests.test_plots import GROUNDS, contrast
-from tmdbkit import Settings, Stage
+from tmdbkit import Settings, Stage, sample
 from tmdbkit import notebook as nb
 from tmdbkit.assessment import assess
 from tmdbkit.decisions import overrides, verdicts
@@ -198,8 +199,89 @@ def test_a_value_that_does_not_fit_is_one_line_and_stays_to_be_mended(
     assert told in line(panel)
     assert panel._new.value == value
     assert stage.decisions().is_empty()
+    panel._new.value = ""
     click(panel, "next")
     assert line(panel) == ""
+
+
+# A correction is what was typed, where it was meant.
+
+
+def enter(panel: ReviewPanel, text: str) -> None:
+    """Type and press Enter: a browser tells the Enter first, and then what was typed."""
+    panel._new._handle_custom_msg({"event": "submit"}, [])
+    panel._new.value = text
+
+
+def off_scale(tmp_path: Path) -> ReviewPanel:
+    """The sample's film whose Letterboxd rating is 7.2 of 5, and whose IMDb rating is right."""
+    panel = nb.review(sample(tmp_path / "sample"), by="Ann")
+    panel.queue.open(900000001)
+    return panel
+
+
+def corrections(panel: ReviewPanel) -> list[tuple[Any, ...]]:
+    return overrides(panel.queue.stage.decisions()).select("tmdb_id", "field", "value").rows()
+
+
+def test_the_correction_row_offers_the_system_of_the_first_finding(tmp_path: Path) -> None:
+    panel = off_scale(tmp_path)
+    assert panel._field.value == "letterboxd"
+    assert "is 7.2, becomes" in words(panel._old.value)
+    panel.queue.open(900000004)
+    assert panel._field.value == "imdb"
+    panel.queue.open(900000002)
+    assert panel._field.value == "metacritic"
+    panel.queue.open(603)
+    assert panel._field.value == "imdb"
+
+
+def test_enter_corrects_what_is_offered(tmp_path: Path) -> None:
+    panel = off_scale(tmp_path)
+    enter(panel, "3.6")
+    assert corrections(panel) == [(900000001, "vote_pts_system.letterboxd", "3.6")]
+    assert panel._new.value == ""
+
+
+def test_a_field_that_was_left_waits_for_an_enter_of_its_own(stage: Stage) -> None:
+    time = FakeTime()
+    panel = nb.review(stage, by="Ann", clock=time.clock)
+    panel._new.value = "7"
+    assert corrections(panel) == []
+    panel._new._handle_custom_msg({"event": "submit"}, [])
+    assert "7 is typed and not set: press Enter in its field, or Correct" in line(panel)
+    time.sleep(2)
+    panel._new.value = "8"
+    assert corrections(panel) == []
+    enter(panel, "9")
+    assert [value for _, _, value in corrections(panel)] == ["9.0"]
+
+
+@pytest.mark.parametrize("name", ["approve", "hold", "reject", "back", "next", "undo"])
+def test_a_typed_value_is_dropped_by_no_other_button(
+    name: str, panel: ReviewPanel, stage: Stage
+) -> None:
+    seen = card(panel)
+    panel._new.value = "3.6"
+    click(panel, name)
+    assert "3.6 is typed and not set" in line(panel)
+    assert (panel._new.value, card(panel)) == ("3.6", seen)
+    assert stage.decisions().is_empty()
+    click(panel, "correct")
+    click(panel, name)
+    assert "is typed" not in line(panel)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("state", "all"), ("severity", "warning"), ("text", "beta")]
+)
+def test_nor_by_showing_other_movies(name: str, value: str, panel: ReviewPanel) -> None:
+    seen, before = card(panel), panel._filters[name].value
+    panel._new.value = "3.6"
+    panel._filters[name].value = value
+    assert "3.6 is typed and not set" in line(panel)
+    assert (panel._new.value, panel._filters[name].value) == ("3.6", before)
+    assert card(panel) == seen
 
 
 def test_what_changed_since_a_verdict_comes_back_old_to_new(stage: Stage) -> None:

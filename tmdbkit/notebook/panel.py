@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import ipywidgets
 
 from tmdbkit.assessment import assess, kept, of_some
 from tmdbkit.decisions import PLAIN_FIELDS, typed
-from tmdbkit.exceptions import TMDBKitError
+from tmdbkit.exceptions import TMDBKitError, UsageError
 from tmdbkit.item import STATES
 from tmdbkit.notebook.showing import Drawing, Line, bundle, button, column, row, together, wide
 from tmdbkit.report import BADGES
@@ -32,6 +33,8 @@ LOOKING = (
 ANY = "any"  # a dropdown shows no label for None
 # Of the buttons that decide; JupyterLab's own orange, with its white text, is hard to read.
 COLOURS = {"approve": BADGES["pass"][1], "hold": BADGES["warning"][1], "reject": BADGES["error"][1]}
+ENTERED = 1.0  # seconds within which a browser that says Enter also says what was typed
+TYPED = "{} is typed and not set: press Enter in its field, or Correct; or empty the field"
 NOTHING_LEFT = "Nothing is left to decide here; choose another state to see others."
 
 
@@ -41,10 +44,19 @@ class ReviewPanel:
     Args:
         stage: What is reviewed.
         by: Whose name decisions carry; default as the settings say, or the login.
+        clock: Seconds that only grow.
         shown: What to show first, by the attributes of `review.Filter`.
     """
 
-    def __init__(self, stage: Stage, *, by: str = "", **shown: Any) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        *,
+        by: str = "",
+        clock: Callable[[], float] = time.monotonic,
+        **shown: Any,
+    ) -> None:
+        self._clock, self._entered_at = clock, -ENTERED
         self._lock = threading.RLock()  # a large stage is looked through while a person clicks
         self._drawing = False
         self._in_view: int | None = None
@@ -88,7 +100,12 @@ class ReviewPanel:
         self._note = ipywidgets.Text(placeholder="a note, where you like", layout=wide("31em"))
         self._field = ipywidgets.Dropdown(options=_fields(), layout=wide("13em"))
         self._field.observe(lambda _: self._show_old(), "value")
-        self._new = ipywidgets.Text(placeholder="new value, or none", layout=wide("11em"))
+        # Told when it is left or entered: what is told letter by letter may be late for an Enter.
+        self._new = ipywidgets.Text(
+            placeholder="new value, or none", continuous_update=False, layout=wide("11em")
+        )
+        self._new.on_msg(self._enter)
+        self._new.observe(self._take_in, "value")
         self._buttons = _buttons()
         for name, widget in self._buttons.items():
             widget.on_click(partial(self._click, name))
@@ -113,7 +130,32 @@ class ReviewPanel:
             "undo": self._undo,
             "correct": self._correct,
         }
-        self._do(verbs.get(name) or partial(self._decide, name))
+        verb = verbs.get(name) or partial(self._decide, name)
+        self._do(verb if name == "correct" else partial(self._unless_typed, verb))
+
+    def _unless_typed(self, verb: Callable[[], Any]) -> None:
+        """Do what would look at another movie, unless a value for this one was typed, and not set.
+
+        Raises:
+            UsageError: One was.
+        """
+        if typed_here := self._new.value.strip():
+            raise UsageError(TYPED.format(typed_here))
+        verb()
+
+    def _enter(self, _: Any, content: dict[str, Any], __: Any) -> None:
+        """Note an Enter, which a browser tells before the value that was typed."""
+        if content.get("event") == "submit":
+            self._entered_at = self._clock()
+            if self._new.value.strip():  # it was told when the field was left, and is not again
+                self._said.say(TYPED.format(self._new.value.strip()))
+
+    def _take_in(self, change: dict[str, Any]) -> None:
+        """Set a value that was entered; one whose field was merely left waits."""
+        entered = self._clock() - self._entered_at < ENTERED
+        self._entered_at = -ENTERED
+        if entered and change["new"].strip():
+            self._click("correct", None)
 
     def _decide(self, verb: str) -> None:
         """Decide on the movie that is in view, whatever a cell has done with the queue."""
@@ -135,7 +177,8 @@ class ReviewPanel:
     def _filter(self, name: str, change: dict[str, Any]) -> None:
         if not self._drawing:
             chosen = None if change["new"] == ANY else change["new"]
-            self._do(partial(self._queue.show, **{name: chosen}))
+            self._do(partial(self._unless_typed, partial(self._queue.show, **{name: chosen})))
+            self._draw_filters()  # as they were, where it was not done
 
     def _do(self, verb: Callable[[], Any]) -> None:
         """Do it, and tell what does not fit in one line."""
@@ -158,6 +201,7 @@ class ReviewPanel:
                 widget.disabled = item is None and name not in ("back", "undo")
             if (now := item.tmdb_id if item else None) != self._in_view:
                 self._note.value = self._new.value = ""  # they were about another movie
+                self._field.value = _system_to_correct(item)
             self._in_view = now
             self._show_old(item)
 
@@ -259,6 +303,12 @@ def _buttons() -> dict[str, ipywidgets.Button]:
     for name, colour in COLOURS.items():
         made[name].style = {"button_color": colour, "text_color": "#ffffff"}
     return made
+
+
+def _system_to_correct(item: Item | None) -> str:
+    """Return the system that a correction is offered of: that of the first finding on one."""
+    found = item.findings["system"].drop_nulls().to_list() if item else []
+    return next((system for system in found if system in SYSTEMS), SYSTEMS[0])
 
 
 def _fields() -> list[tuple[str, str]]:

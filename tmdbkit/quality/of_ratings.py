@@ -42,6 +42,7 @@ RATING_RULES = (
         "rating",
         OF_SCALE,
         degree=FAR,
+        waivable=False,
     ),
     Rule(
         "scale_mix_up",

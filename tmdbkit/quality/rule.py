@@ -24,6 +24,8 @@ class Rule:
         value: The value that is wrong, as text.
         why: What makes it wrong, as text; default the sentence.
         degree: How far off it is; the worst of a rule stand first.
+        waivable: Whether an approval of the movie lets go what it saw of this; what cannot be true
+            no approval makes so.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Rule:
     value: pl.Expr = field(repr=False)
     why: pl.Expr | None = field(default=None, repr=False)
     degree: pl.Expr = field(default_factory=lambda: pl.lit(1.0), repr=False)
+    waivable: bool = True
 
     def needs(self) -> set[str]:
         """Return the columns that it looks at."""

@@ -62,7 +62,7 @@ class Root(Protocol):
     def read(self, name: str) -> bytes:
         """Return a file's content; `FileNotFoundError` where there is none."""
 
-    def write(self, name: str, content: bytes | memoryview) -> None:
+    def write(self, name: str, content: bytes) -> None:
         """Write a file whole or not at all, in place of an older one."""
 
     def remove(self, name: str) -> None:
@@ -125,7 +125,7 @@ class Folder:
         """Return a file's content."""
         return (self.folder / name).read_bytes()
 
-    def write(self, name: str, content: bytes | memoryview) -> None:
+    def write(self, name: str, content: bytes) -> None:
         """Write a file whole or not at all; the folder is made where there is none."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.folder / name, content)
@@ -214,12 +214,12 @@ class Bucket:
         with _speaking(self.full):
             return bytes(obstore.get(self._store, self._prefix + name).bytes())
 
-    def write(self, name: str, content: bytes | memoryview) -> None:
+    def write(self, name: str, content: bytes) -> None:
         """Write an object; until all of it has come, the older one stands."""
         import obstore
 
         with _speaking(self.full):
-            obstore.put(self._store, self._prefix + name, bytes(content))
+            obstore.put(self._store, self._prefix + name, content)
 
     def remove(self, name: str) -> None:
         """Delete an object, if it is there."""
@@ -256,7 +256,7 @@ def write_text(path: Path, text: str) -> None:
     write_whole(path, text.encode())
 
 
-def write_whole(path: Path, content: bytes | memoryview) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, and on the disk, so that a power cut leaves it so too."""
     # Neither polars nor we look at names that begin with a dot and end in .tmp.
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")

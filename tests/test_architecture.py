@@ -16,7 +16,7 @@ ROOT = PACKAGE.parent
 
 # A module may import from its own layer and from those above it, never from below.
 LAYERS = (
-    ("exceptions", "progress", "asking", "counts"),
+    ("exceptions", "files", "progress", "asking", "counts"),
     ("settings", "schema", "languages", "slugs", "ids"),
     ("payloads",),
     (
@@ -116,6 +116,14 @@ def test_no_module_outgrows_450_lines(path: Path) -> None:
 def test_widgets_are_imported_under_notebook_only(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert "notebook" in path.parts or ("import ipywidgets" not in text and "IPython" not in text)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_files_and_folders_are_made_by_the_module_for_them_alone(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    makes = {"mkdir", "makedirs", "write_bytes", "write_text", "fsync"}
+    assert name_of(path) == "files" or not used & makes
 
 
 def test_the_front_door_has_at_most_twenty_names_sorted_and_each_opens() -> None:

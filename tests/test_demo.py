@@ -91,3 +91,17 @@ def test_the_gallery_is_copied_and_never_over_a_notebook_of_the_same_name(tmp_pa
     (tmp_path / "01_stage_and_push.ipynb").write_text("mine")
     assert copy_gallery(tmp_path) == []
     assert (tmp_path / "01_stage_and_push.ipynb").read_text() == "mine"
+
+
+def test_a_notebook_whose_copy_broke_off_is_copied_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(_source: Path, to: Path) -> None:
+        to.write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shutil.copyfile", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        copy_gallery(tmp_path)
+    monkeypatch.undo()
+    assert len(copy_gallery(tmp_path)) == len(list(shipped("notebooks").glob("*.ipynb")))

@@ -14,6 +14,7 @@ import polars as pl
 
 from tmdbkit.convex.snapshot import ConvexSnapshot
 from tmdbkit.exceptions import UsageError
+from tmdbkit.files import atomic_write, make_folder
 from tmdbkit.logs import PAYLOADS, STAGED
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.settings import Settings
@@ -161,10 +162,11 @@ def run_demo(folder: Path, *, progress: Progress | None = None) -> Demo:
 
 def copy_gallery(folder: Path) -> list[Path]:
     """Copy the notebooks into a folder; those that are there already stay as they are."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     copied = []
     for source in sorted(shipped("notebooks").glob("*.ipynb")):
         if not (folder / source.name).exists():
-            shutil.copyfile(source, folder / source.name)
+            with atomic_write(folder / source.name) as aside:
+                shutil.copyfile(source, aside)
             copied.append(folder / source.name)
     return copied

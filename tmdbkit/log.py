@@ -84,10 +84,10 @@ class Log:
             row_group_size=ROW_GROUP,
             metadata=tags,
         )
-        self._write(f"{part}.parquet", content.getbuffer())
+        self._write(f"{part}.parquet", content.getvalue())
         return part
 
-    def _write(self, name: str, content: bytes | memoryview) -> None:
+    def _write(self, name: str, content: bytes) -> None:
         try:
             self.root.write(name, content)
         except OSError as error:

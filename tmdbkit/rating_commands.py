@@ -107,7 +107,7 @@ def _tell_costs(args: argparse.Namespace, asked: pl.DataFrame) -> int:
 
 def check(args: argparse.Namespace) -> int:
     """Look for what is wrong with the stage, or with what a target holds."""
-    from tmdbkit.root import write_text
+    from tmdbkit.files import write_text
     from tmdbkit.workflows import check as check_movies
 
     page = output_file(args.html, "--html") if args.html else None

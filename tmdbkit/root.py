@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tmdbkit.exceptions import StageError
+from tmdbkit.files import make_folder, write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ class Root(Protocol):
     def read(self, name: str) -> bytes:
         """Return a file's content; `FileNotFoundError` where there is none."""
 
-    def write(self, name: str, content: bytes | memoryview) -> None:
+    def write(self, name: str, content: bytes) -> None:
         """Write a file whole or not at all, in place of an older one."""
 
     def remove(self, name: str) -> None:
@@ -125,10 +125,10 @@ class Folder:
         """Return a file's content."""
         return (self.folder / name).read_bytes()
 
-    def write(self, name: str, content: bytes | memoryview) -> None:
+    def write(self, name: str, content: bytes) -> None:
         """Write a file whole or not at all; the folder is made where there is none."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / name, content)
+        make_folder(self.folder)
+        write_bytes(self.folder / name, content)
 
     def remove(self, name: str) -> None:
         """Delete a file, if it is there."""
@@ -214,12 +214,12 @@ class Bucket:
         with _speaking(self.full):
             return bytes(obstore.get(self._store, self._prefix + name).bytes())
 
-    def write(self, name: str, content: bytes | memoryview) -> None:
+    def write(self, name: str, content: bytes) -> None:
         """Write an object; until all of it has come, the older one stands."""
         import obstore
 
         with _speaking(self.full):
-            obstore.put(self._store, self._prefix + name, bytes(content))
+            obstore.put(self._store, self._prefix + name, content)
 
     def remove(self, name: str) -> None:
         """Delete an object, if it is there."""
@@ -249,22 +249,3 @@ def said_in_one_line(error: BaseException) -> str:
     """Return the first line of what an error says, without a query, which may hold a signature."""
     first = next(iter(str(error).splitlines()), "") or type(error).__name__
     return re.sub(r"\?\S+", "", first)[:LONGEST_MESSAGE]
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small file whole or not at all."""
-    write_whole(path, text.encode())
-
-
-def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write a file whole or not at all, and on the disk, so that a power cut leaves it so too."""
-    # Neither polars nor we look at names that begin with a dot and end in .tmp.
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
+from traceback import walk_tb
 
 import polars as pl
 import pytest
@@ -66,6 +68,20 @@ def test_a_write_that_fails_leaves_nothing_behind(
         log.append(rows(2))
     assert files(log) == before
     assert ids(log) == [1]
+
+
+def test_the_error_of_a_write_that_fails_keeps_no_buffer_from_closing(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Folder, "write", full)
+    with pytest.raises(StopError) as caught:
+        log.append(rows(1))
+    kept = [value for frame, _ in walk_tb(caught.tb) for value in frame.f_locals.values()]
+    [buffer] = [value for value in kept if isinstance(value, BytesIO)]
+    buffer.close()  # a BufferError where a view of it is left: Python 3.12.1 dies of that
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:

@@ -314,7 +314,7 @@ def test_a_disk_with_no_room_for_merging_does_not_spoil_a_run_that_is_complete(
 ) -> None:
     write = Folder.write
 
-    def nearly_full(folder: Folder, name: str, content: bytes | memoryview) -> None:
+    def nearly_full(folder: Folder, name: str, content: bytes) -> None:
         if logs.MERGED in name:
             raise OSError(28, "No space left on device")
         write(folder, name, content)

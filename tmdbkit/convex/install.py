@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tmdbkit.exceptions import UsageError
-from tmdbkit.root import write_text
+from tmdbkit.files import make_folder, write_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ def install_functions(folder: Path) -> Installed:
 
 
 def _install(folder: Path) -> Installed:
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     ours = sealed(_shipped("tmdbkit.ts"))
     written, current, changed = [], [], []
     functions = folder / "tmdbkit.ts"

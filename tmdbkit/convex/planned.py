@@ -16,7 +16,7 @@ from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Change
 from tmdbkit.counts import counted
 from tmdbkit.exceptions import NoSuchMovie, UsageError
-from tmdbkit.root import write_text
+from tmdbkit.files import write_text
 from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
 from tmdbkit.views import draw_facts
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 import zipfile
 import zlib
 from collections import defaultdict
-from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,11 +17,12 @@ from tmdbkit.convex.contract import FUNCTIONS, Contract
 from tmdbkit.convex.reading import movies_of
 from tmdbkit.convex.target import Page, TargetName
 from tmdbkit.exceptions import RequestRefused, SettingsError, StopError
+from tmdbkit.files import atomic_write, make_folder
 from tmdbkit.schema import OPTIONAL
 from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     import polars as pl
 
@@ -71,7 +70,7 @@ class ConvexSnapshot:
         """Make sure that the file can be written where that is asked."""
         if writing:
             try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(self.path.parent)
             except OSError as error:
                 raise SettingsError(
                     f"{self.path.parent} cannot be made: {error.strerror}"
@@ -147,13 +146,13 @@ class ConvexSnapshot:
         """
         numbered = self._tables["_tables"] if self._is_export else []
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with _written_aside(self.path) as aside:
+            make_folder(self.path.parent)
+            with atomic_write(self.path) as aside:
                 self._write(aside, numbered, self._others)
                 if self._is_export:
                     self._keep_export()
                     ours = [row for row in numbered if row["name"] in TABLES]
-                    with _written_aside(self._import_path()) as beside:
+                    with atomic_write(self._import_path()) as beside:
                         self._write(beside, ours, {})
         except OSError as error:
             raise StopError(f"{self.path} cannot be written: {error.strerror}") from error
@@ -197,7 +196,7 @@ class ConvexSnapshot:
         """Keep the ZIP of a deployment as it came, before a rehearsal changes it."""
         original = self.path.with_suffix(".export.zip")
         if self.path.exists() and not original.exists():
-            with _written_aside(original) as aside:
+            with atomic_write(original) as aside:
                 shutil.copyfile(self.path, aside)
 
     def interrupt(self) -> None:
@@ -334,17 +333,6 @@ def _read(path: Path) -> tuple[dict[str, list[Document]], dict[str, bytes]]:
         lines = members.pop(member, b"").splitlines()
         tables[name] = [json.loads(line) for line in lines if line.strip()]
     return tables, members
-
-
-@contextmanager
-def _written_aside(path: Path) -> Iterator[Path]:
-    """Yield a file that takes the place of `path` when all of it is written, or never does."""
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        yield aside
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _with_floats(value: Any) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tmdbkit.exceptions import UsageError
+from tmdbkit.files import atomic_write, write_bytes
 
 FONT = "Liberation Sans"  # comes with vl-convert, so that all machines draw the same
 INK = "#797979"  # of all text: no other is read as well both on white and on JupyterLab's black
@@ -43,9 +44,10 @@ class Picture:
         place = Path(path).expanduser()
         match place.suffix.lower():
             case ".png":
-                place.write_bytes(self.png())
+                write_bytes(place, self.png())
             case ".svg":
-                self._dressed().save(place, format="svg")
+                with atomic_write(place) as aside:
+                    self._dressed().save(aside, format="svg")
             case _:
                 raise UsageError(f"{place.name} must end in .png or .svg")
         return place

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 import polars as pl
 
 from tmdbkit.exceptions import ServiceError, StopError
+from tmdbkit.files import atomic_write, make_folder
 from tmdbkit.ratings.model import RATINGS, Collected, Cost
 from tmdbkit.ratings.rows import as_ratings, by_imdb_id
 from tmdbkit.settings import Settings
@@ -121,7 +121,7 @@ class IMDb:
         """Save the server's file where it is not the version that is there already."""
         etag = version.etag if version else ""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             return self.session.download(f"/{FILE}", self._folder / FILE, etag=etag)
         except StopError:
             raise
@@ -188,19 +188,14 @@ def convert(source: Path, parquet: Path, version: Version) -> None:
     Raises:
         StopError: It is cut, or a page, or of other columns; what was there before stays.
     """
-    aside = parquet.with_name(f".{parquet.name}.{secrets.token_hex(4)}.tmp")
     try:
-        _scan(source).sink_parquet(
-            aside,
-            compression="lz4",
-            row_group_size=ROW_GROUP,
-            metadata=version.kept,
-            sync_on_close="data",
-        )
-        if not pl.scan_parquet(aside).select(pl.len()).collect().item():
-            raise pl.exceptions.NoDataError("it has no rows")
-        aside.replace(parquet)
-        _looked(parquet, version.looked_at)
+        with atomic_write(parquet) as aside:
+            _scan(source).sink_parquet(
+                aside, compression="lz4", row_group_size=ROW_GROUP, metadata=version.kept
+            )
+            if not pl.scan_parquet(aside).select(pl.len()).collect().item():
+                raise pl.exceptions.NoDataError("it has no rows")
+            _looked(aside, version.looked_at)
     except (OSError, pl.exceptions.PolarsError) as error:
         source.unlink(missing_ok=True)
         first = (str(error).splitlines() or [type(error).__name__])[0]
@@ -209,8 +204,6 @@ def convert(source: Path, parquet: Path, version: Version) -> None:
             "and check IMDB_DATASETS_URL",
             path=f"/{FILE}",
         ) from error
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _scan(source: Path) -> pl.LazyFrame:

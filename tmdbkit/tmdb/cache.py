@@ -15,6 +15,7 @@ import urllib3
 from requests_cache.backends.sqlite import SQLiteCache
 
 from tmdbkit.exceptions import UsageError
+from tmdbkit.files import make_folder
 from tmdbkit.tmdb.texts import is_json
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class AnswerCache:
     def open(cls, folder: Path, name: str) -> AnswerCache | None:
         """Open it, or return None where the folder cannot be written to: then nothing is kept."""
         with suppress(OSError, sqlite3.Error):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             if os.access(folder, os.W_OK):
                 return cls(folder, name)
         return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import polars as pl
 
 from tmdbkit.exceptions import NotFound, OfflineError, ServiceError, StopError, UsageError
+from tmdbkit.files import atomic_write, make_folder
 from tmdbkit.settings import Settings
 from tmdbkit.tmdb.discovery import IDS
 from tmdbkit.tmdb.layers import Session
@@ -166,7 +167,7 @@ class Exports:
             StopError: It is cut, or no export.
             OSError: The cache's folder cannot be made.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         export = Export(day, self._parquet(day))
         convert(file, export.path, f"/{file_name(day)}")
         return export
@@ -214,7 +215,7 @@ class Exports:
 
     def _download(self, day: date, to: Path) -> None:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             self.session.download(f"/{file_name(day)}", to, progress=self._progress)
         except (NotFound, StopError):
             raise
@@ -255,16 +256,16 @@ def convert(source: Path, parquet: Path, path: str) -> None:
     Raises:
         StopError: It is cut, or no export.
     """
-    aside = parquet.with_name(f".{parquet.name}.{secrets.token_hex(4)}.tmp")
+    ids = pl.col("id")
     try:
-        pl.scan_ndjson(source, schema=COLUMNS).sink_parquet(
-            aside, compression="zstd", row_group_size=ROW_GROUP, sync_on_close="data"
-        )
-        ids = pl.col("id")
-        rows, without = pl.scan_parquet(aside).select(pl.len(), ids.null_count()).collect().row(0)
-        if not rows or without:
-            raise pl.exceptions.NoDataError(f"{without:,} of its {rows:,} lines have no id")
-        aside.replace(parquet)
+        with atomic_write(parquet) as aside:
+            pl.scan_ndjson(source, schema=COLUMNS).sink_parquet(
+                aside, compression="zstd", row_group_size=ROW_GROUP
+            )
+            made = pl.scan_parquet(aside).select(pl.len(), ids.null_count())
+            rows, without = made.collect().row(0)
+            if not rows or without:
+                raise pl.exceptions.NoDataError(f"{without:,} of its {rows:,} lines have no id")
     except (OSError, pl.exceptions.PolarsError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise StopError(
@@ -272,5 +273,3 @@ def convert(source: Path, parquet: Path, path: str) -> None:
             "and check TMDB_EXPORTS_URL",
             path=path,
         ) from error
-    finally:
-        aside.unlink(missing_ok=True)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from tmdbkit.exceptions import PassingFault
+from tmdbkit.files import atomic_write
 from tmdbkit.progress import Progress, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     import requests
 
@@ -32,23 +30,8 @@ def save(response: requests.Response, to: Path, path: str, progress: Progress) -
     """
     size = response.headers.get("Content-Length", "")
     pieces = response.raw.stream(PIECE, decode_content=False)
-    with _aside(to) as file:
+    with atomic_write(to) as aside, aside.open("wb") as file:
         for piece in told(pieces, progress, "downloading MiB", -(-int(size or 0) // PIECE)):
             file.write(piece)
         if size and file.tell() != int(size):
             raise PassingFault("the answer broke off", path=path)
-
-
-@contextmanager
-def _aside(to: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes the place of `to` at the end, or goes where there is an error."""
-    with NamedTemporaryFile(dir=to.parent, prefix=f".{to.name}.", delete=False) as file:
-        aside = Path(file.name)
-        try:
-            yield file
-            file.close()
-            aside.replace(to)
-        except BaseException:
-            file.close()
-            aside.unlink()
-            raise

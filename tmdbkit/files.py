@@ -1,0 +1,70 @@
+"""Files written whole or not at all, and on the disk: a power cut leaves the old one or the new."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from contextlib import contextmanager
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# How a file system, or Windows, says that it does not sync folders; other errors are the disk's.
+REFUSALS = {
+    *(errno.EACCES, errno.EPERM, errno.EISDIR, errno.EBADF),
+    *(errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP),
+}
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a file to write, which takes the place of `path` at the end, or is gone on an error."""
+    # Neither polars nor we look at names that begin with a dot and end in .tmp.
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        yield aside
+        _sync(aside, os.O_RDWR)  # Windows syncs no file that was opened to read it
+        aside.replace(path)
+        _sync(path.parent, os.O_RDONLY)
+    except OSError as error:
+        if error.filename == str(aside):
+            error.filename = str(path)  # the name that whoever reads the error knows
+        raise
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    with atomic_write(path) as aside:
+        aside.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file of UTF-8 whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where there is none."""
+    made = list(takewhile(lambda place: not place.exists(), (folder, *folder.parents)))
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in made:
+        _sync(place.parent, os.O_RDONLY)
+
+
+def _sync(place: Path, flags: int) -> None:
+    """Wait until a file's content, or a folder's names, are on the disk."""
+    try:
+        opened = os.open(place, flags)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise

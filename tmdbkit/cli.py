@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     seen before any request · 3 stopped because going on is pointless · 130 interrupted.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    commands.take_any_text()
     args = parser().parse_args(argv)
     try:
         status: int = args.run(args)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
+from io import TextIOWrapper, UnsupportedOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -445,3 +447,11 @@ def printed_json(args: argparse.Namespace, facts: Mapping[str, object]) -> bool:
 def say(text: str) -> None:
     """Print a line."""
     sys.stdout.write(f"{text}\n")
+
+
+def take_any_text() -> None:
+    r"""Let no letter end a command: one that an encoding lacks is shown as `\u30de`."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # those of a notebook or a test take all text
+            with suppress(UnsupportedOperation):  # one that was read from stays as it is
+                stream.reconfigure(errors="backslashreplace")

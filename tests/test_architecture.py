@@ -1,8 +1,9 @@
-"""The house: one direction through it, a front door, and modules that say why they are there."""
+"""The layout: one direction through the package, a front door, modules that say why they exist."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,57 +15,37 @@ import tmdbkit
 PACKAGE = Path(tmdbkit.__file__).parent
 ROOT = PACKAGE.parent
 
-# A module may import from its own layer and from those above it, never from below.
+# The layers, lowest first. A module imports from its own subpackage and from layers below: from
+# none above, and from no neighbour on its own layer. What has no place here may not be there.
 LAYERS = (
-    ("exceptions", "files", "progress", "asking", "counts"),
-    ("settings", "schema", "languages", "slugs", "ids"),
-    ("payloads",),
-    (
-        "tmdb",
-        "transform",
-        "ratings",
-        "quality",
-        "root",
-        "workers",
-        "log",
-        "logs",
-        "decisions",
-        "views",
-        "convex.client",
-        "convex.contract",
-        "convex.merge",
-        "convex.plan",
-        "convex.reading",
-        "convex.target",
-        "convex.verdict",
-    ),
-    ("report", "plots", "fetching"),
-    ("item",),
-    ("holdings", "history", "overlay", "names"),
-    ("archive",),
-    ("stage",),
-    ("assessment",),
-    (
-        "staging",
-        "distributing",
-        "checking",
-        "review",
-        "collecting",
-        "convex.delivery",
-        "convex.importer",
-        "convex.install",
-        "convex.planned",
-        "convex.results",
-        "convex.sending",
-        "convex.snapshot",
-        "convex.undo",
-        "convex.verification",
-    ),
-    ("workflows",),
-    ("demo",),
-    ("notebook", "inputs", "commands", "rating_commands", "review_command", "cli", "__main__"),
+    {"exceptions", "settings", "schema", "progress", "display", "images", "executors", "files"},
+    {"transform", "http", "plots"},
+    {"ratings", "tmdb"},
+    {"quality"},
+    {"stage"},
+    {"convex", "fetch"},
+    {"workflows"},
+    {"demo"},
+    {"review"},
+    {"notebook", "cli"},
+    {"__main__"},
 )
-MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
+# Of the layers below, what each subpackage is made of; the lowest layer is open to all.
+MADE_OF = {
+    "transform": set(),
+    "http": set(),
+    "plots": set(),
+    "ratings": {"http"},
+    "tmdb": {"http"},
+    "quality": {"transform", "ratings"},
+    "stage": {"transform", "ratings", "quality"},
+    "convex": {"transform", "http"},
+    "fetch": {"http", "tmdb", "stage"},
+    "workflows": {"transform", "http", "ratings", "tmdb", "quality", "stage", "convex", "fetch"},
+    "demo": {"ratings", "tmdb", "stage", "convex", "fetch", "workflows"},
+    "review": {"transform", "ratings", "quality", "stage"},
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def name_of(path: Path) -> str:
@@ -72,14 +53,20 @@ def name_of(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-def layer_of(module: str) -> int | None:
-    for place, names in enumerate(LAYERS):
-        if any(module == name or module.startswith(f"{name}.") for name in names):
-            return place
-    return None
+def home_of(module: str) -> str:
+    """The subpackage, or the module at the top, that a module is in; "" is the front door."""
+    return module.partition(".")[0]
+
+
+def layer_of(home: str) -> int:
+    """Where a subpackage stands, or one of the modules at the top."""
+    places = [place for place, homes in enumerate(LAYERS) if home in homes]
+    assert len(places) == 1, f"{home} has no place in the layers, or two"
+    return places[0]
 
 
 def imports_of(path: Path) -> set[str]:
+    """All modules of ours that a module imports: at the top, in functions, and for types alone."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tmdbkit"):
@@ -88,17 +75,50 @@ def imports_of(path: Path) -> set[str]:
         elif isinstance(node, ast.Import):
             names = (alias.name for alias in node.names)
             found |= {n.removeprefix("tmdbkit.") for n in names if n.startswith("tmdbkit.")}
-    return found
+    return found - {"__version__"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_a_module_imports_only_from_its_layer_and_from_those_above(path: Path) -> None:
-    own = layer_of(name_of(path))
-    if own is None:
-        assert name_of(path) in ("", "convex"), f"{name_of(path)} has no place in the layers"
-        return
-    below = {name for name in imports_of(path) if (layer_of(name) or 0) > own}
-    assert not below
+def imported_homes(path: Path) -> set[str]:
+    """The subpackages and modules at the top that a module imports, but for its own."""
+    own = home_of(name_of(path))
+    return {home_of(module) for module in imports_of(path)} - {own}
+
+
+INSIDE = [path for path in MODULES if name_of(path)]
+
+
+@pytest.mark.parametrize("path", INSIDE, ids=name_of)
+def test_a_module_imports_from_its_own_subpackage_and_from_layers_below(path: Path) -> None:
+    own = layer_of(home_of(name_of(path)))
+    others = {home for home in imported_homes(path) if layer_of(home) >= own}
+    assert own == 0 or not others
+    assert own != 0 or all(layer_of(home) == 0 for home in others)
+
+
+@pytest.mark.parametrize("home", MADE_OF)
+def test_a_subpackage_is_made_of_what_is_said_here_and_no_more(home: str) -> None:
+    modules = [path for path in INSIDE if home_of(name_of(path)) == home]
+    used = {other for path in modules for other in imported_homes(path)}
+    assert {other for other in used if layer_of(other) > 0} == MADE_OF[home]
+
+
+def test_no_two_modules_of_the_lowest_layer_need_each_other() -> None:
+    needs = {home_of(name_of(p)): imported_homes(p) for p in INSIDE if name_of(p) in LAYERS[0]}
+    while free := {name for name, others in needs.items() if not others & needs.keys()}:
+        needs = {name: others for name, others in needs.items() if name not in free}
+    assert needs == {}
+
+
+def test_every_place_in_the_layers_is_taken_and_at_most_ten_modules_lie_at_the_top() -> None:
+    homes = {home_of(name_of(path)) for path in INSIDE}
+    assert homes == set().union(*LAYERS)
+    at_the_top = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
+    assert len(at_the_top) <= 10
+    assert len(homes - at_the_top - {"__main__"}) == 13
+
+
+def test_no_module_or_subpackage_is_named_like_a_name_of_the_front_door() -> None:
+    assert {home_of(name_of(path)) for path in INSIDE}.isdisjoint(tmdbkit.__all__)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -118,14 +138,6 @@ def test_widgets_are_imported_under_notebook_only(path: Path) -> None:
     assert "notebook" in path.parts or ("import ipywidgets" not in text and "IPython" not in text)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_files_and_folders_are_made_by_the_module_for_them_alone(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    makes = {"mkdir", "makedirs", "write_bytes", "write_text", "fsync"}
-    assert name_of(path) == "files" or not used & makes
-
-
 def test_the_front_door_has_at_most_twenty_names_sorted_and_each_opens() -> None:
     assert tmdbkit.__all__ == sorted(tmdbkit.__all__)
     assert len(tmdbkit.__all__) <= 20
@@ -133,12 +145,33 @@ def test_the_front_door_has_at_most_twenty_names_sorted_and_each_opens() -> None
         assert getattr(tmdbkit, name).__name__ == name
 
 
+def test_the_package_shows_its_front_door_and_the_subpackages_that_the_docs_name() -> None:
+    reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"tmdbkit\.([a-z_]+)", reference)) - set(tmdbkit.__all__)
+    shown = set(dir(tmdbkit)) - set(tmdbkit.__all__)
+    assert shown == {name for name in named if (PACKAGE / name).is_dir()}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "tmdbkit.notebook.review",
+        "tmdbkit.review.ReviewQueue",
+        "tmdbkit.plots.coverage",
+        "tmdbkit.transform.transform",
+        "tmdbkit.convex.install.install_functions",
+    ],
+)
+def test_what_the_docs_write_works_after_importing_the_package_alone(written: str) -> None:
+    subprocess.run([sys.executable, "-c", f"import tmdbkit; {written}"], check=True)
+
+
 def test_the_front_door_says_no_to_other_names() -> None:
     with pytest.raises(AttributeError, match="nothing_of_the_kind"):
         _ = tmdbkit.nothing_of_the_kind
 
 
-@pytest.mark.parametrize("module", ["tmdbkit", "tmdbkit.cli"])
+@pytest.mark.parametrize("module", ["tmdbkit", "tmdbkit.cli.main"])
 def test_importing_the_package_or_its_commands_imports_nothing_heavy(module: str) -> None:
     heavy = "{'polars', 'requests', 'ipywidgets'}"
     code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"

@@ -12,7 +12,7 @@ import pytest
 import tmdbkit
 from tests.test_readme import ROOT
 from tmdbkit import exceptions
-from tmdbkit.cli import parser
+from tmdbkit.cli.main import parser
 from tmdbkit.quality import RULES
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ import pytest
 
 from tests.convex.bench import movie
 from tests.convex.test_snapshot import export
+from tests.plots.test_plots import crowd
 from tests.servers.datasets import DatasetServer, tsv
 from tests.servers.tmdb import TMDBServer, export_of
-from tests.test_plots import crowd
 from tmdbkit import files, plots
-from tmdbkit.cli import main
+from tmdbkit.cli.main import main
 from tmdbkit.demo import copy_gallery
 from tmdbkit.files import atomic_write, make_folder, write_text
 

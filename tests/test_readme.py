@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tmdbkit
-from tmdbkit.cli import parser
+from tmdbkit.cli.main import parser
 from tmdbkit.settings import _VARIABLES
 
 ROOT = Path(__file__).parent.parent

@@ -22,7 +22,7 @@ import pytest
 import tmdbkit
 from tests.test_readme import ROOT
 from tmdbkit import notebook
-from tmdbkit.cli import parser
+from tmdbkit.cli.main import parser
 from tmdbkit.convex.merge import Scope
 from tmdbkit.demo import sample_session
 from tmdbkit.exceptions import ServiceError

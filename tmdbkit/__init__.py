@@ -1,6 +1,7 @@
 """Movies from TMDB to Convex, with a notebook in between.
 
-What is named here is the front door; each name is imported when it is first used.
+What is named here is the front door; each name, and each subpackage that the docs name, is imported
+when it is first used.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from tmdbkit.demo import sample
     from tmdbkit.exceptions import TMDBKitError
     from tmdbkit.settings import Settings
-    from tmdbkit.stage import Stage
+    from tmdbkit.stage.stage import Stage
     from tmdbkit.tmdb.client import TMDBClient
     from tmdbkit.tmdb.session import TMDBSession
     from tmdbkit.workflows import (
@@ -56,11 +57,15 @@ __all__ = [
     "verify",
 ]
 
+_SUBPACKAGES = (
+    *("convex", "notebook", "plots", "quality", "ratings"),
+    *("review", "tmdb", "transform", "workflows"),
+)
 _HOMES = {
     "ConvexDeployment": "convex.client",
     "ConvexSnapshot": "convex.snapshot",
     "Settings": "settings",
-    "Stage": "stage",
+    "Stage": "stage.stage",
     "TMDBClient": "tmdb.client",
     "TMDBKitError": "exceptions",
     "TMDBSession": "tmdb.session",
@@ -69,7 +74,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name of the front door when it is first used (PEP 562)."""
+    """Import a name of the front door, or a subpackage, when it is first used (PEP 562)."""
+    if name in _SUBPACKAGES:
+        return import_module(f"{__name__}.{name}")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'workflows')}"), name)
@@ -78,7 +85,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted([*__all__, *_SUBPACKAGES])
 
 
 if "ipykernel" in sys.modules:  # in a notebook, long work shows a widget

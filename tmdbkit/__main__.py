@@ -1,6 +1,6 @@
 """`python -m tmdbkit` is the command line."""
 
-from tmdbkit.cli import main
+from tmdbkit.cli.main import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

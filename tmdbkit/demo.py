@@ -15,10 +15,10 @@ import polars as pl
 from tmdbkit.convex.snapshot import ConvexSnapshot
 from tmdbkit.exceptions import UsageError
 from tmdbkit.files import atomic_write, make_folder
-from tmdbkit.logs import PAYLOADS, STAGED
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.settings import Settings
-from tmdbkit.stage import Stage
+from tmdbkit.stage.stage import Stage
+from tmdbkit.stage.tables import PAYLOADS, STAGED
 from tmdbkit.tmdb.client import movie_request
 from tmdbkit.tmdb.export import Exports, file_name
 from tmdbkit.tmdb.session import TMDBSession
@@ -26,8 +26,8 @@ from tmdbkit.workflows import push, stage_movies
 
 if TYPE_CHECKING:
     from tmdbkit.convex.results import PushResult
+    from tmdbkit.fetch.staging import StageResult
     from tmdbkit.progress import Progress
-    from tmdbkit.staging import StageResult
 
 RECORDED_AT = datetime(2026, 1, 15, tzinfo=UTC)  # the sample's payloads are of that winter
 SEEN_AT = datetime(2026, 1, 20, tzinfo=UTC)  # its own present, or it would be stale by and by

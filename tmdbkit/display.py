@@ -1,4 +1,4 @@
-"""How things look: a flat table for reading, a movie's card, a list of facts; HTML and text.
+"""What drawings are made of: a list of facts, a bar, a cover; HTML that is safe anywhere.
 
 HTML here must read in both themes, in an untrusted notebook and without styles: inline styles only,
 no tables, no colour of text by default, text first, and everything escaped.
@@ -6,22 +6,14 @@ no tables, no colour of text by default, text first, and everything escaped.
 
 from __future__ import annotations
 
-import base64
 import colorsys
-from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from tmdbkit.schema import SCALES, SYSTEMS
-from tmdbkit.tmdb.images import image_url
+from tmdbkit.images import image_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from tmdbkit.ratings.rows import Frame
 
 SYSTEM_NAMES = {
     "imdb": "IMDb",
@@ -33,44 +25,6 @@ SYSTEM_NAMES = {
 BORDER = "1px solid #88888844"
 RATED = "#2f6fa8"  # of a rating's bar: a mid-tone, to be seen on white and on black
 TRACK = "#88888844"  # of what it lies on
-
-
-def flat(rows: Frame) -> Frame:
-    """Return one flat row a movie: names instead of ids, the year, five points and votes.
-
-    Args:
-        rows: Frames of `transform.ROWS`.
-    """
-    year = pl.col("release_date").str.slice(0, 4).cast(pl.Int32, strict=False)
-    names = pl.col("names").struct
-    points = pl.col("vote_pts_system").struct
-    votes = pl.col("vote_count_system").struct
-    return rows.select(
-        "tmdb_id",
-        "title",
-        "original_title",
-        year.alias("year"),
-        names.field("directors"),
-        names.field("cast"),
-        names.field("genres"),
-        "runtime_minutes",
-        "original_language",
-        "country",
-        "status",
-        "release_date",
-        "mpaa_rating",
-        "budget",
-        "revenue",
-        "popularity",
-        *(points.field(system).alias(f"{system}_points") for system in SYSTEMS),
-        *(votes.field(system).alias(f"{system}_votes") for system in SYSTEMS),
-        "imdb_id",
-        "slug",
-        "synopsis",
-        "tagline",
-        "trailer_url",
-        "main_poster",
-    )
 
 
 def draw_facts(
@@ -118,77 +72,6 @@ def draw_bar(share: float, colour: str) -> str:
 def draw_share(share: float) -> str:
     """Return a rating's bar on a track, which is the whole of its system's scale."""
     return f'<div style="background-color:{TRACK};border-radius:3px">{draw_bar(share, RATED)}</div>'
-
-
-@dataclass(frozen=True)
-class MovieCard:
-    """One movie at a glance.
-
-    Attributes:
-        row: Its row of the flat table.
-        picture: A local file to show instead of the poster's address.
-        online: Whether the poster's address may be shown, which a browser then asks for.
-    """
-
-    row: dict[str, Any]
-    picture: Path | None = None
-    online: bool = True
-
-    def heading(self) -> str:
-        """Return title and year."""
-        year = self.row["year"]
-        return f"{self.row['title']} ({year})" if year else str(self.row["title"])
-
-    def facts(self) -> list[tuple[str, str]]:
-        """Return what is known of it, in order."""
-        row = self.row
-        runtime = f"{row['runtime_minutes']} min" if row["runtime_minutes"] else ""
-        found = [
-            ("directed by", ", ".join(row["directors"])),
-            ("with", ", ".join(row["cast"][:5])),
-            ("about", ", ".join(row["genres"])),
-            ("runs", runtime),
-            ("language", row["original_language"]),
-            ("tmdb", str(row["tmdb_id"])),
-            ("imdb", row["imdb_id"]),
-            *((SYSTEM_NAMES[system], self._rating(system)) for system in SYSTEMS),
-        ]
-        return [(name, value) for name, value in found if value]
-
-    def _rating(self, system: str) -> str:
-        points, votes = self.row[f"{system}_points"], self.row[f"{system}_votes"]
-        if points is None:
-            return ""
-        of = f"{points:g} of {SCALES[system]:g}"
-        return f"{of}, {counted_votes(votes)}" if votes is not None else of
-
-    def __repr__(self) -> str:
-        lines = [self.heading(), *(f"  {name}: {value}" for name, value in self.facts())]
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        body = draw_facts(self.heading(), self.facts(), self._shares())
-        style = "display:flex;gap:12px;align-items:flex-start"
-        return f'<div style="{style}">{body}{self.poster()}</div>'
-
-    def _shares(self) -> dict[str, float]:
-        points = {system: self.row[f"{system}_points"] for system in SYSTEMS}
-        return {
-            SYSTEM_NAMES[system]: value / SCALES[system]
-            for system, value in points.items()
-            if value is not None
-        }
-
-    def poster(self) -> str:
-        """Return the picture, the poster's address, or a cover of its own, as HTML."""
-        style = "width:110px;border-radius:4px"
-        if self.picture is not None:
-            data = base64.b64encode(self.picture.read_bytes()).decode("ascii")
-            return f'<img alt="" style="{style}" src="data:image/png;base64,{data}">'
-        address = self.row["main_poster"] or ""
-        if self.online and address.startswith("https://"):
-            return f'<img alt="" style="{style}" src="{escape(address)}">'
-        return cover(str(self.row["title"]), int(self.row["tmdb_id"]))
 
 
 def cover(title: str, tmdb_id: int, width: int = 110) -> str:

@@ -51,6 +51,11 @@ class Pace:
         return f"{rate:.3g} a second, {_duration((self._total - done) / rate)} left"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number and what it counts: 1 movie, 1,000 movies."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
@@ -178,3 +183,16 @@ def default() -> Progress:
     if _factory:
         return _factory[0]()
     return TerminalLine() if sys.stderr.isatty() else LogLines()
+
+
+_askers: list[Callable[[str], str]] = []
+
+
+def register_asker(asker: Callable[[str], str]) -> None:
+    """Let `asker` ask a person: it takes the question and returns what was typed, or ""."""
+    _askers[:] = [asker]
+
+
+def ask(question: str) -> str:
+    """Return what a person typed, "" where nobody can be asked: a notebook brings its prompt."""
+    return _askers[0](question) if _askers else ""

@@ -15,8 +15,8 @@ from tests.convex.bench import staged
 from tests.convex.storm import films
 from tests.servers.convex_process import KEY, deployed
 from tmdbkit import ConvexDeployment, ConvexSnapshot, Settings, Stage, plan_push, push
+from tmdbkit.images import ImageForm
 from tmdbkit.progress import Silent
-from tmdbkit.tmdb.images import ImageForm
 
 from .measure import Line, medians, seconds
 
@@ -100,7 +100,7 @@ FEW, MANY = 10_000, 40_000
 PUSH = """
 import sys
 from tests.benchmarks.measure import mib
-from tests.benchmarks.pushing import pushed
+from tests.benchmarks.convex import pushed
 print(pushed(*sys.argv[1:]), mib("VmHWM"))
 """
 

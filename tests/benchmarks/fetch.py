@@ -13,9 +13,9 @@ from requests.adapters import HTTPAdapter
 
 from tests.servers.tmdb import TMDBServer
 from tmdbkit import Settings, Stage, TMDBSession, stage_movies
+from tmdbkit.fetch.staging import THREADS
 from tmdbkit.progress import Silent
 from tmdbkit.settings import Secret
-from tmdbkit.staging import THREADS
 from tmdbkit.tmdb.client import APPENDED, movie_request
 
 from .measure import Line, bests, missing, seconds

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import Settings, Stage
-from tmdbkit.fetching import PART_MOVIES
+from tmdbkit.fetch.pool import PART_MOVIES
 
 from .measure import Line, bests, seconds
 from .payloads import payloads, portions

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit import Settings, Stage, TMDBSession, stage_movies
-from tmdbkit.fetching import PART_MOVIES
+from tmdbkit.fetch.pool import PART_MOVIES
 from tmdbkit.progress import Silent
 
 from .keeping import ADDED, added, growth

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import Settings, Stage
-from tmdbkit.logs import PAYLOADS, STAGED
 from tmdbkit.ratings.rows import as_ratings
+from tmdbkit.stage.tables import PAYLOADS, STAGED
 
 from .measure import Line, apart
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tmdbkit.demo import sample_payloads
-from tmdbkit.logs import PAYLOADS, STAGED
+from tmdbkit.stage.tables import PAYLOADS, STAGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.servers.tmdb import TMDBServer
 from tmdbkit import Settings, Stage, stage_movies
-from tmdbkit.fetching import PART_MOVIES
+from tmdbkit.fetch.pool import PART_MOVIES
 from tmdbkit.progress import Silent
 
 from .fetching import LATENCY, UNLIMITED, fresh

@@ -7,9 +7,9 @@ import pytest
 
 from tests.stage.conftest import T0, answers, payload
 from tmdbkit import Settings, Stage, sample
-from tmdbkit.decisions import overrides, verdicts
+from tmdbkit.display import SYSTEM_NAMES
 from tmdbkit.review import ReviewQueue
-from tmdbkit.views import SYSTEM_NAMES
+from tmdbkit.stage.decisions import overrides, verdicts
 
 from .lab import write
 

@@ -15,7 +15,7 @@ import pytest
 
 import tmdbkit
 from tests.servers.tmdb import TMDBServer
-from tmdbkit.cli import main
+from tmdbkit.cli.main import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers.tmdb import TMDBServer, export_of
-from tmdbkit.cli import main
+from tmdbkit.cli.main import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

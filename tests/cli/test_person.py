@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.terminal import COMMAND, Terminal
 from tests.convex.bench import payload, staged
-from tests.terminal import COMMAND, Terminal
 from tests.test_reference import verbs
-from tmdbkit.cli import main, parser
+from tmdbkit.cli.main import main, parser
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

@@ -16,10 +16,10 @@ from tests.convex.bench import SnapshotBench, movie, payload, staged
 from tests.leaks import leaks, told_by_files, told_by_logs
 from tests.servers.datasets import DatasetServer, tsv
 from tests.servers.ratings import RatingsServer, mdblist_error
-from tmdbkit.cli import main
-from tmdbkit.decisions import verdicts
+from tmdbkit.cli.main import main
 from tmdbkit.exceptions import QuotaUsedUp
-from tmdbkit.stage import Stage
+from tmdbkit.stage.decisions import verdicts
+from tmdbkit.stage.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,14 +12,14 @@ import polars as pl
 
 from tests.servers.convex import FakeTime
 from tmdbkit import ConvexDeployment, ConvexSnapshot, transform, workflows
-from tmdbkit.logs import DECISIONS, IMPORTS, PAYLOADS, STAGED
+from tmdbkit.images import ImageForm
 from tmdbkit.progress import Silent
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
-from tmdbkit.stage import Stage
-from tmdbkit.tmdb.images import ImageForm
-from tmdbkit.views import flat
+from tmdbkit.stage.card import flat
+from tmdbkit.stage.stage import Stage
+from tmdbkit.stage.tables import DECISIONS, IMPORTS, PAYLOADS, STAGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

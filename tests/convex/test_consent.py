@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.terminal import COMMAND, Terminal
+from tests.cli.terminal import COMMAND, Terminal
+from tmdbkit.images import ImageForm
 from tmdbkit.progress import Silent
-from tmdbkit.tmdb.images import ImageForm
 from tmdbkit.workflows import push
 
 from .backend import ConvexBackend

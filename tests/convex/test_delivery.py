@@ -15,10 +15,7 @@ from tmdbkit import ConvexSnapshot
 from tmdbkit.convex import delivery, importer
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.plan import plan_changes
-from tmdbkit.exceptions import (
-    StopError,
-    TargetRefused,
-)
+from tmdbkit.exceptions import StopError, TargetRefused
 from tmdbkit.workflows import pushing
 
 from .bench import (

@@ -15,9 +15,9 @@ import pytest
 from tmdbkit import demo, transform
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.plan import plan_changes
-from tmdbkit.logs import PAYLOADS, STAGED
+from tmdbkit.images import ImageForm
 from tmdbkit.schema import ROW, validator
-from tmdbkit.tmdb.images import ImageForm
+from tmdbkit.stage.tables import PAYLOADS, STAGED
 
 from .bench import NOW_ISO, own
 

@@ -21,8 +21,8 @@ from tmdbkit.exceptions import (
     TargetRefused,
     UsageError,
 )
+from tmdbkit.images import ImageForm
 from tmdbkit.schema import validator
-from tmdbkit.tmdb.images import ImageForm
 from tmdbkit.workflows import pushing
 
 from .bench import (

@@ -10,15 +10,9 @@ from hypothesis import strategies as st
 
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.merge import is_missing, is_same, joined
-from tmdbkit.convex.plan import (
-    Change,
-    content_hash,
-    image_form,
-    plan_changes,
-    slug_candidates,
-)
+from tmdbkit.convex.plan import Change, content_hash, image_form, plan_changes, slug_candidates
+from tmdbkit.images import ImageForm
 from tmdbkit.schema import CREATED_ONLY, validator
-from tmdbkit.tmdb.images import ImageForm
 
 from .bench import NOW_ISO, SYSTEMS, movie, without
 

@@ -13,10 +13,10 @@ from tmdbkit.convex import reading
 from tmdbkit.convex.merge import Scope
 from tmdbkit.convex.planned import Plan
 from tmdbkit.exceptions import UsageError
+from tmdbkit.images import ImageForm
 from tmdbkit.progress import Silent
 from tmdbkit.review import ReviewQueue
 from tmdbkit.schema import MOVIE
-from tmdbkit.tmdb.images import ImageForm
 from tmdbkit.workflows import pushing
 
 from .bench import LATER, NOW, NOW_ISO, movie, payload, staged, without
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Document, Target
-    from tmdbkit.stage import Stage
+    from tmdbkit.stage.stage import Stage
 
     from .bench import Bench
 

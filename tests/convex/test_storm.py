@@ -19,8 +19,8 @@ from tests.servers.wire import Answer
 from tmdbkit import ConvexSnapshot, plan_push
 from tmdbkit.convex import delivery
 from tmdbkit.convex.planned import Plan
+from tmdbkit.images import ImageForm
 from tmdbkit.progress import Silent
-from tmdbkit.tmdb.images import ImageForm
 
 from .bench import LATER, NOW, counts, deployment, movie, outcome, payload, push, staged, without
 from .storm import SHARES, Storm, credited, films, people, stored

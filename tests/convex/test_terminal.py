@@ -1,4 +1,4 @@
-"""The command line against Convex: the whole corridor, and one line where it cannot be walked."""
+"""The command line against Convex: all of the way, and one line where it cannot be gone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers.tmdb import TMDBServer
 from tmdbkit import Stage
-from tmdbkit.cli import main
+from tmdbkit.cli.main import main
 
 from .backend import ConvexBackend
 

@@ -16,24 +16,23 @@ import pytest
 
 from tests.servers.datasets import DatasetServer, tsv
 from tests.servers.tmdb import TMDBServer
+from tests.stage.conftest import T0, answers, movies, payload, titles
 from tmdbkit import (
     Settings,
     Stage,
     TMDBSession,
     check,
-    checking,
     collect_ratings,
     refresh_movies,
     sample,
     stage_movies,
 )
-from tmdbkit.distributing import Allowance, Errand
 from tmdbkit.exceptions import CredentialsRefused, StopError, UsageError
+from tmdbkit.executors import spread, workers_of
+from tmdbkit.fetch.cluster import Allowance, Errand
 from tmdbkit.ratings.table import Table
 from tmdbkit.settings import Secret
-from tmdbkit.workers import spread, workers_of
-
-from .conftest import T0, answers, movies, payload, titles
+from tmdbkit.workflows import checking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,9 +42,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from tests.servers.object_store import ObjectStoreServer
-    from tmdbkit.staging import StageResult
-
-    from .conftest import Connect
+    from tests.stage.conftest import Connect
+    from tmdbkit.fetch.staging import StageResult
 
 IDS = range(1, 401)
 # Python before 3.11.9 freezes in it now and then (python/cpython issue 106883).

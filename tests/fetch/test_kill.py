@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from tests.servers.catalogue import Catalogue
 from tests.servers.tmdb import TMDBServer
-from tmdbkit.fetching import OUTSTANDING
-
-from .conftest import reopened
+from tests.stage.conftest import reopened
+from tmdbkit.fetch.pool import OUTSTANDING
 
 if TYPE_CHECKING:
     from tests.servers.tmdb import TMDBProcess

@@ -19,20 +19,18 @@ import pytest
 
 from tests.servers.tmdb import TMDBServer
 from tests.servers.trouble import error
+from tests.stage.conftest import payload
 from tmdbkit import Settings, Stage, TMDBSession, stage_movies
-from tmdbkit.fetching import OUTSTANDING
+from tmdbkit.fetch.pool import OUTSTANDING
+from tmdbkit.fetch.staging import THREADS
 from tmdbkit.progress import Silent
-from tmdbkit.staging import THREADS
 from tmdbkit.tmdb.client import movie_request
-
-from .conftest import payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.servers.wire import Answer, Request
-
-    from .conftest import Connect
+    from tests.stage.conftest import Connect
 
 HOUR = 3600.0
 OUTAGE = "TMDB cannot be reached at"

@@ -9,19 +9,17 @@ import pytest
 
 from tests.servers.tmdb import TMDBServer
 from tests.servers.wire import Answer
+from tests.stage.conftest import movies, payload, titles
 from tmdbkit import refresh_movies, stage_movies
 from tmdbkit.exceptions import CredentialsRefused
 from tmdbkit.progress import Silent
 
-from .conftest import movies, payload, titles
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.stage.conftest import Connect
     from tmdbkit import Stage, TMDBSession
-    from tmdbkit.staging import StageResult
-
-    from .conftest import Connect
+    from tmdbkit.fetch.staging import StageResult
 
     Refresh = Callable[..., tuple[StageResult, list[int]]]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.servers.tmdb import TMDBServer
-from tmdbkit import log as logs
+from tests.stage.conftest import T0, movies, payload, titles
 from tmdbkit import refresh_movies, stage_movies
 from tmdbkit.exceptions import (
     CredentialsRefused,
@@ -19,22 +19,20 @@ from tmdbkit.exceptions import (
     StopError,
     UsageError,
 )
-from tmdbkit.fetching import OUTSTANDING, PART_MOVIES, Fetched, Fetching
+from tmdbkit.fetch.pool import OUTSTANDING, PART_MOVIES, Fetched, Fetching
+from tmdbkit.fetch.staging import fetch_movies, stage_ids
 from tmdbkit.progress import Silent
-from tmdbkit.root import Folder
 from tmdbkit.settings import Settings
-from tmdbkit.staging import fetch_movies, stage_ids
+from tmdbkit.stage import log as logs
+from tmdbkit.stage.storage import Folder
 from tmdbkit.tmdb.client import movie_request
-
-from .conftest import T0, movies, payload, titles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from tests.stage.conftest import Connect
     from tmdbkit import Stage, TMDBSession
-    from tmdbkit.staging import StageResult
-
-    from .conftest import Connect
+    from tmdbkit.fetch.staging import StageResult
 
 QUIET = Silent()
 FAULTS = dict.fromkeys(("500", "502html", "503", "cut", "not_json", "reset"), 0.05)

@@ -15,16 +15,16 @@ import requests
 
 from tests.servers.wire import Answer
 from tmdbkit.exceptions import OfflineError, TMDBKitError, UsageError
+from tmdbkit.http.cache import AnswerCache
 from tmdbkit.settings import Settings
-from tmdbkit.tmdb.cache import AnswerCache
 from tmdbkit.tmdb.session import TMDBService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.http.conftest import FakeClock
     from tests.servers.tmdb import TMDBServer
-    from tests.tmdb.conftest import FakeClock
     from tmdbkit.tmdb.session import TMDBSession
 
     Start = Callable[..., TMDBServer]
@@ -49,7 +49,7 @@ def sql(folder: Path, statement: str, *values: Any) -> list[tuple[Any, ...]]:
 @pytest.fixture
 def quick_to_give_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that another process holds is waited for, but not for five seconds."""
-    monkeypatch.setattr("tmdbkit.tmdb.cache.BUSY_TIMEOUT", 20)
+    monkeypatch.setattr("tmdbkit.http.cache.BUSY_TIMEOUT", 20)
 
 
 @pytest.fixture

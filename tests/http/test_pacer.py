@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.http.conftest import FakeClock
 from tests.servers.trouble import Bucket, SlidingSecond
-from tests.tmdb.conftest import FakeClock
 from tmdbkit.exceptions import Interrupted
-from tmdbkit.tmdb.pacer import RECOVERY_SECONDS, Pacer
+from tmdbkit.http.pacer import RECOVERY_SECONDS, Pacer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

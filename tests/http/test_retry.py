@@ -26,7 +26,7 @@ from tmdbkit.exceptions import (
     ServiceError,
     StopError,
 )
-from tmdbkit.tmdb.retry import (
+from tmdbkit.http.retry import (
     FAULTS_IN_A_ROW,
     LONGEST_OUTAGE_PAUSE,
     OUTAGE_PATIENCE,
@@ -38,8 +38,8 @@ from tmdbkit.tmdb.retry import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.http.conftest import FakeClock
     from tests.servers.tmdb import TMDBServer
-    from tests.tmdb.conftest import FakeClock
     from tmdbkit.tmdb.session import TMDBSession
 
     Start = Callable[..., TMDBServer]
@@ -165,7 +165,7 @@ def test_a_fault_that_may_pass_is_asked_again(turn: Any, start: Start, connect: 
 def test_an_answer_that_does_not_come_is_asked_for_again(
     start: Start, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tmdbkit.tmdb.layers.READ_TIMEOUT", 0.2)
+    monkeypatch.setattr("tmdbkit.http.session.READ_TIMEOUT", 0.2)
     server = failing(start, "hang", hang_seconds=5)
     assert connect(server).get(PATH).value["id"] == 603
     assert len(server.requests) == 2
@@ -358,7 +358,7 @@ def test_an_error_says_what_happened(turn: str, words: str, start: Start, connec
 def test_an_answer_that_never_comes_is_named_so(
     start: Start, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tmdbkit.tmdb.layers.READ_TIMEOUT", 0.03)
+    monkeypatch.setattr("tmdbkit.http.session.READ_TIMEOUT", 0.03)
     server = failing(start, "hang", hang_seconds=0.3)
     with pytest.raises(PassingFault, match=f"^{PATH}: did not answer in 30 s$"):
         connect(server, retries=0).get(PATH)
@@ -367,7 +367,7 @@ def test_an_answer_that_never_comes_is_named_so(
 def test_whoever_looks_on_is_told_for_how_long_no_answer_came(
     start: Start, connect: Connect, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tmdbkit.tmdb.layers.READ_TIMEOUT", 0.03)
+    monkeypatch.setattr("tmdbkit.http.session.READ_TIMEOUT", 0.03)
     session = connect(failing(start, "hang", "ok", hang_seconds=0.3), retries=0)
     with pytest.raises(PassingFault):
         session.get(PATH)

@@ -116,7 +116,7 @@ def test_a_secret_shows_itself_nowhere_when_the_host_cannot_be_reached(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tmdbkit.tmdb.retry.OUTAGE_PATIENCE", 60)
+    monkeypatch.setattr("tmdbkit.http.retry.OUTAGE_PATIENCE", 60)
     caplog.set_level(logging.DEBUG)
     server = start(**accepted(secret))
     session = connect(server, **given(secret))
@@ -137,7 +137,7 @@ def test_a_secret_shows_itself_nowhere_when_no_answer_comes(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tmdbkit.tmdb.layers.READ_TIMEOUT", 0.03)
+    monkeypatch.setattr("tmdbkit.http.session.READ_TIMEOUT", 0.03)
     caplog.set_level(logging.DEBUG)
     server = start(script={f"/3{PATH}": ["hang"]}, hang_seconds=0.3, **accepted(secret))
     with pytest.raises(TMDBKitError) as raised:

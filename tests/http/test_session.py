@@ -15,16 +15,16 @@ from tmdbkit.exceptions import (
     RequestRefused,
     StopError,
 )
+from tmdbkit.http.service import Service
+from tmdbkit.http.session import Session
 from tmdbkit.progress import TerminalLine
 from tmdbkit.settings import Settings
-from tmdbkit.tmdb.layers import Session
-from tmdbkit.tmdb.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.tmdb.conftest import FakeClock
+    from tests.http.conftest import FakeClock
 
     Open = Callable[..., Session]
 

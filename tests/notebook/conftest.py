@@ -11,7 +11,7 @@ import pytest
 
 from tests.stage.conftest import T0, answers, connect, payload
 from tmdbkit import Settings, Stage
-from tmdbkit.assessment import assess
+from tmdbkit.review.assessment import assess
 
 __all__ = ["connect"]
 

@@ -6,7 +6,7 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 from tests.servers.tmdb import API_KEY, TMDBServer
-from tmdbkit import Settings, Stage, asking, stage_movies
+from tmdbkit import Settings, Stage, progress, stage_movies
 from tmdbkit.exceptions import SettingsError
 from tmdbkit.notebook.asking import ask_hidden
 
@@ -32,7 +32,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(question)
         return API_KEY
 
-    monkeypatch.setattr(asking, "_askers", [typed])
+    monkeypatch.setattr(progress, "_askers", [typed])
     return asked
 
 
@@ -74,7 +74,7 @@ def test_a_token_goes_where_tokens_go(
     monkeypatch: pytest.MonkeyPatch, server: TMDBServer, connect: Connect
 ) -> None:
     server.token = "a.read.token"
-    monkeypatch.setattr(asking, "_askers", [lambda _: "a.read.token"])
+    monkeypatch.setattr(progress, "_askers", [lambda _: "a.read.token"])
     connect(server, token="").get("/movie/11")
     assert "api_key" not in server.requests[0].params
 

@@ -8,11 +8,11 @@ import pytest
 
 from tests.stage.conftest import T0, answers, payload
 from tmdbkit import ConvexSnapshot, Settings, Stage, check, plan_push, push, stage_movies
-from tmdbkit.collecting import RatingsResult
 from tmdbkit.demo import sample_session
+from tmdbkit.display import draw_share
 from tmdbkit.progress import Silent
 from tmdbkit.review import ReviewQueue
-from tmdbkit.views import draw_share
+from tmdbkit.workflows.collecting import RatingsResult
 
 from .conftest import WHOLE, words
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
+from tests.plots.test_plots import GROUNDS, contrast
 from tests.servers.convex import FakeTime
 from tests.stage.conftest import T0, answers, payload, reopened
-from tests.test_plots import GROUNDS, contrast
 from tmdbkit import Settings, Stage, sample
 from tmdbkit import notebook as nb
-from tmdbkit.assessment import assess
-from tmdbkit.decisions import overrides, verdicts
 from tmdbkit.exceptions import UsageError
 from tmdbkit.notebook import panel as panels
+from tmdbkit.review.assessment import assess
+from tmdbkit.stage.decisions import overrides, verdicts
 
 from .conftest import WHOLE, words
 
@@ -417,7 +417,7 @@ def test_a_correction_of_before_is_there_when_it_opens(large: Stage) -> None:
 def test_the_log_of_many_clicks_is_compacted(
     monkeypatch: pytest.MonkeyPatch, panel: ReviewPanel, stage: Stage
 ) -> None:
-    monkeypatch.setattr("tmdbkit.log.PILE", 8)
+    monkeypatch.setattr("tmdbkit.stage.log.PILE", 8)
     for _ in range(10):
         click(panel, "approve")
         click(panel, "undo")

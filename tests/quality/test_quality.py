@@ -17,8 +17,8 @@ from tmdbkit.ratings.agreement import DISPERSION, LEVEL, correlation
 from tmdbkit.ratings.columns import STEPS
 from tmdbkit.ratings.model import AUDIENCE, POINTS_OF, RATINGS
 from tmdbkit.schema import SCALES, SYSTEMS
-from tmdbkit.stage import PAYLOADS, STAGED
-from tmdbkit.views import flat
+from tmdbkit.stage.card import flat
+from tmdbkit.stage.stage import PAYLOADS, STAGED
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FETCHED = datetime(2026, 5, 1, tzinfo=UTC)

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from tmdbkit.quality import FINDINGS, RULES, Rule, find
+from tmdbkit.quality.report import DRAWN, NAMED, Report
 from tmdbkit.ratings.model import RATINGS
-from tmdbkit.report import DRAWN, NAMED, Report
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 

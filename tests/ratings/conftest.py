@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.http.conftest import FakeClock
 from tests.servers.ratings import KEY, RatingsServer
-from tests.tmdb.conftest import FakeClock
 from tmdbkit.settings import Secret, Settings
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from tests.http.conftest import FakeClock
     from tests.servers.ratings import RatingsServer
-    from tests.tmdb.conftest import FakeClock
 
     Serve = Callable[..., RatingsServer]
     Ask = Callable[..., MDBList]

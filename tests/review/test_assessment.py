@@ -8,14 +8,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from tests.notebook.conftest import WHOLE
 from tests.stage.conftest import T0, answers, payload
-from tmdbkit import assessment
-from tmdbkit.assessment import Assessment, assess, kept
 from tmdbkit.quality import RULES
 from tmdbkit.ratings.rows import as_ratings
-from tmdbkit.review import ReviewQueue
-
-from .conftest import WHOLE
+from tmdbkit.review import ReviewQueue, assessment
+from tmdbkit.review.assessment import Assessment, assess, kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from tmdbkit.decisions import (
+from tests.stage.conftest import T0, answers, movies, payload, reopened
+from tmdbkit.exceptions import UsageError
+from tmdbkit.review import ReviewQueue
+from tmdbkit.stage.decisions import (
     PLAIN_FIELDS,
     changed_since,
     decision,
@@ -24,11 +27,7 @@ from tmdbkit.decisions import (
     typed,
     verdicts,
 )
-from tmdbkit.exceptions import UsageError
-from tmdbkit.logs import DECISIONS
-from tmdbkit.review import ReviewQueue
-
-from .conftest import T0, answers, movies, payload, reopened
+from tmdbkit.stage.tables import DECISIONS
 
 if TYPE_CHECKING:
     from tmdbkit import Stage
@@ -257,7 +256,7 @@ def test_a_status_counts_decisions_on_what_is_staged(stage: Stage) -> None:
 def test_a_pile_of_decisions_is_merged_and_each_stands_once(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tmdbkit.log.PILE", 7)
+    monkeypatch.setattr("tmdbkit.stage.log.PILE", 7)
     for number in range(20):
         stage.add_decisions(decision(1, "hold", name=f"{number:02}", by="ann", at=T0))
     assert names(stage.decisions()) == [f"{number:02}" for number in range(20)]
@@ -268,7 +267,7 @@ REVIEWER = """
 import sys
 from datetime import UTC, datetime
 from tmdbkit import Settings, Stage
-from tmdbkit.decisions import decision
+from tmdbkit.stage.decisions import decision
 
 folder, by = sys.argv[1:]
 stage = Stage(folder, settings=Settings())

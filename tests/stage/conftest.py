@@ -15,9 +15,9 @@ import pytest
 from tests.servers.object_store import object_store
 from tests.servers.tmdb import TOKEN
 from tmdbkit import Settings, Stage, TMDBSession
-from tmdbkit.decisions import decision, field_named, fitting
-from tmdbkit.logs import PAYLOADS, STAGED
 from tmdbkit.settings import Secret
+from tmdbkit.stage.decisions import decision, field_named, fitting
+from tmdbkit.stage.tables import PAYLOADS, STAGED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

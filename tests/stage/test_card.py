@@ -9,8 +9,9 @@ import pytest
 
 from tmdbkit import transform
 from tmdbkit.demo import RECORDED_AT, sample_payloads
+from tmdbkit.display import cover, draw_bar, draw_facts, draw_share
 from tmdbkit.schema import SYSTEMS
-from tmdbkit.views import MovieCard, cover, draw_bar, draw_facts, draw_share, flat
+from tmdbkit.stage.card import MovieCard, flat
 
 from .conftest import T0, answers, payload, people
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tmdbkit.history import DRIFT
+from tmdbkit.stage.history import DRIFT
 
 from .conftest import T0, answers, movies, payload, people
 

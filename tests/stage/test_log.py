@@ -9,10 +9,10 @@ from traceback import walk_tb
 import polars as pl
 import pytest
 
-from tmdbkit import log as logs
 from tmdbkit.exceptions import StageError, StopError
-from tmdbkit.log import Log, reading
-from tmdbkit.root import Folder
+from tmdbkit.stage import log as logs
+from tmdbkit.stage.log import Log, reading
+from tmdbkit.stage.storage import Folder
 
 COLUMNS = pl.Schema({"tmdb_id": pl.Int64(), "name": pl.String()})
 NOW = datetime.now(UTC)

@@ -14,11 +14,11 @@ import pytest
 
 from tests.servers.tmdb import TMDBServer
 from tmdbkit import ConvexSnapshot, Settings, Stage, check, push, stage_movies
-from tmdbkit.cli import main
+from tmdbkit.cli.main import main
 from tmdbkit.exceptions import StageError
-from tmdbkit.log import Log, reading
 from tmdbkit.review import ReviewQueue
-from tmdbkit.root import root_of
+from tmdbkit.stage.log import Log, reading
+from tmdbkit.stage.storage import root_of
 
 from .conftest import T0, movies, titles
 from .test_stage import WRITER
@@ -207,7 +207,7 @@ def test_an_address_where_nothing_answers_is_one_clear_line_in_seconds(
     bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr("tmdbkit.root.RETRIES", 0)
+    monkeypatch.setattr("tmdbkit.stage.storage.RETRIES", 0)
     with pytest.raises(StageError) as caught:
         Stage(f"{bucket}/stage", settings=Settings())
     said = str(caught.value)

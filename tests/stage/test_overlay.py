@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from tmdbkit.overlay import BY_HAND
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.review import ReviewQueue
 from tmdbkit.schema import SYSTEMS
+from tmdbkit.stage.overlay import BY_HAND
 
 from .conftest import T0, answers, correct, payload, reopened
 

@@ -13,10 +13,10 @@ import polars as pl
 import pytest
 
 from tmdbkit import Settings, Stage, sample
-from tmdbkit import log as logs
 from tmdbkit.exceptions import StageError, UsageError
-from tmdbkit.logs import FAILURES, IMPORTS, MISSING, PAYLOADS
 from tmdbkit.schema import ROW
+from tmdbkit.stage import log as logs
+from tmdbkit.stage.tables import FAILURES, IMPORTS, MISSING, PAYLOADS
 
 from .conftest import T0, answers, movies, payload, people, reopened, titles
 

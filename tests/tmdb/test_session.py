@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from requests.adapters import HTTPAdapter
 
+from tests.http.conftest import HOST
 from tests.servers.tmdb import API_KEY, TOKEN
 from tests.servers.wire import Answer
-from tests.tmdb.conftest import HOST
 from tmdbkit.exceptions import (
     CredentialsRefused,
     Interrupted,
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.http.conftest import FakeClock
     from tests.servers.tmdb import TMDBServer
-    from tests.tmdb.conftest import FakeClock
 
     Start = Callable[..., TMDBServer]
     Connect = Callable[..., TMDBSession]

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from tmdbkit import names
-
-from .conftest import T0, answers, payload, people
+from tests.stage.conftest import T0, answers, payload, people
+from tmdbkit.transform import names
 
 if TYPE_CHECKING:
     from tmdbkit import Stage
@@ -95,7 +94,7 @@ def test_counts_add_up_over_the_parts_that_are_read_at_a_time() -> None:
 def test_a_stage_of_any_size_is_read_a_few_movies_at_a_time(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tmdbkit.stage.READ_AT_ONCE", 2)
+    monkeypatch.setattr("tmdbkit.stage.stage.READ_AT_ONCE", 2)
     put(stage, *({"genres": [ACTION], "credits": people("Ann")} for _ in range(5)))
     assert stage.genres()["movies"].to_list() == stage.people()["movies"].to_list() == [5]
 

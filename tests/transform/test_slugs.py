@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tmdbkit.slugs import movie_slug, slugify
+from tmdbkit.transform.slugs import movie_slug, slugify
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tmdbkit.demo import sample_payloads
-from tmdbkit.payloads import CHUNK
 from tmdbkit.schema import ROW, SYSTEMS
-from tmdbkit.transform import CREDIT, ROWS, Options, genres, people, transform
+from tmdbkit.transform.payloads import CHUNK
+from tmdbkit.transform.rows import CREDIT, ROWS, Options, genres, people, transform
 
 AT = datetime(2026, 1, 15, 12, 30, 1, 250_000, tzinfo=UTC)
 

@@ -15,7 +15,6 @@ from tests.servers.ratings import KEY, mdblist_error
 from tests.servers.wire import Answer
 from tests.stage.conftest import answers, correct, payload
 from tmdbkit import Stage, workflows
-from tmdbkit.collecting import collect, costs, due, wanted_of
 from tmdbkit.exceptions import SettingsError, UsageError
 from tmdbkit.progress import Silent
 from tmdbkit.ratings.imdb import IMDb
@@ -23,14 +22,15 @@ from tmdbkit.ratings.mdblist import BATCH, MDBList
 from tmdbkit.ratings.omdb import OMDb
 from tmdbkit.ratings.table import Table
 from tmdbkit.settings import Secret, Settings
+from tmdbkit.workflows.collecting import collect, costs, due, wanted_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.servers.ratings import RatingsServer
-    from tmdbkit.collecting import RatingsResult
     from tmdbkit.ratings.model import Provider
+    from tmdbkit.workflows.collecting import RatingsResult
 
     Serve = Callable[..., RatingsServer]
     Ask = Callable[..., Any]

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from contextlib import suppress
-from io import TextIOWrapper, UnsupportedOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from tmdbkit import __version__
-from tmdbkit.counts import counted
-from tmdbkit.exceptions import SettingsError, UsageError
-from tmdbkit.inputs import (
+from tmdbkit.cli.inputs import (
     ask_consent,
     filled,
     given_ids,
@@ -27,17 +21,17 @@ from tmdbkit.inputs import (
     read_settings,
     tell_target,
 )
+from tmdbkit.cli.output import FINE, FOUND, printed_json, say, show
+from tmdbkit.exceptions import SettingsError, UsageError
+from tmdbkit.progress import counted
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
 
     from tmdbkit.convex.planned import Plan
     from tmdbkit.convex.target import Target
     from tmdbkit.demo import Demo
-    from tmdbkit.stage import Stage
-
-FINE, FOUND = 0, 1
+    from tmdbkit.stage.stage import Stage
 
 
 def demo(args: argparse.Namespace) -> int:
@@ -315,7 +309,7 @@ LATEST = 5  # pushes that a status tells
 
 
 def _tell_pushes(staged: Stage) -> None:
-    from tmdbkit.logs import OUTCOMES
+    from tmdbkit.stage.tables import OUTCOMES
 
     for push in staged.pushes().head(LATEST).iter_rows(named=True):
         came_to = ", ".join(f"{push[name]:,} {name}" for name in OUTCOMES if push[name])
@@ -403,7 +397,7 @@ def cache(args: argparse.Namespace) -> int:
     """Show or empty the cache of answers, of IMDb's data set and of TMDB's exports."""
     import shutil
 
-    from tmdbkit.tmdb.cache import AnswerCache
+    from tmdbkit.http.cache import AnswerCache
 
     folder = read_settings().cache
     count = size = removed = 0
@@ -421,37 +415,3 @@ def cache(args: argparse.Namespace) -> int:
     if not printed_json(args, {"answers": count, "bytes": size, "removed": removed}):
         say(f"{counted(count, 'answer')}, {size / 2**20:.1f} MiB in {folder}")
     return FINE
-
-
-class Result(Protocol):
-    """What every verb returns: counts by name, and a text."""
-
-    def counts(self) -> Mapping[str, str | int]:
-        """Return the counts by name."""
-
-
-def show(args: argparse.Namespace, result: Result, *, failed: int) -> int:
-    """Print a result, and return the status that it means."""
-    if not printed_json(args, result.counts()):
-        say(repr(result))
-    return FOUND if failed else FINE
-
-
-def printed_json(args: argparse.Namespace, facts: Mapping[str, object]) -> bool:
-    """Print the facts as one JSON object, where that was asked for."""
-    if args.json:
-        say(json.dumps(facts))
-    return bool(args.json)
-
-
-def say(text: str) -> None:
-    """Print a line."""
-    sys.stdout.write(f"{text}\n")
-
-
-def take_any_text() -> None:
-    r"""Let no letter end a command: one that an encoding lacks is shown as `\u30de`."""
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # those of a notebook or a test take all text
-            with suppress(UnsupportedOperation):  # one that was read from stays as it is
-                stream.reconfigure(errors="backslashreplace")

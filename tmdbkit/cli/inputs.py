@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tmdbkit.convex.merge import Scope
     from tmdbkit.convex.target import Target
     from tmdbkit.settings import Settings
-    from tmdbkit.stage import Stage
+    from tmdbkit.stage.stage import Stage
     from tmdbkit.tmdb.client import TMDBClient
     from tmdbkit.tmdb.session import TMDBSession
 
@@ -43,7 +43,7 @@ def open_session() -> TMDBSession:
 
 def open_stage(args: argparse.Namespace) -> Stage:
     """Open the stage that `--stage` names, or the default one."""
-    from tmdbkit.stage import Stage
+    from tmdbkit.stage.stage import Stage
 
     return Stage(args.stage, settings=read_settings())
 

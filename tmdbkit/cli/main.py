@@ -10,7 +10,10 @@ import sys
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tmdbkit import __version__, commands, rating_commands, review_command
+from tmdbkit import __version__
+from tmdbkit.cli import commands, output
+from tmdbkit.cli import ratings as rating_commands
+from tmdbkit.cli import review as review_command
 from tmdbkit.exceptions import StopError, TMDBKitError, UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     seen before any request · 3 stopped because going on is pointless · 130 interrupted.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    commands.take_any_text()
+    output.take_any_text()
     args = parser().parse_args(argv)
     try:
         status: int = args.run(args)
@@ -38,12 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StopError as error:
         return _complain(error, STOPPED)
     except TMDBKitError as error:
-        return _complain(error, commands.FOUND)
+        return _complain(error, output.FOUND)
     except KeyboardInterrupt:
         return _complain("interrupted; run the same again, it goes on from here", INTERRUPTED)
     except BrokenPipeError:  # the reader has seen enough; say nothing more
         _discard_output()
-        return commands.FINE
+        return output.FINE
     except OSError as error:
         _discard_output()
         return _complain(f"{error.filename or 'the output'}: {error.strerror or error}", STOPPED)

@@ -6,10 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tmdbkit.commands import FINE, FOUND, printed_json, say
-from tmdbkit.counts import counted
-from tmdbkit.exceptions import UsageError
-from tmdbkit.inputs import (
+from tmdbkit.cli.inputs import (
     filled,
     named_ids,
     open_source,
@@ -18,22 +15,25 @@ from tmdbkit.inputs import (
     read_settings,
     tell_target,
 )
+from tmdbkit.cli.output import FINE, FOUND, printed_json, say
+from tmdbkit.exceptions import UsageError
+from tmdbkit.progress import counted
 
 if TYPE_CHECKING:
     import argparse
 
     import polars as pl
 
-    from tmdbkit.collecting import RatingsResult
     from tmdbkit.ratings.model import Provider
+    from tmdbkit.workflows.collecting import RatingsResult
 
 STOPPED = 3
 
 
 def ratings(args: argparse.Namespace) -> int:
     """Ask providers for ratings, or say what that would take."""
-    from tmdbkit.collecting import opened
     from tmdbkit.workflows import collect_ratings, rating_costs
+    from tmdbkit.workflows.collecting import opened
 
     stage = open_stage(args)
     with opened(_providers(args), read_settings()) as providers:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tmdbkit.commands import FINE, printed_json, say
-from tmdbkit.counts import counted
+from tmdbkit.cli.inputs import ask_person, filled, open_stage
+from tmdbkit.cli.output import FINE, printed_json, say
 from tmdbkit.exceptions import UsageError
-from tmdbkit.inputs import ask_person, filled, open_stage
+from tmdbkit.progress import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -58,7 +58,7 @@ def _took_one(queue: ReviewQueue) -> bool:
 
 
 def _do(queue: ReviewQueue, key: str, rest: str) -> None:
-    from tmdbkit.decisions import field_named, typed
+    from tmdbkit.stage.decisions import field_named, typed
 
     verdicts: dict[str, Callable[..., None]] = {
         "a": queue.approve,

@@ -19,6 +19,7 @@ from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.reading import movies_of
 from tmdbkit.convex.target import Page, TargetName
 from tmdbkit.convex.verdict import judge
+from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import (
     CredentialsRefused,
     HostUnreachable,
@@ -27,11 +28,10 @@ from tmdbkit.exceptions import (
     SettingsError,
     StopError,
 )
+from tmdbkit.http.pacer import Pacer
+from tmdbkit.http.retry import READ_TIMEOUT, Contact, Turn, fault, retrying
+from tmdbkit.http.wire import connection
 from tmdbkit.settings import Pair, Secret, Settings
-from tmdbkit.tmdb.pacer import Pacer
-from tmdbkit.tmdb.retry import READ_TIMEOUT, Contact, Turn, fault, retrying
-from tmdbkit.tmdb.wire import connection
-from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

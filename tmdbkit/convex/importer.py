@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from tmdbkit.convex.contract import Contract
     from tmdbkit.convex.target import Document, Target
-    from tmdbkit.tmdb.images import ImageForm
+    from tmdbkit.images import ImageForm
 
 MOST_NAMED = 200_000  # people in mind; then some are sent once more, which changes nothing
 CHUNK = 500  # movies that are planned, sent and logged before the next are looked at

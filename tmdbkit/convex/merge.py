@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit.exceptions import UsageError
+from tmdbkit.images import image_path
 from tmdbkit.schema import (
     CREATED_ONLY,
     IMAGES,
@@ -20,13 +21,12 @@ from tmdbkit.schema import (
     STAMPS,
     ZERO_IS_UNKNOWN,
 )
-from tmdbkit.tmdb.images import image_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tmdbkit.convex.target import Document
-    from tmdbkit.tmdb.images import ImageForm
+    from tmdbkit.images import ImageForm
 
 OURS = frozenset(MOVIE.names()) - CREATED_ONLY - STAMPS - {"tmdb_id"}
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tmdbkit.convex.contract import Contract
     from tmdbkit.convex.target import Document
-    from tmdbkit.tmdb.images import ImageForm
+    from tmdbkit.images import ImageForm
 
 Kind = Literal["create", "update", "unchanged", "withheld", "delete", "failed", "not_staged"]
 

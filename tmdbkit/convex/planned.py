@@ -14,11 +14,11 @@ import polars as pl
 from tmdbkit.convex.delivery import movie_batches, row_batches
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Change
-from tmdbkit.counts import counted
+from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import NoSuchMovie, UsageError
 from tmdbkit.files import write_text
+from tmdbkit.progress import counted
 from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
-from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator

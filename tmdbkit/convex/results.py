@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tmdbkit.display import draw_facts
 from tmdbkit.schema import INSTANT
-from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from tmdbkit.convex.planned import Plan
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
+    from tmdbkit.images import ImageForm
     from tmdbkit.progress import Progress
-    from tmdbkit.tmdb.images import ImageForm
 
 T = TypeVar("T")
 

@@ -16,10 +16,10 @@ from tmdbkit import schema
 from tmdbkit.convex.contract import FUNCTIONS, Contract
 from tmdbkit.convex.reading import movies_of
 from tmdbkit.convex.target import Page, TargetName
+from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import RequestRefused, SettingsError, StopError
 from tmdbkit.files import atomic_write, make_folder
 from tmdbkit.schema import OPTIONAL
-from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

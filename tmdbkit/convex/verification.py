@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.views import draw_facts
+from tmdbkit.display import draw_facts
 
 if TYPE_CHECKING:
     from tmdbkit.convex.planned import Plan

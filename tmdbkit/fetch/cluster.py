@@ -6,10 +6,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tmdbkit.fetching import Fetched, Fetching, asker
-from tmdbkit.log import new_part_name
-from tmdbkit.stage import Stage
-from tmdbkit.staging import (
+from tmdbkit.executors import spread
+from tmdbkit.fetch.pool import Fetched, Fetching, asker
+from tmdbkit.fetch.staging import (
     StageResult,
     Tally,
     left_to_do,
@@ -18,10 +17,11 @@ from tmdbkit.staging import (
     result_of,
     write,
 )
+from tmdbkit.http.pacer import RECOVERY_STEP
+from tmdbkit.stage.log import new_part_name
+from tmdbkit.stage.stage import Stage
 from tmdbkit.tmdb.client import TMDBClient
-from tmdbkit.tmdb.pacer import RECOVERY_STEP
 from tmdbkit.tmdb.session import TMDBSession
-from tmdbkit.workers import spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import NotFound, PassingFault, ServiceError
-from tmdbkit.fetching import PART_SECONDS, Fetched, Fetching, asker
-from tmdbkit.logs import FAILURES, MISSING, PAYLOADS, STAGED
+from tmdbkit.fetch.pool import PART_SECONDS, Fetched, Fetching, asker
+from tmdbkit.stage.tables import FAILURES, MISSING, PAYLOADS, STAGED
 from tmdbkit.tmdb.client import TMDBClient
-from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from tmdbkit.fetching import Gate
+    from tmdbkit.fetch.pool import Gate
     from tmdbkit.progress import Progress
-    from tmdbkit.stage import Stage
+    from tmdbkit.stage.stage import Stage
     from tmdbkit.tmdb.session import TMDBSession
 
 THREADS = 20

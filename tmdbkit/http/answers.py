@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit.exceptions import PassingFault
-from tmdbkit.tmdb.texts import is_json
+from tmdbkit.http.texts import is_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ from requests_cache.backends.sqlite import SQLiteCache
 
 from tmdbkit.exceptions import UsageError
 from tmdbkit.files import make_folder
-from tmdbkit.tmdb.texts import is_json
+from tmdbkit.http.texts import is_json
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from tmdbkit.exceptions import (
     ServiceError,
     StopError,
 )
-from tmdbkit.tmdb.retry import PASSING_STATUSES, retry_after
+from tmdbkit.http.retry import PASSING_STATUSES, retry_after
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import requests
 import urllib3.exceptions
 
+from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import (
     CredentialsRefused,
     HostUnreachable,
@@ -21,22 +22,21 @@ from tmdbkit.exceptions import (
     RateLimited,
     ServiceError,
 )
+from tmdbkit.http.answers import Answer, Download, read_json
+from tmdbkit.http.cache import SIX_MONTHS, AnswerCache
+from tmdbkit.http.files import save
+from tmdbkit.http.pacer import Pacer
+from tmdbkit.http.retry import READ_TIMEOUT, Contact, Turn, fault, retrying
+from tmdbkit.http.wire import connection
 from tmdbkit.progress import Silent
-from tmdbkit.tmdb.answers import Answer, Download, read_json
-from tmdbkit.tmdb.cache import SIX_MONTHS, AnswerCache
-from tmdbkit.tmdb.files import save
-from tmdbkit.tmdb.pacer import Pacer
-from tmdbkit.tmdb.retry import READ_TIMEOUT, Contact, Turn, fault, retrying
-from tmdbkit.tmdb.wire import connection
-from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from tmdbkit.http.service import Service
     from tmdbkit.progress import Progress
     from tmdbkit.settings import Settings
-    from tmdbkit.tmdb.service import Service
 
 T = TypeVar("T")
 WORTH_A_WORD = 1.0  # seconds of a pause that whoever looks on is told of

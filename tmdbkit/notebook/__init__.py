@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.getipython import get_ipython
 
-import tmdbkit.asking
 import tmdbkit.progress
 from tmdbkit.notebook.asking import ask_hidden
 from tmdbkit.notebook.progress import WidgetProgress
@@ -18,12 +17,12 @@ if TYPE_CHECKING:
     from tmdbkit.notebook.confirm import PushPanel
     from tmdbkit.notebook.form import StageForm
     from tmdbkit.notebook.panel import ReviewPanel
-    from tmdbkit.stage import Stage
+    from tmdbkit.stage.stage import Stage
     from tmdbkit.tmdb.session import TMDBSession
 
 if hasattr(get_ipython(), "kernel"):  # a kernel is running, not only installed
     tmdbkit.progress.register(WidgetProgress)
-    tmdbkit.asking.register(ask_hidden)
+    tmdbkit.progress.register_asker(ask_hidden)
 
 
 def review(stage: Stage, *, by: str = "", **filters: Any) -> ReviewPanel:

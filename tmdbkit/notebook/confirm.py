@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from tmdbkit.convex.planned import MovieChange
+from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import TMDBKitError
 from tmdbkit.notebook.showing import Drawing, Line, bundle, button, column, row, wide
 from tmdbkit.notebook.work import Work
 from tmdbkit.progress import Silent
-from tmdbkit.views import draw_facts
 from tmdbkit.workflows import plan_push, push
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
-    from tmdbkit.stage import Stage
+    from tmdbkit.stage.stage import Stage
 
 OFFERED = 300  # movies in the box's list; any other is named by its title or id
 TOLD_APART = 8  # movies whose titles have what was typed

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from tmdbkit.display import draw_facts, draw_found
 from tmdbkit.exceptions import TMDBKitError, UsageError
 from tmdbkit.notebook.showing import Drawing, Line, bundle, button, column, row, wide
 from tmdbkit.notebook.work import Work
@@ -14,15 +15,14 @@ from tmdbkit.tmdb.client import LISTS, TMDBClient
 from tmdbkit.tmdb.discovery import list_ids
 from tmdbkit.tmdb.pages import LAST_PAGE
 from tmdbkit.tmdb.session import TMDBSession
-from tmdbkit.views import draw_facts, draw_found
 from tmdbkit.workflows import stage_movies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tmdbkit.fetch.staging import StageResult
     from tmdbkit.progress import Progress
-    from tmdbkit.stage import Stage
-    from tmdbkit.staging import StageResult
+    from tmdbkit.stage.stage import Stage
 
 OFFLINE = "offline: only what the cache has can be staged; live needs TMDBKIT_OFFLINE unset"
 SOURCES = {"ids": "ids", "list": "one of TMDB's lists", "search": "a search"}

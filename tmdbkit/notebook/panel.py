@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from tmdbkit.assessment import assess, kept, of_some
-from tmdbkit.decisions import PLAIN_FIELDS, typed
+from tmdbkit.display import SYSTEM_NAMES
 from tmdbkit.exceptions import TMDBKitError, UsageError
-from tmdbkit.item import STATES
 from tmdbkit.notebook.showing import Drawing, Line, bundle, button, column, row, together, wide
-from tmdbkit.report import BADGES
+from tmdbkit.quality.report import BADGES
 from tmdbkit.review import ReviewQueue
+from tmdbkit.review.assessment import assess, kept, of_some
+from tmdbkit.review.item import STATES
 from tmdbkit.schema import SYSTEMS
-from tmdbkit.views import SYSTEM_NAMES
+from tmdbkit.stage.decisions import PLAIN_FIELDS, typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tmdbkit.item import Item
-    from tmdbkit.stage import Stage
+    from tmdbkit.review.item import Item
+    from tmdbkit.stage.stage import Stage
 
 AT_ONCE = 5_000  # movies that are looked through before a panel opens
 FEW = 100  # movies that a larger stage's panel opens with, while the others are looked through

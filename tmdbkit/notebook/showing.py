@@ -7,8 +7,8 @@ from typing import Any
 
 import ipywidgets
 
-from tmdbkit.report import BADGES
-from tmdbkit.views import BORDER
+from tmdbkit.display import BORDER
+from tmdbkit.quality.report import BADGES
 
 
 def bundle(widget: ipywidgets.Widget, html: str, text: str) -> dict[str, Any]:

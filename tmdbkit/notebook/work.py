@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit.exceptions import Interrupted, TMDBKitError
-from tmdbkit.fetching import Gate
+from tmdbkit.fetch.pool import Gate
 from tmdbkit.notebook.progress import ProgressView
 from tmdbkit.notebook.showing import Line, button, row
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from tmdbkit.display import SYSTEM_NAMES
 from tmdbkit.plots import marks
 from tmdbkit.plots.marks import NAMES
 from tmdbkit.plots.picture import Picture, altair
-from tmdbkit.views import SYSTEM_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

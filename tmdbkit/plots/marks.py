@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from tmdbkit.display import SYSTEM_NAMES
 from tmdbkit.exceptions import UsageError
 from tmdbkit.schema import SCALES, SYSTEMS
-from tmdbkit.views import SYSTEM_NAMES
 
 SMOOTH = 3.0  # the standard deviation of a density's kernel, in points of 100
 CELL = 2.5  # the side of a cell of pairs, in points of 100: 41 by 41 of them at most

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from tmdbkit.languages import LANGUAGES
 from tmdbkit.quality.rule import Rule
+from tmdbkit.transform.languages import LANGUAGES
 
 LONGEST = 20 * 60  # minutes
 MILLIONS = 1_000  # a budget below is more likely millions than dollars

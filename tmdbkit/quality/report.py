@@ -7,8 +7,8 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from tmdbkit.counts import counted
-from tmdbkit.views import BORDER, SYSTEM_NAMES, cover, draw_bar
+from tmdbkit.display import BORDER, SYSTEM_NAMES, cover, draw_bar
+from tmdbkit.progress import counted
 
 if TYPE_CHECKING:
     import polars as pl

@@ -12,18 +12,18 @@ import polars as pl
 
 from tmdbkit.exceptions import ServiceError, StopError
 from tmdbkit.files import atomic_write, make_folder
+from tmdbkit.http.service import Service
+from tmdbkit.http.session import Session
 from tmdbkit.ratings.model import RATINGS, Collected, Cost
 from tmdbkit.ratings.rows import as_ratings, by_imdb_id
 from tmdbkit.settings import Settings
-from tmdbkit.tmdb.layers import Session
-from tmdbkit.tmdb.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tmdbkit.http.answers import Download
     from tmdbkit.ratings.web import Timing
-    from tmdbkit.tmdb.answers import Download
 
 FILE = "title.ratings.tsv.gz"
 COLUMNS = pl.Schema({"tconst": pl.String(), "averageRating": pl.Float64(), "numVotes": pl.Int64()})

@@ -11,17 +11,11 @@ from urllib.parse import quote, quote_plus
 
 import polars as pl
 
-from tmdbkit.exceptions import (
-    PassingFault,
-    QuotaUsedUp,
-    ServiceError,
-    SettingsError,
-    UsageError,
-)
+from tmdbkit.exceptions import PassingFault, QuotaUsedUp, ServiceError, SettingsError, UsageError
+from tmdbkit.http.service import Service
+from tmdbkit.http.session import Session
 from tmdbkit.ratings.model import FAILED, RATINGS, Collected, Cost
 from tmdbkit.ratings.rows import as_ratings
-from tmdbkit.tmdb.layers import Session
-from tmdbkit.tmdb.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

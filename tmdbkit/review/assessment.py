@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import __version__, transform
-from tmdbkit.decisions import overrides
 from tmdbkit.exceptions import StopError
-from tmdbkit.log import Log
 from tmdbkit.quality import FINDINGS, RULES, find
 from tmdbkit.ratings.aggregate import CONSENSUS, consensus
-from tmdbkit.stage import AGREED
-from tmdbkit.views import flat
+from tmdbkit.stage.card import flat
+from tmdbkit.stage.decisions import overrides
+from tmdbkit.stage.log import Log
+from tmdbkit.stage.stage import AGREED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from tmdbkit.quality import Rule
-    from tmdbkit.stage import Stage
+    from tmdbkit.stage.stage import Stage
 
 COMPANY = 500  # movies among which a few are judged anew: enough to fit what the rules expect
 MANY = 500  # changed movies from which on all are judged anew

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from tmdbkit.decisions import POINTS_FIELD, WORDS, field_named
-from tmdbkit.report import BADGES
+from tmdbkit.display import SYSTEM_NAMES, counted_votes, draw_share
+from tmdbkit.quality.report import BADGES
 from tmdbkit.schema import SCALES, SYSTEMS
-from tmdbkit.views import SYSTEM_NAMES, MovieCard, counted_votes, draw_share
+from tmdbkit.stage.card import MovieCard
+from tmdbkit.stage.decisions import POINTS_FIELD, WORDS, field_named
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
-from tmdbkit.assessment import Assessment, assess
-from tmdbkit.decisions import (
+from tmdbkit.exceptions import NoSuchMovie, UsageError
+from tmdbkit.quality import RULES
+from tmdbkit.review.assessment import Assessment, assess
+from tmdbkit.review.item import STATES, Filter, Item
+from tmdbkit.settings import Settings
+from tmdbkit.stage.decisions import (
     VERDICTS,
     changed_since,
     decision,
@@ -22,16 +26,12 @@ from tmdbkit.decisions import (
     moved,
     standing,
 )
-from tmdbkit.exceptions import NoSuchMovie, UsageError
-from tmdbkit.item import STATES, Filter, Item
-from tmdbkit.quality import RULES
-from tmdbkit.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tmdbkit.quality import Rule
-    from tmdbkit.stage import Stage
+    from tmdbkit.stage.stage import Stage
 
 __all__ = ["STATES", "Filter", "Item", "ReviewQueue"]
 

@@ -11,20 +11,20 @@ import polars as pl
 
 from tmdbkit import transform
 from tmdbkit.exceptions import StageError, StopError
-from tmdbkit.holdings import Holdings
-from tmdbkit.log import Log
-from tmdbkit.logs import DECISIONS, FAILURES, IMPORTS, STAGED
+from tmdbkit.executors import workers_of
 from tmdbkit.ratings.model import RATINGS
-from tmdbkit.root import root_of
 from tmdbkit.settings import Settings
-from tmdbkit.workers import workers_of
+from tmdbkit.stage.log import Log
+from tmdbkit.stage.movies import Holdings
+from tmdbkit.stage.storage import root_of
+from tmdbkit.stage.tables import DECISIONS, FAILURES, IMPORTS, STAGED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
     from pathlib import Path
 
-    from tmdbkit.root import Root
+    from tmdbkit.stage.storage import Root
 
 LAYOUT, MARKER = 1, "stage.json"
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tmdbkit.exceptions import UsageError
-from tmdbkit.logs import DECISIONS
 from tmdbkit.schema import CREATED_ONLY, IMAGES, ROW, SCALES, STAMPS, SYSTEMS
+from tmdbkit.stage.tables import DECISIONS
 
 if TYPE_CHECKING:
     from datetime import datetime

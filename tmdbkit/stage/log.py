@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tmdbkit.exceptions import StageError, StopError
-from tmdbkit.root import root_of, said_in_one_line
+from tmdbkit.stage.storage import root_of, said_in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
-    from tmdbkit.root import Entry, Root
+    from tmdbkit.stage.storage import Entry, Root
 
 LEVEL = 3  # zstd; level 9 saves a tenth more for four times the time
 ROW_GROUP = 500  # rows that are read together: who wants some reads little more

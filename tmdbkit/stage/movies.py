@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import transform
-from tmdbkit.log import Log, among, reading
-from tmdbkit.logs import DROPPED, PAYLOADS, STAGED
-from tmdbkit.root import root_of
+from tmdbkit.executors import spread
 from tmdbkit.schema import INSTANT
-from tmdbkit.workers import spread
+from tmdbkit.stage.log import Log, among, reading
+from tmdbkit.stage.storage import root_of
+from tmdbkit.stage.tables import DROPPED, PAYLOADS, STAGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Executor
     from datetime import datetime
 
-    from tmdbkit.root import Root
+    from tmdbkit.stage.storage import Root
 
 TAG = "tmdbkit.transform"
 LOOKING = 8  # threads that look at parts

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit import history, names
-from tmdbkit.archive import Archive
-from tmdbkit.counts import counted
-from tmdbkit.decisions import WORDS, overrides, verdicts
+from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import NoSuchMovie
-from tmdbkit.log import among, reading
-from tmdbkit.logs import DROPPED, FAILURES, MISSING, OUTCOMES, PAYLOADS, STAGED
-from tmdbkit.overlay import SAME_RATING, Overlay
+from tmdbkit.progress import counted
 from tmdbkit.quality import find
 from tmdbkit.ratings.aggregate import consensus
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
-from tmdbkit.views import MovieCard, draw_facts, flat
+from tmdbkit.stage import history
+from tmdbkit.stage.archive import Archive
+from tmdbkit.stage.card import MovieCard, flat
+from tmdbkit.stage.decisions import WORDS, overrides, verdicts
+from tmdbkit.stage.log import among, reading
+from tmdbkit.stage.overlay import SAME_RATING, Overlay
+from tmdbkit.stage.tables import DROPPED, FAILURES, MISSING, OUTCOMES, PAYLOADS, STAGED
+from tmdbkit.transform import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -10,8 +10,8 @@ from tmdbkit.tmdb.session import TMDBSession
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tmdbkit.http.answers import Answer
     from tmdbkit.progress import Progress
-    from tmdbkit.tmdb.answers import Answer
 
 APPENDED = "credits,keywords,release_dates,videos"  # one order for ever: it is part of a cache key
 LISTS = ("popular", "top_rated", "now_playing", "upcoming")

@@ -12,10 +12,10 @@ import polars as pl
 
 from tmdbkit.exceptions import NotFound, OfflineError, ServiceError, StopError, UsageError
 from tmdbkit.files import atomic_write, make_folder
+from tmdbkit.http.service import Service
+from tmdbkit.http.session import Session
 from tmdbkit.settings import Settings
 from tmdbkit.tmdb.discovery import IDS
-from tmdbkit.tmdb.layers import Session
-from tmdbkit.tmdb.service import Service
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ from tmdbkit.progress import told
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from tmdbkit.http.session import Session
     from tmdbkit.tmdb.client import TMDBClient
-    from tmdbkit.tmdb.layers import Session
 
 T = TypeVar("T")
 R = TypeVar("R")

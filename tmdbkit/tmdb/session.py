@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from tmdbkit import asking
+from tmdbkit import progress
 from tmdbkit.exceptions import NotFound, RequestRefused, ServiceError, SettingsError
+from tmdbkit.http.answers import read_object
+from tmdbkit.http.service import Service
+from tmdbkit.http.session import Session
 from tmdbkit.settings import Secret, Settings
-from tmdbkit.tmdb.answers import read_object
-from tmdbkit.tmdb.layers import Session
-from tmdbkit.tmdb.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +88,7 @@ class TMDBSession(Session):
         """
         if self.offline or self.service.has_key:
             return False
-        typed = Secret(asking.ask("TMDB read access token or API key, which is not shown: "))
+        typed = Secret(progress.ask("TMDB read access token or API key, which is not shown: "))
         self.service = self.service.with_key(typed)
         return bool(typed)
 

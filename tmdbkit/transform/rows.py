@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.languages import LANGUAGES
-from tmdbkit.payloads import MALFORMED, decode
+from tmdbkit.images import PREFIX
 from tmdbkit.schema import CREW, GENRE, INSTANT, POINTS, ROW, SYSTEMS, VOTES
-from tmdbkit.slugs import movie_slug
-from tmdbkit.tmdb.images import PREFIX
+from tmdbkit.transform.languages import LANGUAGES
+from tmdbkit.transform.payloads import MALFORMED, decode
+from tmdbkit.transform.slugs import movie_slug
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,13 +3,7 @@
 from tmdbkit.workflows.both import LocalImport, run_local_import
 from tmdbkit.workflows.deleting import absent_from_stage, delete_movies
 from tmdbkit.workflows.fetching import refresh_movies, stage_movies
-from tmdbkit.workflows.pushing import (
-    import_direct,
-    plan_push,
-    push,
-    undo,
-    verify,
-)
+from tmdbkit.workflows.pushing import import_direct, plan_push, push, undo, verify
 from tmdbkit.workflows.rating import check, collect_ratings, rating_costs
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tmdbkit.ids import checked_ids
+from tmdbkit.schema import checked_ids
 from tmdbkit.workflows.fetching import stage_movies
 from tmdbkit.workflows.pushing import push
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
+    from tmdbkit.fetch.staging import StageResult
     from tmdbkit.progress import Progress
-    from tmdbkit.stage import Stage
-    from tmdbkit.staging import StageResult
+    from tmdbkit.stage.stage import Stage
     from tmdbkit.tmdb.session import TMDBSession
 
 

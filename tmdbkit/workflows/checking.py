@@ -10,15 +10,15 @@ import polars as pl
 
 from tmdbkit.convex.plan import Withheld
 from tmdbkit.convex.reading import movies_of
-from tmdbkit.decisions import JUDGED, WORDS, changed_since, moved, verdicts
 from tmdbkit.exceptions import UsageError
+from tmdbkit.executors import spread
 from tmdbkit.quality import RULES, find, withheld
 from tmdbkit.quality.features import features
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.schema import INSTANT, ROW, SYSTEMS
-from tmdbkit.stage import Stage
-from tmdbkit.workers import spread
+from tmdbkit.stage.decisions import JUDGED, WORDS, changed_since, moved, verdicts
+from tmdbkit.stage.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

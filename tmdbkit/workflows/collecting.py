@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit.convex.reading import movies_of
-from tmdbkit.counts import counted
+from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import OfflineError, StopError
-from tmdbkit.ids import checked_ids
+from tmdbkit.executors import spread
+from tmdbkit.progress import counted
 from tmdbkit.ratings.model import FAILED, RATINGS
 from tmdbkit.ratings.providers import BY_NAME, open_providers
+from tmdbkit.schema import checked_ids
 from tmdbkit.settings import Settings
-from tmdbkit.views import draw_facts
-from tmdbkit.workers import spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
     from tmdbkit.ratings.model import Collected, Provider
-    from tmdbkit.stage import Stage
+    from tmdbkit.stage.stage import Stage
 
     Lookup = Callable[[Provider, pl.DataFrame], Iterator[Collected]]
 

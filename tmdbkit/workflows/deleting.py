@@ -9,13 +9,13 @@ import polars as pl
 from tmdbkit.convex.delivery import READ
 from tmdbkit.convex.results import DeleteResult
 from tmdbkit.convex.undo import standing
-from tmdbkit.ids import checked_ids
+from tmdbkit.schema import checked_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tmdbkit.convex.target import Target
-    from tmdbkit.stage import Stage
+    from tmdbkit.stage.stage import Stage
 
 
 def absent_from_stage(stage: Stage, target: Target) -> list[int]:

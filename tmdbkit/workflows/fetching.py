@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import progress as progresses
-from tmdbkit.distributing import stage_ids_on
 from tmdbkit.exceptions import SettingsError
-from tmdbkit.ids import checked_ids
-from tmdbkit.staging import THREADS, StageResult, stage_ids
+from tmdbkit.executors import workers_of
+from tmdbkit.fetch.cluster import stage_ids_on
+from tmdbkit.fetch.staging import THREADS, StageResult, stage_ids
+from tmdbkit.schema import checked_ids
 from tmdbkit.tmdb.changes import stale_ids
 from tmdbkit.tmdb.client import TMDBClient
-from tmdbkit.workers import workers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from concurrent.futures import Executor
 
-    from tmdbkit.fetching import Gate
+    from tmdbkit.fetch.pool import Gate
     from tmdbkit.progress import Progress
-    from tmdbkit.stage import Stage
+    from tmdbkit.stage.stage import Stage
     from tmdbkit.tmdb.session import TMDBSession
 
 

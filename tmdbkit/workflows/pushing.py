@@ -12,7 +12,6 @@ import polars as pl
 
 from tmdbkit import progress as progresses
 from tmdbkit import transform
-from tmdbkit.checking import withheld_of, withheld_rows, withheld_unless_approved
 from tmdbkit.convex.importer import CHUNK, PEOPLE, Importer
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Change, Withheld
@@ -20,14 +19,14 @@ from tmdbkit.convex.planned import Plan
 from tmdbkit.convex.sending import Sending, one_ahead
 from tmdbkit.convex.undo import way_back
 from tmdbkit.convex.verification import Verification
-from tmdbkit.decisions import verdicts
 from tmdbkit.exceptions import UsageError
-from tmdbkit.ids import checked_ids
-from tmdbkit.logs import IMPORTS, PAYLOADS
-from tmdbkit.schema import RATINGS, ROW
+from tmdbkit.fetch.staging import THREADS, fetch_movies
+from tmdbkit.images import ImageForm
+from tmdbkit.schema import RATINGS, ROW, checked_ids
 from tmdbkit.settings import Settings
-from tmdbkit.staging import THREADS, fetch_movies
-from tmdbkit.tmdb.images import ImageForm
+from tmdbkit.stage.decisions import verdicts
+from tmdbkit.stage.tables import IMPORTS, PAYLOADS
+from tmdbkit.workflows.checking import withheld_of, withheld_rows, withheld_unless_approved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
-    from tmdbkit.stage import Stage
+    from tmdbkit.stage.stage import Stage
     from tmdbkit.tmdb.session import TMDBSession
 
 

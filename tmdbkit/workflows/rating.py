@@ -7,8 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tmdbkit import progress as progresses
-from tmdbkit.checking import applicable, looked_at, looked_at_on
-from tmdbkit.collecting import (
+from tmdbkit.exceptions import UsageError
+from tmdbkit.executors import workers_of
+from tmdbkit.quality import RULES, find
+from tmdbkit.quality.report import Report
+from tmdbkit.settings import Settings
+from tmdbkit.stage.stage import Stage
+from tmdbkit.workflows.checking import applicable, looked_at, looked_at_on
+from tmdbkit.workflows.collecting import (
     RatingsResult,
     collect,
     costs,
@@ -17,12 +23,6 @@ from tmdbkit.collecting import (
     opened,
     wanted_of,
 )
-from tmdbkit.exceptions import UsageError
-from tmdbkit.quality import RULES, find
-from tmdbkit.report import Report
-from tmdbkit.settings import Settings
-from tmdbkit.stage import Stage
-from tmdbkit.workers import workers_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

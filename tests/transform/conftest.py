@@ -1,0 +1,5 @@
+"""A stage of payloads to read."""
+
+from tests.stage.conftest import _alone, stage
+
+__all__ = ["_alone", "stage"]

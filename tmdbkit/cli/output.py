@@ -1,0 +1,49 @@
+"""What commands print: a result, one JSON object, a line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import suppress
+from io import TextIOWrapper, UnsupportedOperation
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+FINE, FOUND = 0, 1  # exit statuses: all went well; finished, and something failed or was found
+
+
+class Result(Protocol):
+    """What every verb returns: counts by name, and a text."""
+
+    def counts(self) -> Mapping[str, str | int]:
+        """Return the counts by name."""
+
+
+def show(args: argparse.Namespace, result: Result, *, failed: int) -> int:
+    """Print a result, and return the status that it means."""
+    if not printed_json(args, result.counts()):
+        say(repr(result))
+    return FOUND if failed else FINE
+
+
+def printed_json(args: argparse.Namespace, facts: Mapping[str, object]) -> bool:
+    """Print the facts as one JSON object, where that was asked for."""
+    if args.json:
+        say(json.dumps(facts))
+    return bool(args.json)
+
+
+def say(text: str) -> None:
+    """Print a line."""
+    sys.stdout.write(f"{text}\n")
+
+
+def take_any_text() -> None:
+    r"""Let no letter end a command: one that an encoding lacks is shown as `\u30de`."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # those of a notebook or a test take all text
+            with suppress(UnsupportedOperation):  # one that was read from stays as it is
+                stream.reconfigure(errors="backslashreplace")

@@ -1,0 +1,1 @@
+"""A bounded pool that asks for ids, and writes what comes."""

@@ -1,0 +1,1 @@
+"""A polite session for any service: cache ▸ retry ▸ pacer ▸ credentials ▸ network guard."""

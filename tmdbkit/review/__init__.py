@@ -1,0 +1,6 @@
+"""The queue of movies to decide on, and a movie as a reviewer sees it."""
+
+from tmdbkit.review.item import STATES, Filter, Item
+from tmdbkit.review.queue import ReviewQueue
+
+__all__ = ["STATES", "Filter", "Item", "ReviewQueue"]

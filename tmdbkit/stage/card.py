@@ -1,0 +1,127 @@
+"""One movie at a glance, and the flat table that it is a row of."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tmdbkit.display import SYSTEM_NAMES, counted_votes, cover, draw_facts
+from tmdbkit.schema import SCALES, SYSTEMS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tmdbkit.ratings.rows import Frame
+
+
+def flat(rows: Frame) -> Frame:
+    """Return one flat row a movie: names instead of ids, the year, five points and votes.
+
+    Args:
+        rows: Frames of `transform.ROWS`.
+    """
+    year = pl.col("release_date").str.slice(0, 4).cast(pl.Int32, strict=False)
+    names = pl.col("names").struct
+    points = pl.col("vote_pts_system").struct
+    votes = pl.col("vote_count_system").struct
+    return rows.select(
+        "tmdb_id",
+        "title",
+        "original_title",
+        year.alias("year"),
+        names.field("directors"),
+        names.field("cast"),
+        names.field("genres"),
+        "runtime_minutes",
+        "original_language",
+        "country",
+        "status",
+        "release_date",
+        "mpaa_rating",
+        "budget",
+        "revenue",
+        "popularity",
+        *(points.field(system).alias(f"{system}_points") for system in SYSTEMS),
+        *(votes.field(system).alias(f"{system}_votes") for system in SYSTEMS),
+        "imdb_id",
+        "slug",
+        "synopsis",
+        "tagline",
+        "trailer_url",
+        "main_poster",
+    )
+
+
+@dataclass(frozen=True)
+class MovieCard:
+    """One movie at a glance.
+
+    Attributes:
+        row: Its row of the flat table.
+        picture: A local file to show instead of the poster's address.
+        online: Whether the poster's address may be shown, which a browser then asks for.
+    """
+
+    row: dict[str, Any]
+    picture: Path | None = None
+    online: bool = True
+
+    def heading(self) -> str:
+        """Return title and year."""
+        year = self.row["year"]
+        return f"{self.row['title']} ({year})" if year else str(self.row["title"])
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what is known of it, in order."""
+        row = self.row
+        runtime = f"{row['runtime_minutes']} min" if row["runtime_minutes"] else ""
+        found = [
+            ("directed by", ", ".join(row["directors"])),
+            ("with", ", ".join(row["cast"][:5])),
+            ("about", ", ".join(row["genres"])),
+            ("runs", runtime),
+            ("language", row["original_language"]),
+            ("tmdb", str(row["tmdb_id"])),
+            ("imdb", row["imdb_id"]),
+            *((SYSTEM_NAMES[system], self._rating(system)) for system in SYSTEMS),
+        ]
+        return [(name, value) for name, value in found if value]
+
+    def _rating(self, system: str) -> str:
+        points, votes = self.row[f"{system}_points"], self.row[f"{system}_votes"]
+        if points is None:
+            return ""
+        of = f"{points:g} of {SCALES[system]:g}"
+        return f"{of}, {counted_votes(votes)}" if votes is not None else of
+
+    def __repr__(self) -> str:
+        lines = [self.heading(), *(f"  {name}: {value}" for name, value in self.facts())]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        body = draw_facts(self.heading(), self.facts(), self._shares())
+        style = "display:flex;gap:12px;align-items:flex-start"
+        return f'<div style="{style}">{body}{self.poster()}</div>'
+
+    def _shares(self) -> dict[str, float]:
+        points = {system: self.row[f"{system}_points"] for system in SYSTEMS}
+        return {
+            SYSTEM_NAMES[system]: value / SCALES[system]
+            for system, value in points.items()
+            if value is not None
+        }
+
+    def poster(self) -> str:
+        """Return the picture, the poster's address, or a cover of its own, as HTML."""
+        style = "width:110px;border-radius:4px"
+        if self.picture is not None:
+            data = base64.b64encode(self.picture.read_bytes()).decode("ascii")
+            return f'<img alt="" style="{style}" src="data:image/png;base64,{data}">'
+        address = self.row["main_poster"] or ""
+        if self.online and address.startswith("https://"):
+            return f'<img alt="" style="{style}" src="{escape(address)}">'
+        return cover(str(self.row["title"]), int(self.row["tmdb_id"]))

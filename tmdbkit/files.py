@@ -31,7 +31,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         aside.replace(path)
         _sync(path.parent, os.O_RDONLY)
     except OSError as error:
-        if error.filename == str(aside):
+        if error.errno and error.filename in (None, str(aside)):
             error.filename = str(path)  # the name that whoever reads the error knows
         raise
     finally:

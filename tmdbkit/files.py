@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
             error.filename = str(path)  # the name that whoever reads the error knows
         raise
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # gone by its rename; or the error that led here is to be told
+            aside.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -77,10 +77,23 @@ def test_a_write_that_breaks_off_leaves_the_older_file_and_no_rests(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError) as caught:
-        write_text(tmp_path / "nowhere" / "plan.json", "{}")
-    assert caught.value.filename == str(tmp_path / "nowhere" / "plan.json")
+def test_a_disk_that_is_full_is_said_of_the_file_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_text(tmp_path / "plan.json", "{}")
+    assert caught.value.filename == str(tmp_path / "plan.json")
+
+
+@pytest.mark.parametrize("name", ["nowhere/plan.json", f"{'n' * 250}.json"])
+def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OSError, match=name) as caught:
+        write_text(tmp_path / name, "{}")
+    assert caught.value.filename == str(tmp_path / name)
 
 
 # On the disk.

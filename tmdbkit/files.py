@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -31,11 +31,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
         aside.replace(path)
         _sync(path.parent, os.O_RDONLY)
     except OSError as error:
-        if error.filename == str(aside):
+        if error.errno and error.filename in (None, str(aside)):
             error.filename = str(path)  # the name that whoever reads the error knows
         raise
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # gone by its rename; or the error that led here is to be told
+            aside.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

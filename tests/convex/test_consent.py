@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -91,6 +92,20 @@ def test_where_nobody_can_be_asked_nothing_changes(
         "tmdbkit: nobody can be asked, for standard input is no terminal; nothing was changed: "
         "say --yes if it is meant"
     )
+    assert there(deployed) == [1, 2]
+
+
+@pytest.mark.parametrize("deployed", ["dev", "prod"], indirect=True)
+@pytest.mark.parametrize("source", ["<&-", "</dev/null", "< /dev/urandom", "<<< y", "< <(yes)"])
+def test_whatever_is_no_terminal_is_nobody(
+    deployed: ConvexBackend, pushed: Path, source: str
+) -> None:
+    line = f"{shlex.join([*COMMAND, 'delete', '1', '--stage', str(pushed)])} {source}"
+    done = subprocess.run(
+        ["bash", "-c", line], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert "nobody can be asked" in done.stderr.splitlines()[-1]
     assert there(deployed) == [1, 2]
 
 

@@ -153,6 +153,18 @@ def test_ids_creation_times_and_fields_of_the_apps_own_stay(tmp_path: Path) -> N
     assert stored["popularity"] == 83.25
 
 
+def test_ids_of_people_alone_make_it_an_export_whose_numbers_stay(tmp_path: Path) -> None:
+    path = tmp_path / "prod.zip"
+    numbered = [{"name": "crew", "id": 10004}]
+    person = {"_id": "k57abc", "crew_id": 1, "crew_name": "Ann", "crew_type": "Actor"}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("_tables/documents.jsonl", lines(numbered))
+        archive.writestr("crew/documents.jsonl", lines([person]))
+    push(staged(tmp_path / "stage", payload()), ConvexSnapshot(path))
+    assert rows_of(read(path), "_tables") == numbered
+    assert rows_of(read(tmp_path / "prod.import.zip"), "_tables") == numbered
+
+
 @pytest.mark.parametrize("file", ["prod.zip", "prod.import.zip"])
 def test_tables_keep_their_numbers_and_new_ones_get_none(tmp_path: Path, file: str) -> None:
     path = export(tmp_path / "prod.zip", THEIRS)

@@ -139,7 +139,7 @@ def needs_consent(args: argparse.Namespace, target: Target, *, everywhere: bool 
     kind = target.title.kind
     if args.yes or kind == "snapshot" or not (everywhere or kind == "prod"):
         return False
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():  # None where it was closed: `<&-`, or cron
         raise UsageError(
             "nobody can be asked, for standard input is no terminal; nothing was changed: "
             "say --yes if it is meant"

@@ -174,7 +174,7 @@ class ConvexSnapshot:
     @property
     def _is_export(self) -> bool:
         """Whether it began as the export of a deployment, rather than empty."""
-        return bool(self._others) or any("_id" in row for row in self._tables["movies"])
+        return bool(self._others) or any("_id" in r for name in TABLES for r in self._tables[name])
 
     def _import_path(self) -> Path:
         return self.path.with_suffix(".import.zip")

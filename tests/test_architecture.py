@@ -41,7 +41,7 @@ MADE_OF = {
     "stage": {"transform", "ratings", "quality"},
     "convex": {"transform", "http"},
     "fetch": {"http", "tmdb", "stage"},
-    "workflows": {"transform", "http", "ratings", "tmdb", "quality", "stage", "convex", "fetch"},
+    "workflows": {"transform", "ratings", "tmdb", "quality", "stage", "convex", "fetch"},
     "demo": {"ratings", "tmdb", "stage", "convex", "fetch", "workflows"},
     "review": {"transform", "ratings", "quality", "stage"},
 }

@@ -189,7 +189,9 @@ WRITTEN = (
     *("cache/imdb/*.tsv.gz", "cache/imdb/*.parquet", "cache/exports/*.parquet"),
 )
 SEEN = "fsync,fdatasync,rename,renameat,renameat2,mkdir,mkdirat"
-RUN = "import sys; from tmdbkit.cli import main; [main(words.split()) for words in sys.argv[1:]]"
+RUN = (
+    "import sys; from tmdbkit.cli.main import main; [main(words.split()) for words in sys.argv[1:]]"
+)
 TRACED = (  # what strace writes of a call, and which one it is
     (r"fsync\(\d+<(.+)>\) += 0|fdatasync\(\d+<(.+)>\) += 0", "fsync"),
     (r'rename\w*\([^"]*"(.+)", [^"]*"(.+)"(?:, \w+)?\) += 0', "replace"),

@@ -1,5 +1,5 @@
-"""A stage, and a session against a look-alike of TMDB."""
+"""Small stages to look at."""
 
-from tests.stage.conftest import _alone, bucket, connect, s3, stage
+from tests.notebook.conftest import _looked_through, stage
 
-__all__ = ["_alone", "bucket", "connect", "s3", "stage"]
+__all__ = ["_looked_through", "stage"]

@@ -1,5 +1,5 @@
 """Payloads to rows, in polars; pure."""
 
-from tmdbkit.transform.rows import ROWS, VERSION, Options, Transformed, genres, people, transform
+from tmdbkit.transform.rows import ROWS, Options, Transformed, genres, people, transform
 
-__all__ = ["ROWS", "VERSION", "Options", "Transformed", "genres", "people", "transform"]
+__all__ = ["ROWS", "Options", "Transformed", "genres", "people", "transform"]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from tests.stage.conftest import T0, answers, movies, payload, reopened
 from tmdbkit.exceptions import UsageError
 from tmdbkit.review import ReviewQueue
 from tmdbkit.stage.decisions import (
@@ -28,6 +27,8 @@ from tmdbkit.stage.decisions import (
     verdicts,
 )
 from tmdbkit.stage.tables import DECISIONS
+
+from .conftest import T0, answers, movies, payload, reopened
 
 if TYPE_CHECKING:
     from tmdbkit import Stage

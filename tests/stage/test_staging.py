@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.servers.tmdb import TMDBServer
+from tests.servers.trouble import LASTS, PASSES
+from tests.servers.wire import Answer
 from tmdbkit import log as logs
 from tmdbkit import refresh_movies, stage_movies
 from tmdbkit.exceptions import (
@@ -211,6 +213,28 @@ def test_what_failed_for_a_passing_reason_is_gone_over_once_more_at_the_end(
         result = stage_all(connect(server), stage, [1, 2, 3])
         assert (server.by_id[2], server.by_id[3]) == (5, 1)
     assert (list(stage), result.failed) == ([1, 2], 1)
+
+
+def test_through_every_status_that_passes_every_movie_is_staged(
+    stage: Stage, connect: Connect
+) -> None:
+    key_refused = b'{"status_code": 7, "status_message": "Invalid API key"}'
+    script = {f"/3/movie/{status}": [Answer(status, key_refused)] * 3 for status in PASSES}
+    with TMDBServer(payloads={n: payload(n) for n in PASSES}, script=script) as server:
+        result = stage_all(connect(server), stage, PASSES)
+    assert (result.staged, result.failed) == (len(PASSES), 0)
+    assert result.http_requests == 4 * len(PASSES)
+
+
+def test_what_will_never_be_answered_is_asked_once_and_the_others_are_staged(
+    stage: Stage, connect: Connect
+) -> None:
+    script: dict[str, Any] = {f"/3/movie/{n}": [Answer(n, b"{}")] * 9 for n in LASTS}
+    script["/3/movie/500"] = ["id_invalid_500"] * 9
+    ids = (*LASTS, 500, 603)
+    with TMDBServer(payloads={n: payload(n) for n in ids}, script=script) as server:
+        result = stage_all(connect(server), stage, ids)
+    assert (list(stage), result.failed, result.http_requests) == ([603], 3, 4)
 
 
 def test_a_failure_says_why_how_often_and_whether_it_may_pass(

@@ -16,6 +16,7 @@ from tmdbkit.exceptions import NotFound, RequestRefused, ServiceError, SettingsE
 from tmdbkit.settings import Secret, Settings
 from tmdbkit.tmdb.answers import read_object
 from tmdbkit.tmdb.layers import Session
+from tmdbkit.tmdb.retry import passing_kind
 from tmdbkit.tmdb.service import Service
 
 if TYPE_CHECKING:
@@ -170,10 +171,10 @@ class TMDBService(Service):
 
     def _by_code(self, status: int, code: int | None) -> tuple[type[ServiceError], str] | None:
         """Return what only TMDB's own code tells; an edge server's page has none."""
-        if code == SUSPENDED:
-            return self.key_refused(status)
         if code == INVALID_ID:
             return RequestRefused, f"answered {status}"
+        if code == SUSPENDED and not passing_kind(status):
+            return self.key_refused(status)
         if status == requests.codes.not_found and code is not None:
             return NotFound, "answered 404"
         return None

@@ -16,7 +16,7 @@ ROOT = PACKAGE.parent
 
 # A module may import from its own layer and from those above it, never from below.
 LAYERS = (
-    ("exceptions", "progress", "asking", "counts"),
+    ("exceptions", "progress", "asking", "counts", "surrogates"),
     ("settings", "schema", "languages", "slugs", "ids"),
     ("payloads",),
     (

@@ -18,6 +18,7 @@ from tmdbkit.counts import counted
 from tmdbkit.exceptions import NoSuchMovie, UsageError
 from tmdbkit.root import write_text
 from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
+from tmdbkit.surrogates import loads
 from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class Plan:
             UsageError: The file is no plan.
         """
         try:
-            saved = json.loads(path.read_text(encoding="utf-8"))
+            saved = loads(path.read_text(encoding="utf-8"))
             if saved["plan"] != LAYOUT:
                 raise UsageError(f"{path} is a plan of another tmdbkit; make it anew")
             names = {

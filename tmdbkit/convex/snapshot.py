@@ -20,6 +20,7 @@ from tmdbkit.convex.reading import movies_of
 from tmdbkit.convex.target import Page, TargetName
 from tmdbkit.exceptions import RequestRefused, SettingsError, StopError
 from tmdbkit.schema import OPTIONAL
+from tmdbkit.surrogates import loads
 from tmdbkit.views import draw_facts
 
 if TYPE_CHECKING:
@@ -336,7 +337,7 @@ def _read(path: Path) -> tuple[dict[str, list[Document]], dict[str, bytes]]:
         raise ValueError
     for member, name in ours.items():
         lines = members.pop(member, b"").splitlines()
-        tables[name] = [json.loads(line) for line in lines if line.strip()]
+        tables[name] = [loads(line.decode("utf-8-sig")) for line in lines if line.strip()]
     return tables, members
 
 

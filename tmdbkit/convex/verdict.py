@@ -15,6 +15,7 @@ from tmdbkit.exceptions import (
     StopError,
     TargetRefused,
 )
+from tmdbkit.tmdb.answers import read_told
 from tmdbkit.tmdb.retry import passing_kind
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def judge(response: requests.Response, name: str) -> tuple[Any, ServiceError | N
         response: What Convex answered.
         name: The function or path that was asked.
     """
-    body = _body(response)
+    told = read_told(response)
+    body = told if isinstance(told, dict) else None
     if response.status_code != 200:
         return None, _system_error(response.status_code, body, name)
     if body is None:
@@ -77,14 +79,6 @@ def judge(response: requests.Response, name: str) -> tuple[Any, ServiceError | N
     if name.startswith("/"):  # an address, not a function: it answers as it likes
         return body, None
     return None, StopError(f"answered 200, {_ANOTHER}", path=name, status=200)
-
-
-def _body(response: requests.Response) -> dict[str, Any] | None:
-    try:
-        body = response.json()
-    except ValueError:
-        return None
-    return body if isinstance(body, dict) else None
 
 
 def _function_error(body: dict[str, Any], name: str) -> ServiceError:

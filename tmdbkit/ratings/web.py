@@ -20,6 +20,7 @@ from tmdbkit.exceptions import (
 )
 from tmdbkit.ratings.model import FAILED, RATINGS, Collected, Cost
 from tmdbkit.ratings.rows import as_ratings
+from tmdbkit.tmdb.answers import read_told
 from tmdbkit.tmdb.layers import Session
 from tmdbkit.tmdb.retry import passing_kind
 from tmdbkit.tmdb.service import Service
@@ -102,10 +103,8 @@ class KeyedService(Service):
 
     def _words(self, response: requests.Response) -> str | None:
         """Return the complaint, without the key where the service repeats it."""
-        try:
-            words = self.complaint(response.json())
-        except ValueError:
-            return None
+        told = read_told(response)
+        words = None if told is None else self.complaint(told)
         key = self.key.reveal()
         for form in (key, quote(key, safe=""), quote_plus(key)):
             words = words and words.replace(form, "***")

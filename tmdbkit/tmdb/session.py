@@ -14,7 +14,7 @@ import requests
 from tmdbkit import asking
 from tmdbkit.exceptions import NotFound, RequestRefused, ServiceError, SettingsError
 from tmdbkit.settings import Secret, Settings
-from tmdbkit.tmdb.answers import read_object
+from tmdbkit.tmdb.answers import read_told
 from tmdbkit.tmdb.layers import Session
 from tmdbkit.tmdb.retry import passing_kind
 from tmdbkit.tmdb.service import Service
@@ -162,7 +162,8 @@ class TMDBService(Service):
         status = response.status_code
         if status == requests.codes.ok:
             return None
-        body = read_object(response)
+        told = read_told(response)
+        body = told if isinstance(told, dict) else {}
         code = body.get("status_code")
         code = code if isinstance(code, int) else None
         meaning = self._by_code(status, code) or self.by_status(status)

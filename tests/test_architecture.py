@@ -18,7 +18,17 @@ ROOT = PACKAGE.parent
 # The layers, lowest first. A module imports from its own subpackage and from layers below: from
 # none above, and from no neighbour on its own layer. What has no place here may not be there.
 LAYERS = (
-    {"exceptions", "settings", "schema", "progress", "display", "images", "executors", "files"},
+    {
+        "exceptions",
+        "settings",
+        "schema",
+        "progress",
+        "display",
+        "images",
+        "executors",
+        "files",
+        "surrogates",
+    },
     {"transform", "http", "plots"},
     {"ratings", "tmdb"},
     {"quality"},
@@ -156,7 +166,7 @@ def test_the_package_shows_its_front_door_and_the_subpackages_that_the_docs_name
     "written",
     [
         "tmdbkit.notebook.review",
-        "tmdbkit.review.ReviewQueue",
+        "tmdbkit.review.queue.ReviewQueue",
         "tmdbkit.plots.coverage",
         "tmdbkit.transform.transform",
         "tmdbkit.convex.install.install_functions",

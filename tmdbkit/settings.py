@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tmdbkit.exceptions import SettingsError
+from tmdbkit.surrogates import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -267,7 +268,8 @@ def _system_cache_folder() -> Path:
 
 
 def _text(_variable: str, text: str) -> str:
-    return text
+    """Return it with whole characters: what is no UTF-8 in the environment comes as halves."""
+    return whole(text)
 
 
 def _address(_variable: str, text: str) -> str:

@@ -14,6 +14,7 @@ from tests.servers.convex import (
     ANOTHER_SERVER,
     BROKEN,
     FAULTS,
+    MISLEADING,
     MISSING,
     NO_ENTRY,
     OUT_OF_ORDER,
@@ -24,7 +25,10 @@ from tests.servers.convex import (
     ConvexProxy,
     FakeTime,
     function_error,
+    system_error,
 )
+from tests.servers.trouble import LASTS, PASSES
+from tests.servers.wire import Answer
 from tmdbkit import ConvexDeployment
 from tmdbkit.exceptions import (
     BatchTooLarge,
@@ -46,7 +50,9 @@ from .backend import ConvexBackend
 from .bench import deployment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from tests.servers.convex import Run
 
 KEY = "dev:happy-animal-123|eyJ2MiI6InNlY3JldA"
 VALUES: dict[str, Any] = {
@@ -128,6 +134,38 @@ def test_how_often_is_a_choice(server: ConvexProxy, time: FakeTime) -> None:
     assert len(server.calls) == 2
 
 
+@pytest.mark.parametrize("status", PASSES)
+@pytest.mark.parametrize("name", ["applyMovies", "contract"])
+def test_a_status_that_passes_passes_whatever_the_words_say(
+    target: ConvexDeployment, server: ConvexProxy, name: str, status: int
+) -> None:
+    said = [system_error(status, "TextIndexTooLarge", words) for words in MISLEADING]
+    server.script(name, *map(saying, said), saying(page_of(status)))
+    assert target.apply_movies([]) == []
+    assert target.contract().tables == {}
+    assert len(server.called(name)) == len(MISLEADING) + 2
+
+
+@pytest.mark.parametrize("status", LASTS)
+@pytest.mark.parametrize("words", MISLEADING)
+def test_what_a_server_cannot_do_is_asked_once_whatever_the_words_say(
+    target: ConvexDeployment, server: ConvexProxy, status: int, words: str
+) -> None:
+    server.script("applyMovies", saying(system_error(status, "NotSupported", words)))
+    with pytest.raises(RequestRefused, match=f"answered {status}"):
+        target.apply_movies([])
+    assert len(server.calls) == 1
+
+
+def saying(answer: Answer) -> Callable[[Run], Answer]:
+    return lambda _run: answer
+
+
+def page_of(status: int) -> Answer:
+    """What a proxy before a deployment says, which is not in Convex's form."""
+    return Answer(status, b"<html>a web server is down</html>", "text/html")
+
+
 # Too fast
 
 
@@ -202,6 +240,8 @@ def test_what_makes_going_on_pointless_is_asked_once(
         ("403", "check CONVEX_DEPLOY_KEY"),
         ("paused", "look at it in the Convex dashboard"),
         ("free_plan", "exceeded the free plan limits"),
+        ("suspended", "look at it in the Convex dashboard"),
+        ("usage_limit", "look at it in the Convex dashboard"),
         ("disabled", "has been disabled"),
         ("missing", "tmdbkit functions convex, then deploy"),
         ("no_index", "tmdbkit functions says what to add to your app's schema.ts"),

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from tests.servers.convex import ConvexProxy, FakeTime
+from tests.servers.convex import MISLEADING, ConvexProxy, FakeTime, system_error
+from tests.servers.wire import Answer
 from tmdbkit import ConvexSnapshot
 from tmdbkit.convex import delivery, importer
 from tmdbkit.convex.contract import Contract
@@ -289,6 +290,21 @@ def test_a_table_without_its_index_ends_the_push_and_says_what_to_do(
     with pytest.raises(TargetRefused, match="tmdbkit functions says what to add"):
         push(stage.put(crowd(1)), deployment(proxy.url))
     assert len(proxy.called("addPeople")) == 1
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_a_deployment_that_is_busy_now_and_then_gets_every_movie(
+    proxy: ConvexProxy, backend: ConvexBackend, stage: Shelf
+) -> None:
+    busy = [
+        lambda _run, words=words: system_error(503, "TextIndexTooLarge", words)
+        for words in MISLEADING
+    ]
+    proxy.script("applyMovies", busy[0], "ok", *busy, "ok", lambda _run: Answer(522), "ok")
+    result = push(stage.put(*(payload(n) for n in range(1, 61))), deployment(proxy.url))
+    assert counts(result) == {"created": 60}
+    assert len(backend.dump("movies")) == 60
+    assert len(proxy.called("applyMovies")) == 6 + len(busy) + 2  # nothing was halved
 
 
 # A push that stops in the middle

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.servers.tmdb import TMDBServer
+from tests.servers.trouble import LASTS, PASSES
+from tests.servers.wire import Answer
 from tests.stage.conftest import T0, movies, payload, titles
 from tmdbkit import refresh_movies, stage_movies
 from tmdbkit.exceptions import (
@@ -187,6 +189,53 @@ def test_no_ids_are_no_work(stage: Stage, connect: Connect) -> None:
 # What fails.
 
 
+BEYOND = '{"id": 9, "title": "Nine", "genres": [{"id": 1e300}]}'
+
+
+def test_a_payload_with_an_id_beyond_all_numbers_costs_that_movie_alone(
+    stage: Stage, connect: Connect
+) -> None:
+    ids = range(1, 121)
+    answered: dict[int, Any] = {n: payload(n) for n in ids} | {9: BEYOND.encode()}
+    with TMDBServer(payloads=answered) as server:
+        result = stage_all(connect(server), stage, ids)
+        assert (result.staged, result.failed) == (119, 1)
+        assert stage_all(connect(server), stage, ids).counts()["skipped"] == 119
+    assert len(stage) == 119
+    assert result.failures.rows() == [(9, "a number that cannot be meant: genres")]
+
+
+@pytest.mark.parametrize("status", [404, 400, 422, 500])
+def test_an_error_whose_words_hold_half_a_character_costs_that_id_alone(
+    status: int, stage: Stage, connect: Connect
+) -> None:
+    code = 44 if status == 500 else 34
+    words = rf'{{"status_code": {code}, "status_message": "not found \ud800 \ud83d\ude00"}}'
+    ids = range(1, 301)
+    script = {"/3/movie/7": [Answer(status, words.encode())]}
+    with TMDBServer(payloads={n: payload(n) for n in ids}, script=script) as server:
+        result = stage_all(connect(server), stage, ids)
+    assert (result.staged, result.missing + result.failed) == (299, 1)
+    if status == 404:
+        told = stage._holdings.payloads.scan().collect().filter(http_status=404)["payload"]
+    else:
+        told = stage.failures()["reason"]
+    assert "not found \ufffd \U0001f600" in told.item()
+
+
+def test_half_a_character_in_a_payload_is_one_sign_in_its_row(
+    stage: Stage, connect: Connect
+) -> None:
+    texts = {
+        1: rb'{"id": 1, "title": "One \ud83d", "overview": "\udc00 and \ud83d\ude00 \\ud83d"}',
+        2: b'{"id": 2, "title": "Two \xed\xa0\xbd"}',
+    }
+    with TMDBServer(payloads=texts) as server:
+        assert stage_all(connect(server), stage, [1, 2]).staged == 2
+    assert titles(stage) == {1: "One \ufffd", 2: "Two \ufffd"}
+    assert stage.movies()["synopsis"][0] == "\ufffd and \U0001f600 \\ud83d"
+
+
 def test_a_malformed_payload_is_a_failure_and_the_others_are_staged(
     stage: Stage, connect: Connect
 ) -> None:
@@ -209,6 +258,28 @@ def test_what_failed_for_a_passing_reason_is_gone_over_once_more_at_the_end(
         result = stage_all(connect(server), stage, [1, 2, 3])
         assert (server.by_id[2], server.by_id[3]) == (5, 1)
     assert (list(stage), result.failed) == ([1, 2], 1)
+
+
+def test_through_every_status_that_passes_every_movie_is_staged(
+    stage: Stage, connect: Connect
+) -> None:
+    key_refused = b'{"status_code": 7, "status_message": "Invalid API key"}'
+    script = {f"/3/movie/{status}": [Answer(status, key_refused)] * 3 for status in PASSES}
+    with TMDBServer(payloads={n: payload(n) for n in PASSES}, script=script) as server:
+        result = stage_all(connect(server), stage, PASSES)
+    assert (result.staged, result.failed) == (len(PASSES), 0)
+    assert result.http_requests == 4 * len(PASSES)
+
+
+def test_what_will_never_be_answered_is_asked_once_and_the_others_are_staged(
+    stage: Stage, connect: Connect
+) -> None:
+    script: dict[str, Any] = {f"/3/movie/{n}": [Answer(n, b"{}")] * 9 for n in LASTS}
+    script["/3/movie/500"] = ["id_invalid_500"] * 9
+    ids = (*LASTS, 500, 603)
+    with TMDBServer(payloads={n: payload(n) for n in ids}, script=script) as server:
+        result = stage_all(connect(server), stage, ids)
+    assert (list(stage), result.failed, result.http_requests) == ([603], 3, 4)
 
 
 def test_a_failure_says_why_how_often_and_whether_it_may_pass(

@@ -15,7 +15,7 @@ import requests
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.servers.trouble import error
+from tests.servers.trouble import LASTS, PASSES, error
 from tests.servers.wire import HOST, Answer
 from tmdbkit.exceptions import (
     CredentialsRefused,
@@ -219,6 +219,23 @@ def test_nobody_waits_for_hours_for_a_fault_that_may_pass(
     assert waits(clock) == []
 
 
+@pytest.mark.parametrize("status", PASSES)
+def test_a_status_that_passes_passes_whatever_the_words_say(
+    status: int, start: Start, connect: Connect
+) -> None:
+    turns = [
+        said(status, 7, "Invalid API key: You must be granted a valid key."),
+        said(status, 45, "This user has been suspended."),
+        said(status, 34, "The resource you requested could not be found."),
+        said(status, 20, "Invalid date range"),
+        Answer(status, b"<html>The ID is invalid. Check your API key.</html>", "text/html"),
+        Answer(status, b'{"status_code": "44"}'),
+    ]
+    server = failing(start, *turns)
+    assert connect(server, retries=len(turns)).get(PATH).value["id"] == 603
+    assert len(server.requests) == len(turns) + 1
+
+
 # A 429 is waited for, and is no failed try.
 
 
@@ -291,6 +308,8 @@ def said(status: int, code: int, message: str) -> Answer:
         (said(405, 42, "Not supported"), RequestRefused),
         (said(422, 20, "Invalid date range"), RequestRefused),
         (said(500, 44, "The ID is invalid."), RequestRefused),
+        *((said(status, 9, "Try again later."), RequestRefused) for status in LASTS),
+        *((Answer(status, HTML.encode(), "text/html"), RequestRefused) for status in LASTS),
         (Answer(204), RequestRefused),
         (Answer(301, headers={"Location": "/3/movie/604"}), StopError),
         (Answer(302, headers={"Location": "https://login.example/"}), StopError),

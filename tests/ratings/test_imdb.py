@@ -8,6 +8,8 @@ import polars as pl
 import pytest
 
 from tests.servers.datasets import HEADER, DatasetServer, tsv
+from tests.servers.trouble import PASSES
+from tests.servers.wire import Answer
 from tmdbkit.exceptions import OfflineError, StopError
 from tmdbkit.ratings.imdb import IMDb
 from tmdbkit.ratings.model import RATINGS, Cost
@@ -218,6 +220,15 @@ def test_a_fault_that_passes_costs_nothing_but_another_request(
     server.script = [fault]
     assert points(imdb())[603] == 8.7
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("status", PASSES)
+def test_a_status_that_passes_costs_nothing_but_another_request(
+    status: int, imdb: Open, server: DatasetServer
+) -> None:
+    server.script = [Answer(status, b"<html>Access denied</html>", "text/html")] * 3
+    assert points(imdb())[603] == 8.7
+    assert len(server.requests) == 4
 
 
 @pytest.mark.parametrize("fault", ["503", "cut", "reset"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 from tests.leaks import leaks, told_by, told_by_files, told_by_logs
 from tests.servers.generated import dumps
 from tests.servers.ratings import KEY, mdblist_error
+from tests.servers.trouble import LASTS, PASSES
 from tests.servers.wire import Answer
 from tmdbkit.exceptions import (
     CredentialsRefused,
@@ -235,8 +237,8 @@ def test_an_entry_that_names_no_movie_leaves_those_that_are_missing_open(
 # The quota.
 
 
-@pytest.mark.parametrize("status", [200, 400, 403, 429, 503])
-def test_the_word_that_the_limit_is_reached_ends_the_run_with_any_status(
+@pytest.mark.parametrize("status", [200, 400, 403, 429])
+def test_the_word_that_the_limit_is_reached_ends_the_run_unless_the_status_passes(
     status: int, serve: Serve, ask: Ask, clock: FakeClock
 ) -> None:
     words = mdblist_error("API Limit Reached!", status)
@@ -323,6 +325,28 @@ def test_a_fault_that_may_pass_is_asked_again(turn: Any, serve: Serve, ask: Ask)
     asked, ratings, failed = all_of(ask(MDBList, server), movies(1))
     assert (asked, ratings.height, failed.height) == ([1], 1, 0)
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("status", PASSES)
+@pytest.mark.parametrize("words", ["API Limit Reached!", "Invalid API key!", "Too many ids", ""])
+def test_a_status_that_passes_passes_whatever_the_words_say(
+    words: str, status: int, serve: Serve, ask: Ask
+) -> None:
+    none_left = (mdblist_error(words, status), {"X-RateLimit-Remaining": "0"})
+    server = serve(ratings=rated([1]), script={"1": [with_headers(*none_left)] * 3})
+    asked, ratings, _ = all_of(ask(MDBList, server), movies(1))
+    assert (asked, ratings.height, len(server.requests)) == ([1], 1, 4)
+
+
+@pytest.mark.parametrize("status", LASTS)
+def test_what_a_server_cannot_do_is_asked_once(status: int, serve: Serve, ask: Ask) -> None:
+    server = serve(script={"1": [mdblist_error("Try again later", status)] * 9})
+    asked, _, failed = all_of(ask(MDBList, server), movies(1))
+    assert (asked, failed.height, len(server.requests)) == ([], 1, 1)
+
+
+def with_headers(answer: Answer, headers: dict[str, str]) -> Answer:
+    return replace(answer, headers=headers)
 
 
 def test_a_batch_that_keeps_failing_is_told_and_the_run_goes_on(serve: Serve, ask: Ask) -> None:

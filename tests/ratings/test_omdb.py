@@ -9,6 +9,7 @@ import pytest
 
 from tests.leaks import leaks, told_by, told_by_files, told_by_logs
 from tests.servers.ratings import omdb_error
+from tests.servers.trouble import LASTS, PASSES
 from tests.servers.wire import Answer
 from tmdbkit.exceptions import (
     CredentialsRefused,
@@ -297,6 +298,25 @@ def test_a_fault_that_may_pass_is_asked_again(turn: Any, serve: Serve, ask: Ask)
     server = serve(movies=known([1]), script={ONE: [turn]})
     asked, ratings, _ = all_of(ask(OMDb, server), movies(1))
     assert (asked, ratings.height, len(server.requests)) == ([1], 3, 2)
+
+
+@pytest.mark.parametrize("status", PASSES)
+@pytest.mark.parametrize(
+    "words", ["Request limit reached!", "Invalid API key!", "Incorrect IMDb ID.", "Not found", ""]
+)
+def test_a_status_that_passes_passes_whatever_the_words_say(
+    words: str, status: int, serve: Serve, ask: Ask
+) -> None:
+    server = serve(movies=known([1]), script={ONE: [omdb_error(words, status)] * 3})
+    asked, ratings, _ = all_of(ask(OMDb, server), movies(1))
+    assert (asked, ratings.height, len(server.requests)) == ([1], 3, 4)
+
+
+@pytest.mark.parametrize("status", LASTS)
+def test_what_a_server_cannot_do_is_asked_once(status: int, serve: Serve, ask: Ask) -> None:
+    server = serve(script={ONE: [omdb_error("Try again later", status)] * 9})
+    asked, _, failed = all_of(ask(OMDb, server), movies(1))
+    assert (asked, failed.height, len(server.requests)) == ([], 1, 1)
 
 
 def test_a_movie_that_keeps_failing_is_told_and_the_run_goes_on(serve: Serve, ask: Ask) -> None:

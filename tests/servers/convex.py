@@ -91,6 +91,17 @@ def _invalid(field: str) -> str:
     )
 
 
+# What a busy deployment or a proxy before it says with a status that passes, and what Convex says
+# with another one when something is too large, stopped or missing.
+MISLEADING = (
+    "Too many writes to movies.search_title. Spread your writes out over time.",
+    "Too many bytes read in a single function execution (limit: 16777216).",
+    "The arguments are too large (17 MiB > 16 MiB).",
+    "Your request timed out.",
+    "Cannot run functions while this deployment is suspended.",
+    "You have exceeded the free plan limits, so your deployments have been disabled.",
+    "Could not find public function for 'tmdbkit:applyMovies'.",
+)
 _IN_ONE = "in a single function execution (limit: 4096). Consider using smaller limits."
 TOO_LARGE = {
     "too_many_reads": function_error(f"Uncaught Error: Too many reads {_IN_ONE}"),
@@ -99,6 +110,7 @@ TOO_LARGE = {
     "too_many_bytes": function_error(f"Uncaught Error: Too many bytes read {_IN_ONE}"),
     "arguments_too_large": function_error("The arguments are too large (17 MiB > 16 MiB)."),
     "timed_out": function_error("Uncaught Error: Function execution timed out (maximum: 1s)"),
+    "return_value": function_error("Function page return value is too large (9 MiB > 8 MiB)"),
     "out_of_memory": function_error("Uncaught Error: JavaScript execution ran out of memory"),
     "length_limit": system_error(
         400, "BadJsonBody", "Failed to buffer the request body: length limit exceeded"
@@ -146,6 +158,14 @@ OUT_OF_ORDER = {
     "paused": function_error(
         "Cannot run functions while this deployment is paused. Resume the deployment in the "
         "dashboard settings to allow functions to run."
+    ),
+    "suspended": function_error("Cannot run functions while this deployment is suspended."),
+    "suspended_400": system_error(400, "DeploymentSuspended", "This deployment is suspended."),
+    "usage_limit": function_error(
+        "This deployment has been disabled because it exceeded a configured usage limit."
+    ),
+    "spending": function_error(
+        "You have exceeded your spending limits, so your deployments have been disabled."
     ),
     "paused_403": system_error(403, "DeploymentPaused", "This deployment is paused."),
     "free_plan": function_error(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +31,10 @@ class DatasetServer(LocalServer):
     """Serves `body` as the data set; `script` is what the next requests meet instead.
 
     body: may be replaced between requests, and has another ETag then. headers: what the server says
-    of it beside that. script: names of faults, "ok" for none.
+    of it beside that. script: names of faults or answers, "ok" for none.
     """
 
-    def __init__(self, body: bytes, *, script: Iterable[str] = ()) -> None:
+    def __init__(self, body: bytes, *, script: Iterable[str | Answer] = ()) -> None:
         super().__init__()
         self.body = body
         self.headers = {"Last-Modified": LAST_MODIFIED}
@@ -43,6 +44,8 @@ class DatasetServer(LocalServer):
     def handle(self, request: Request) -> Answer:
         self.requests.append(request)
         fault = self.script.pop(0) if self.script else "ok"
+        if isinstance(fault, Answer):
+            return replace(fault)
         whole = self._whole(request)
         return whole if fault == "ok" else FAULTS[fault](whole)
 

@@ -30,6 +30,8 @@ ERRORS = {
     44: (500, "The ID is invalid."),
     46: (503, "The API is undergoing maintenance. Try again later."),
 }
+PASSES = (408, 421, 425, 500, 502, 503, 504, *range(520, 531), 599)  # whatever the text says
+LASTS = (501, 505)
 CACHED = {"Cache-Control": "public, max-age=21600"}  # TMDB sends it with a 404, too
 
 

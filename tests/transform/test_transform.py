@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -13,8 +13,12 @@ from hypothesis import strategies as st
 
 from tmdbkit.demo import sample_payloads
 from tmdbkit.schema import ROW, SYSTEMS
+from tmdbkit.transform import names
 from tmdbkit.transform.payloads import CHUNK
 from tmdbkit.transform.rows import CREDIT, ROWS, Options, genres, people, transform
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 AT = datetime(2026, 1, 15, 12, 30, 1, 250_000, tzinfo=UTC)
 
@@ -244,6 +248,101 @@ def test_however_many_are_malformed_all_others_come_through_in_order(bad: set[in
     assert made.rows["tmdb_id"].to_list() == [n + 1 for n in range(count) if n not in bad]
 
 
+def field(name: str, value: str) -> str:
+    """A payload in which one field is this JSON."""
+    return f'{{"id": 7, "title": "Seven", "{name}": {value}}}'
+
+
+WRONG_IDS = ("1e300", "-1e300", str(2**63), str(2**64), str(2**53), "1.5", "NaN", "Infinity")
+WITH_IDS = (
+    ("genres", '[{"id": 1, "name": "g"}, {"id": @, "name": "h"}]'),
+    ("production_companies", '[{"id": @}]'),
+    ("belongs_to_collection", '{"id": @, "name": "c"}'),
+    ("credits", '{"cast": [{"id": @, "name": "a", "order": 0}], "crew": []}'),
+    ("credits", '{"crew": [{"id": 1}, {"id": @, "name": "d", "job": "Director"}]}'),
+    ("keywords", '{"keywords": [{"id": @}]}'),
+)
+AMOUNTS = ("runtime", "budget", "revenue", "vote_count", "popularity", "vote_average")
+
+
+@pytest.mark.parametrize("number", WRONG_IDS)
+@pytest.mark.parametrize(("name", "around"), WITH_IDS)
+def test_an_id_that_none_can_be_spoils_its_movie_alone_and_its_field_is_named(
+    name: str, around: str, number: str
+) -> None:
+    bad = field(name, around.replace("@", number))
+    good = [json.dumps(movie(id=n, vote_count=n)) for n in range(20, 30)]
+    made = transform(frame(*good[:5], bad, *good[5:], ids=[*range(20, 25), 7, *range(25, 30)]))
+    assert made.rows["tmdb_id"].to_list() == list(range(20, 30))
+    [(tmdb_id, reason)] = made.malformed.rows()
+    assert tmdb_id == 7
+    assert reason in (f"a number that cannot be meant: {name}", f"not TMDB's shape: {name}")
+
+
+@pytest.mark.parametrize(
+    "number", ["1e300", "-1e300", str(2**53), "NaN", "-Infinity", '"12"', "[]"]
+)
+@pytest.mark.parametrize("name", AMOUNTS)
+def test_a_number_that_is_none_or_beyond_what_is_exact_is_named(name: str, number: str) -> None:
+    made = transform(frame(field(name, number), ids=[7]))
+    assert made.rows.is_empty()
+    assert made.malformed["reason"][0].endswith(f": {name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("genres", '[{"id": -5, "name": "g"}]'),
+        ("genres", "[null, {}]"),
+        ("budget", str(2**53 - 1)),
+        ("budget", "-1"),
+        ("runtime", "97.5"),
+        ("vote_count", "true"),
+        ("tagline", "5"),
+        pytest.param("tagline", f'"{"x" * 1_000_000}"', id="a tagline of a megabyte"),
+        pytest.param("unread", "[" * 900 + "]" * 900, id="nested deeply"),
+        ("unread", "1e300"),
+        ("id", "8"),  # of a key that is repeated the first value counts
+    ],
+)
+def test_what_is_odd_and_can_be_meant_is_a_row(name: str, value: str) -> None:
+    made = transform(frame(field(name, value), ids=[7]))
+    assert made.rows["tmdb_id"].to_list() == [7]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (field("genres", "[" * 900 + "]" * 900), "not TMDB's shape: "),
+        (field("unread", "[" * 100_000 + "]" * 100_000), "nested too deeply"),
+        (field("unread", '{"a":' * 100_000 + "1" + "}" * 100_000), "nested too deeply"),
+        (field("budget", "9" * 5_000), "not TMDB's shape: budget"),
+        (field("unread", "9" * 5_000), "not TMDB's shape: unread"),
+        (field("unread", "NaN"), "not TMDB's shape: unread"),
+        (field("overview", r'"\udc00"'), "not TMDB's shape: overview"),
+        (field(r"\ud83d", "NaN"), "not TMDB's shape: \ufffd"),
+        (field("k" * 1_000, "NaN"), "not TMDB's shape: kkkk"),
+        ('{"id": 8, "id": 7, "title": "Seven"}', "its id is 8"),
+        ('{"id": 7, "title": null, "title": "Seven"}', "no title"),
+        (f'{{"id": "{"7" * 1_000}", "title": "Seven"}}', "its id is '77"),
+        ('{"id": 7, "title": 7, "genres": [{"id": 1e300}]}', "cannot be meant: genres"),
+    ],
+    ids=range(13),
+)
+def test_a_reason_names_what_is_wrong_in_one_short_line(text: str, reason: str) -> None:
+    [(tmdb_id, told)] = transform(frame(text, ids=[7])).malformed.rows()
+    assert tmdb_id == 7
+    assert reason in told
+    assert "\n" not in told
+    assert len(told) < 120
+
+
+def test_an_empty_text_beside_two_in_one_of_the_same_movie_is_not_taken_for_two() -> None:
+    good = json.dumps(movie())
+    made = transform(frame("", good + good, good, "", ids=[7] * 4))
+    assert (made.rows.height, made.malformed.height) == (1, 3)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: (
@@ -263,3 +362,72 @@ def test_any_json_becomes_a_row_or_a_malformed_one_and_never_an_error(
 ) -> None:
     made = transform(frame(movie(**extra)))
     assert made.rows.height + made.malformed.height == 1
+
+
+SAMPLE = {n: json.loads(text) for n, text in sample_payloads().items()}
+NASTY = st.sampled_from(
+    [
+        *("NaN", "Infinity", "-Infinity", "1e300", "-1e300", "1e400", "-0.0", "1.5", "-7", "true"),
+        *(str(2**53), str(2**63), str(2**64), "9" * 5_000, "null", '"12"', '""', "[]", "{}"),
+        *("[[]]", "[[[1]]]", "[null]", '[{"id": 1e300}]', '{"id": 1e300}', '{"id": null}'),
+        *(r'"\ud83d"', r'"\udc00x"', r'"\u0000"', '"\u2028"', f'"{"x" * 100_000}"', "01", ""),
+        *("[" * 50 + "]" * 50, "[" * 5_000 + "]" * 5_000, '{"a":' * 5_000 + "1" + "}" * 5_000),
+    ]
+)
+HERE = '"@@@"'
+
+
+def places(value: Any, *path: str | int) -> Iterator[tuple[str | int, ...]]:
+    """Where a payload holds anything."""
+    if path:
+        yield path
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in pairs:
+        if isinstance(inner, dict | list):
+            yield from places(inner, *path, key)
+        else:
+            yield (*path, key)
+
+
+def put(value: Any, path: tuple[str | int, ...], new: Any) -> Any:
+    """The same with another value in one place."""
+    if not path:
+        return new
+    copied: Any = dict(value) if isinstance(value, dict) else list(value)
+    copied[path[0]] = put(copied[path[0]], path[1:], new)
+    return copied
+
+
+PLACES = {n: sorted(places(payload), key=str) for n, payload in SAMPLE.items()}
+
+
+@st.composite
+def spoiled(draw: st.DrawFn) -> tuple[int, str]:
+    """A real payload in which a value is another, a key stands twice, or some text is gone."""
+    tmdb_id = draw(st.sampled_from(sorted(SAMPLE)))
+    place, nasty = draw(st.sampled_from(PLACES[tmdb_id])), draw(NASTY)
+    marked = put(SAMPLE[tmdb_id], place, HERE.strip('"'))
+    text = json.dumps(marked, ensure_ascii=False).replace(HERE, nasty)
+    how = draw(st.sampled_from(["as it is", "as it is", "twice", "cut", "closed"]))
+    at = draw(st.integers(0, len(text)))
+    if how == "twice":
+        return tmdb_id, f'{text[:-1]}, "{place[0]}": {nasty}}}'
+    ends = {"as it is": text, "cut": text[:at], "closed": f"{text[:at]}{text[at + 3 :]}"}
+    return tmdb_id, ends[how]
+
+
+@settings(max_examples=150, deadline=None)
+@given(spoiled())
+def test_a_real_payload_that_is_spoiled_is_a_row_or_a_reason_and_spoils_no_other(
+    payload: tuple[int, str],
+) -> None:
+    tmdb_id, text = payload
+    payloads = frame(movie(id=1), text, movie(id=2), ids=[1, tmdb_id, 2])
+    made = transform(payloads)
+    assert made.rows.height + made.malformed.height == 3
+    assert {1, 2} <= set(made.rows["tmdb_id"])
+    assert all(reason and "\n" not in reason for reason in made.malformed["reason"])
+    for kind in ("genres", "keywords", "studios", "collections"):
+        names.named([payloads], kind)
+    names.people([payloads])
+    genres(payloads)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tmdbkit import progress
 from tmdbkit.exceptions import NotFound, UsageError
+from tmdbkit.surrogates import decoded
 
 if TYPE_CHECKING:
     import argparse
@@ -323,7 +324,7 @@ def _by_tmdb_id(named: list[int | str]) -> list[int]:
 
 def _ids_of_file(path: Path) -> list[int | str]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = decoded(path.read_bytes()).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise UsageError(f"{path} cannot be read: {reason}") from None

@@ -19,6 +19,7 @@ from tmdbkit.exceptions import NoSuchMovie, UsageError
 from tmdbkit.files import write_text
 from tmdbkit.progress import counted
 from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
+from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -163,7 +164,7 @@ class Plan:
             UsageError: The file is no plan.
         """
         try:
-            saved = json.loads(path.read_text(encoding="utf-8"))
+            saved = loads(path.read_text(encoding="utf-8"))
             if saved["plan"] != LAYOUT:
                 raise UsageError(f"{path} is a plan of another tmdbkit; make it anew")
             names = {

@@ -20,6 +20,7 @@ from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import RequestRefused, SettingsError, StopError
 from tmdbkit.files import atomic_write, make_folder
 from tmdbkit.schema import OPTIONAL
+from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -331,7 +332,7 @@ def _read(path: Path) -> tuple[dict[str, list[Document]], dict[str, bytes]]:
         raise ValueError
     for member, name in ours.items():
         lines = members.pop(member, b"").splitlines()
-        tables[name] = [json.loads(line) for line in lines if line.strip()]
+        tables[name] = [loads(line.decode("utf-8-sig")) for line in lines if line.strip()]
     return tables, members
 
 

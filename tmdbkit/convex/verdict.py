@@ -10,58 +10,51 @@ from tmdbkit.exceptions import (
     CredentialsRefused,
     FunctionsMissing,
     PassingFault,
-    RateLimited,
     RequestRefused,
     ServiceError,
     StopError,
     TargetRefused,
 )
+from tmdbkit.http.answers import read_told
+from tmdbkit.http.retry import passing_kind
 
 if TYPE_CHECKING:
     import requests
 
-# Convex tells its errors apart by their words; each pattern with what it means for us, and the
-# first that matches counts. A 429 never comes here: TooManyWrites is a rate there, a size here.
-# Only the first line is read: those after it quote the document, and a synopsis may say anything.
-_WORDS: tuple[tuple[re.Pattern[str], type[ServiceError], str], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), kind, reason)
-    for pattern, kind, reason in (
-        (
-            r"deployment is paused|exceeded the free plan limits|deployment.*disabled",
-            TargetRefused,
-            "the deployment takes no requests; look at it in the Convex dashboard",
-        ),
-        (
-            r"could not find (public )?function|could not find module",
-            FunctionsMissing,
-            "tmdbkit's functions are not deployed there; copy them into your app with "
-            "tmdbkit functions convex, then deploy",
-        ),
-        (
-            r"\bindex \S+ not found",
-            TargetRefused,
-            "an index is missing there; tmdbkit functions says what to add to your app's schema.ts",
-        ),
-        (
-            r"too many .*in a single function execution|are too large|timed out|out of memory"
-            r"|length limit exceeded|too many (reads|writes|documents|bytes)",
-            BatchTooLarge,
-            "is more than one function may do",
-        ),
-    )
+# Convex tells the errors of one status apart by their words; each pattern with what it means for
+# us, and the first that matches counts. Only the first line is read: those after it quote the
+# document, and a synopsis may say anything.
+_Meaning = tuple[type[ServiceError], str]
+_Words = tuple[tuple[str, type[ServiceError], str], ...]
+_STOPS: _Words = (
+    (
+        r"deployment is (paused|suspended)|exceeded the free plan limits|deployment.*disabled",
+        TargetRefused,
+        "the deployment takes no requests; look at it in the Convex dashboard",
+    ),
+    (
+        r"could not find (public )?function|could not find module",
+        FunctionsMissing,
+        "tmdbkit's functions are not deployed there; copy them into your app with "
+        "tmdbkit functions convex, then deploy",
+    ),
+    (
+        r"\bindex \S+ not found",
+        TargetRefused,
+        "an index is missing there; tmdbkit functions says what to add to your app's schema.ts",
+    ),
 )
-_BY_STATUS: dict[int, tuple[type[ServiceError], str]] = {
-    413: (BatchTooLarge, "is more than a proxy before it lets through"),
-    429: (RateLimited, "answered 429"),
-}
-_PASSING = (
-    "OptimisticConcurrencyControlFailure",
-    "CommitterFullError",
-    "ExpiredInQueue",
-    "WorkerOverloaded",
-    "SystemTimeoutError",
+_SIZES: _Words = (
+    (
+        r"too many .*in a single function execution|(is|are) too large|timed out|out of memory"
+        r"|length limit exceeded|too many (reads|writes|documents|bytes)",
+        BatchTooLarge,
+        "is more than one function may do",
+    ),
 )
-_PASSING_STATUSES = (408, 500, 502, 503, 504)
+# The statuses that leave it to the words; all others have decided.
+_BY_WORDS: dict[int, _Words] = {200: _STOPS + _SIZES, 400: _STOPS + _SIZES, 403: _STOPS}
+_PASSES_WITH_400 = "SystemTimeoutError"
 _ANOTHER = "not as Convex does; check CONVEX_URL"
 _PREAMBLE = re.compile(r"^\[Request ID: [^\]]*\]\s*Server Error\s*")
 
@@ -73,7 +66,8 @@ def judge(response: requests.Response, name: str) -> tuple[Any, ServiceError | N
         response: What Convex answered.
         name: The function or path that was asked.
     """
-    body = _body(response)
+    told = read_told(response)
+    body = told if isinstance(told, dict) else None
     if response.status_code != 200:
         return None, _system_error(response.status_code, body, name)
     if body is None:
@@ -87,21 +81,13 @@ def judge(response: requests.Response, name: str) -> tuple[Any, ServiceError | N
     return None, StopError(f"answered 200, {_ANOTHER}", path=name, status=200)
 
 
-def _body(response: requests.Response) -> dict[str, Any] | None:
-    try:
-        body = response.json()
-    except ValueError:
-        return None
-    return body if isinstance(body, dict) else None
-
-
 def _function_error(body: dict[str, Any], name: str) -> ServiceError:
     """Judge an error of a function, which comes with a 200."""
     said = _PREAMBLE.sub("", str(body.get("errorMessage", ""))).strip()
     message = said.splitlines()[0][:500] if said else "Server Error"
-    for pattern, kind, reason in _WORDS:
-        if pattern.search(message):
-            return kind(reason, path=name, status=200, message=message)
+    if meaning := _by_words(200, message):
+        kind, reason = meaning
+        return kind(reason, path=name, status=200, message=message)
     return RequestRefused("refused it", path=name, status=200, message=_essence(said) or message)
 
 
@@ -123,22 +109,27 @@ def _system_error(status: int, body: dict[str, Any] | None, name: str) -> Servic
     return kind(reason, path=name, status=status, code=code, message=message)
 
 
-def _system_kind(
-    status: int, code: str, message: str, *, known: bool
-) -> tuple[type[ServiceError], str]:
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    if code in _PASSING:
+def _system_kind(status: int, code: str, message: str, *, known: bool) -> _Meaning:
+    if kind := passing_kind(status):
+        return kind, f"answered {status}"
+    if status == 400 and code == _PASSES_WITH_400:
         return PassingFault, f"answered {status}"
-    for pattern, kind, reason in _WORDS:
-        if pattern.search(message):
-            return kind, reason
+    if status == 413:
+        return BatchTooLarge, "is more than a proxy before it lets through"
+    if meaning := _by_words(status, message):
+        return meaning
     if status in (401, 403):
         return CredentialsRefused, (
             f"answered {status}: the key was refused or may not do this; check CONVEX_DEPLOY_KEY"
         )
-    if status in _PASSING_STATUSES:
-        return PassingFault, f"answered {status}"
     if not known or status // 100 == 3 or status == 404:
         return StopError, f"answered {status}, {_ANOTHER}"
     return RequestRefused, f"answered {status}"
+
+
+def _by_words(status: int, message: str) -> _Meaning | None:
+    """Return what a message means with a status that leaves it to the words."""
+    for pattern, kind, reason in _BY_WORDS.get(status, ()):
+        if re.search(pattern, message, re.IGNORECASE):
+            return kind, reason
+    return None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tmdbkit.exceptions import PassingFault
+from tmdbkit.exceptions import PassingFault, RequestRefused
 from tmdbkit.http.texts import is_json
+from tmdbkit.surrogates import decoded, loads, whole_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,8 +35,15 @@ class Answer:
 
     @cached_property
     def value(self) -> Any:
-        """The body, parsed when it is first asked for; the stage wants the text alone."""
-        return json.loads(self.text)
+        """The body, parsed when it is first asked for; the stage wants the text alone.
+
+        Raises:
+            RequestRefused: It is nested too deeply, or holds a number of thousands of digits.
+        """
+        try:
+            return loads(self.text)
+        except ValueError as error:
+            raise RequestRefused("answered with JSON that cannot be read", status=200) from error
 
 
 @dataclass(frozen=True)
@@ -63,18 +70,17 @@ def read_json(response: requests.Response, path: str) -> str:
         PassingFault: It is not JSON, or was cut: an edge server's page, a broken proxy.
     """
     try:
-        text = response.content.decode("utf-8-sig")
+        text = decoded(response.content)
     except UnicodeDecodeError:
         text = ""
     if not is_json(text):
         raise PassingFault("answered 200 without JSON", path=path, status=200)
-    return text
+    return whole_json(text)
 
 
-def read_object(response: requests.Response) -> dict[str, Any]:
-    """Return the JSON object that an error is told in; {} for a page, a list or nothing."""
+def read_told(response: requests.Response) -> Any:
+    """Return the JSON in which a service tells something; None for a page or nothing."""
     try:
-        body = response.json()
+        return loads(response.content.decode("utf-8-sig", "replace"))
     except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+        return None

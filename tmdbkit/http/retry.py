@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 WireError = requests.RequestException | urllib3.exceptions.HTTPError | ValueError
 
-PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+# Besides those of a server's own faults: a time-out, the wrong connection, too early a request.
+PASSING_STATUSES = frozenset({408, 421, 425})
+LASTING_FAULTS = frozenset({501, 505})  # what a server cannot do, it cannot do tomorrow either
 FIRST_WAIT, LONGEST_WAIT = 0.5, 20.0
 READ_TIMEOUT = 30.0
 CONNECT_TIMEOUT = 10.0
@@ -61,6 +63,17 @@ def retrying(
         sleep=rest,
         reraise=True,
     )
+
+
+def passing_kind(status: int) -> type[PassingFault] | None:
+    """Return which fault that passes an answer of that status is, whatever its text says.
+
+    The words of a busy database or of a proxy are often those of a lasting error.
+    """
+    if status == requests.codes.too_many_requests:
+        return RateLimited
+    at_fault = status // 100 == 5 and status not in LASTING_FAULTS
+    return PassingFault if at_fault or status in PASSING_STATUSES else None
 
 
 def backoff(attempt: int, longest: float = LONGEST_WAIT) -> float:

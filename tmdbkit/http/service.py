@@ -11,12 +11,11 @@ import requests
 from tmdbkit.exceptions import (
     CredentialsRefused,
     PassingFault,
-    RateLimited,
     RequestRefused,
     ServiceError,
     StopError,
 )
-from tmdbkit.http.retry import PASSING_STATUSES, retry_after
+from tmdbkit.http.retry import passing_kind, retry_after
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,6 +61,8 @@ class Service:
 
     def by_status(self, status: int) -> tuple[type[ServiceError], str]:
         """Return the kind of error that a status is anywhere, and a clause that says so."""
+        if kind := passing_kind(status):
+            return kind, f"answered {status}"
         if status == requests.codes.unauthorized:
             return self.key_refused(status)
         if status == requests.codes.not_found:
@@ -69,10 +70,6 @@ class Service:
                 RequestRefused,
                 f"answered 404, but not as {self.name} does; check {self.variable}",
             )
-        if status == requests.codes.too_many_requests:
-            return RateLimited, "answered 429"
-        if status in PASSING_STATUSES:
-            return PassingFault, f"answered {status}"
         if status // 100 == 3:
             return StopError, f"answered {status}, a redirect; check {self.variable}"
         return RequestRefused, f"answered {status}"

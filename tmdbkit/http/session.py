@@ -29,6 +29,7 @@ from tmdbkit.http.pacer import Pacer
 from tmdbkit.http.retry import READ_TIMEOUT, Contact, Turn, fault, retrying
 from tmdbkit.http.wire import connection
 from tmdbkit.progress import Silent
+from tmdbkit.surrogates import whole, whole_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -195,10 +196,7 @@ class Session:
     def _prepare(
         self, method: str, path: str, params: Mapping[str, Any] | None = None, **rest: Any
     ) -> requests.PreparedRequest:
-        given = {
-            name: str(value).lower() if isinstance(value, bool) else value
-            for name, value in (params or {}).items()
-        }
+        given = {name: _as_sent(value) for name, value in (params or {}).items()}
         request = requests.Request(method, self.base_url + path, params=given, **rest)
         return self._wire.prepare_request(request)
 
@@ -222,7 +220,7 @@ class Session:
             return None
         with self._lock:
             self.hits += 1
-        return Answer(kept.text, kept.received_at, cached=True)
+        return Answer(whole_json(kept.text), kept.received_at, cached=True)
 
     def _retry(
         self,
@@ -364,3 +362,10 @@ class Session:
             f"{self.requests:,} requests",
             f"{self.pacer.rate:.3g} a second at most",
         )
+
+
+def _as_sent(value: Any) -> Any:
+    """Return a parameter as an address can hold it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return whole(value) if isinstance(value, str) else value

@@ -91,13 +91,14 @@ class MDBList(WebProvider):
             batch = ids[start : start + BATCH]
             try:
                 answer = self.session.post(PATH, {"ids": batch})
+                entries = answer.value
             except StopError:
                 raise
             except (ServiceError, OfflineError) as error:
                 now, reason = self.session.now(), f"MDBList: {error}"
                 yield collected(self.name, [Found(n, now, reason=reason) for n in batch])
                 continue
-            yield collected(self.name, read_batch(answer.value, batch, answer.received_at))
+            yield collected(self.name, read_batch(entries, batch, answer.received_at))
             if nothing_left(answer.headers) and start + BATCH < len(ids):
                 raise self.service.used_up(answer.headers, self.session.now())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,15 +14,25 @@ import polars as pl
 from tmdbkit.exceptions import UsageError
 from tmdbkit.ratings.model import FAILED, POINTS_OF, Collected, Cost
 from tmdbkit.ratings.rows import IMDB_ID, as_ratings, by_imdb_id
+from tmdbkit.surrogates import decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     Source = str | Path | pl.DataFrame | pl.LazyFrame
 
-# All of a CSV is read as text, so that a value that is no number is still there to be shown.
-READERS = {
-    ".csv": partial(pl.scan_csv, infer_schema=False, glob=False),
+
+def _scan_csv(path: Path) -> pl.LazyFrame:
+    """Read all of it as text, so that a value that is no number is still there to be shown."""
+    content = path.read_bytes()
+    if not content.isascii():
+        with suppress(UnicodeDecodeError):  # polars says itself what is no UTF-8
+            content = decoded(content).encode()
+    return pl.scan_csv(content, infer_schema=False)
+
+
+READERS: dict[str, Callable[[Path], pl.LazyFrame]] = {
+    ".csv": _scan_csv,
     ".parquet": partial(pl.scan_parquet, glob=False),
 }
 IDS = {"tmdb": "TMDB ids, such as 603", "imdb": "IMDb ids, such as tt0133093"}

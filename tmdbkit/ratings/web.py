@@ -12,6 +12,8 @@ from urllib.parse import quote, quote_plus
 import polars as pl
 
 from tmdbkit.exceptions import PassingFault, QuotaUsedUp, ServiceError, SettingsError, UsageError
+from tmdbkit.http.answers import read_told
+from tmdbkit.http.retry import passing_kind
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
 from tmdbkit.ratings.model import FAILED, RATINGS, Collected, Cost
@@ -64,21 +66,22 @@ class KeyedService(Service):
         return signed
 
     def judge(self, response: requests.Response, path: str, now: datetime) -> ServiceError | None:
-        """Return what is wrong with an answer: by its words, and where they say little its status.
+        """Return what is wrong with an answer: by a status that passes, else by its words.
 
-        A page that is no JSON has no words, and with a 200 the session finds it out.
+        A 429 is both a rate and a quota. A page that is no JSON has no words, and with a 200 the
+        session finds it out.
         """
         words = self._words(response)
         status = response.status_code
-        if LIMIT_REACHED.search(words or "") or (status == 429 and nothing_left(response.headers)):
+        passing = passing_kind(status)
+        if passing is not PassingFault and _is_last(response, words or ""):
             return self.used_up(response.headers, now, words or "")
         if words is None:
             return super().judge(response, path, now)
-        meaning = self.by_words(status, words) or (
-            (PassingFault, "answered 200, but not with ratings")
-            if response.ok
-            else self.by_status(status)
-        )
+        meaning = None if passing else self.by_words(status, words)
+        if meaning is None and response.ok:
+            meaning = PassingFault, "answered 200, but not with ratings"
+        meaning = meaning or self.by_status(status)
         return self.refusal(meaning, response, path, now, message=words)
 
     def used_up(self, headers: Mapping[str, str], now: datetime, words: str = "") -> QuotaUsedUp:
@@ -94,14 +97,18 @@ class KeyedService(Service):
 
     def _words(self, response: requests.Response) -> str | None:
         """Return the complaint, without the key where the service repeats it."""
-        try:
-            words = self.complaint(response.json())
-        except ValueError:
-            return None
+        told = read_told(response)
+        words = None if told is None else self.complaint(told)
         key = self.key.reveal()
         for form in (key, quote(key, safe=""), quote_plus(key)):
             words = words and words.replace(form, "***")
         return words
+
+
+def _is_last(response: requests.Response, words: str) -> bool:
+    """Tell whether an answer says that the quota allows no more."""
+    told = response.status_code == 429 and nothing_left(response.headers)
+    return told or LIMIT_REACHED.search(words) is not None
 
 
 def nothing_left(headers: Mapping[str, str]) -> bool:

@@ -17,7 +17,7 @@ from tmdbkit.settings import Settings
 from tmdbkit.stage.log import Log
 from tmdbkit.stage.movies import Holdings
 from tmdbkit.stage.storage import root_of
-from tmdbkit.stage.tables import DECISIONS, FAILURES, IMPORTS, STAGED
+from tmdbkit.stage.tables import DECISIONS, FAILURES, IMPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ class Archive:
         self.options = transform.Options.of(settings)
         self.providers = settings.providers
         self._holdings = Holdings(self.root, self.options)
-        self._failures = Log(self.root.under("failures"), FAILURES)
+        self._failures = self._holdings.failures
         self._ratings = Log(self.root.under("ratings"), RATINGS)
         self._decisions = Log(self.root.under("decisions"), DECISIONS)
         self._imports = Log(self.root.under("imports"), IMPORTS)
@@ -86,14 +86,7 @@ class Archive:
 
     def derive(self, part: str, rows: pl.DataFrame) -> pl.DataFrame:
         """Make the rows of a part that was appended, and return the malformed answers."""
-        malformed = self._holdings.derive(part, rows)
-        if not malformed.is_empty():
-            times = rows.select("tmdb_id", pl.col("fetched_at").alias("failed_at"))
-            failed = malformed.join(times, on="tmdb_id").with_columns(
-                passing=pl.lit(value=False), attempts=pl.lit(1), http_status=pl.lit(STAGED)
-            )
-            self.add_failures(failed)
-        return malformed
+        return self._holdings.derive(part, rows)
 
     def derive_all(self, *, executor: Executor | None = None, workers: int | None = None) -> int:
         """Make the rows of parts whose transform is not today's, and return how many there were.

@@ -11,6 +11,7 @@ import polars as pl
 from tmdbkit.exceptions import UsageError
 from tmdbkit.schema import CREATED_ONLY, IMAGES, ROW, SCALES, STAMPS, SYSTEMS
 from tmdbkit.stage.tables import DECISIONS
+from tmdbkit.surrogates import whole
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -149,8 +150,11 @@ def decision(
     undoes: str = "",
 ) -> pl.DataFrame:
     """Return one decision as a frame of `DECISIONS`."""
-    texts = [json.dumps(part, ensure_ascii=False) if field else None for part in (value, old)]
-    row = (tmdb_id, kind, field, *texts, note, by, at, judged, waived or [], name, undoes)
+    texts = [
+        whole(json.dumps(part, ensure_ascii=False)) if field else None for part in (value, old)
+    ]
+    said = (whole(note), whole(by))
+    row = (tmdb_id, kind, field, *texts, *said, at, judged, waived or [], name, undoes)
     return pl.DataFrame([row], DECISIONS, orient="row")
 
 

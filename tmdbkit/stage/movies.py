@@ -13,7 +13,7 @@ from tmdbkit.executors import spread
 from tmdbkit.schema import INSTANT
 from tmdbkit.stage.log import Log, among, reading
 from tmdbkit.stage.storage import root_of
-from tmdbkit.stage.tables import DROPPED, PAYLOADS, STAGED
+from tmdbkit.stage.tables import DROPPED, FAILURES, PAYLOADS, STAGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,8 @@ class Holdings:
     """Two logs with parts of the same names: payloads, and the rows made from them.
 
     The rows of a part are made again where they are missing, or of another transform than today's.
-    A third log, of checks, says until when a payload was known to be what TMDB has.
+    Of a payload that cannot become one, a third log says why. A fourth, of checks, says until when
+    a payload was known to be what TMDB has.
 
     Args:
         root: Where the stage is.
@@ -42,6 +43,7 @@ class Holdings:
     def __init__(self, root: Root, options: transform.Options) -> None:
         self.payloads = Log(root.under("payloads"), PAYLOADS, _kept)
         self.movies = Log(root.under("movies"), transform.ROWS)
+        self.failures = Log(root.under("failures"), FAILURES)
         self.checks = Log(root.under("checks"), CHECKS, _latest_checks)
         self._root = root
         self._options = options
@@ -66,10 +68,15 @@ class Holdings:
 
     def _derive_stale(self, parts: list[str]) -> int:
         stale = self._stale(parts)
-        with reading(self._root):
-            for part in stale:
-                self.derive(part, self.payloads.scan([part]).drop("part").collect())
+        for part in stale:
+            self.derive_again(part)
         return len(stale)
+
+    def derive_again(self, part: str) -> None:
+        """Make the rows of a part that is there already."""
+        with reading(self._root):
+            payloads = self.payloads.scan([part]).drop("part").collect()
+        self.derive(part, payloads)
 
     def _stale(self, parts: list[str]) -> list[str]:
         """Return the parts without rows of the transform of today; each is looked at once."""
@@ -83,12 +90,23 @@ class Holdings:
         return [part for part in unknown if part not in made]
 
     def derive(self, part: str, payloads: pl.DataFrame) -> pl.DataFrame:
-        """Make the rows of a part of payloads; return the malformed ones."""
+        """Make the rows of a part of payloads; note the malformed ones as failures, return them."""
         staged = payloads.filter(pl.col("http_status") == STAGED)
         made = transform.transform(staged, self._options)
+        if not made.malformed.is_empty():
+            self._note(_failures(made.malformed, staged))
         self.movies.append(made.rows, name=part, tags={TAG: self._options.tag()})
         self._current.add(part)
         return made.malformed
+
+    def _note(self, failed: pl.DataFrame) -> None:
+        """Append failures that are not in their log: rows are made more than once."""
+        with reading(self._root):
+            key = ["tmdb_id", "failed_at"]
+            known = self.failures.scan().filter(among(failed["tmdb_id"].to_list())).select(key)
+            new = failed.join(known.collect(), on=key, how="anti")
+        if not new.is_empty():
+            self.failures.append(new)
 
     def rows(self) -> pl.LazyFrame:
         """Return `transform.ROWS` of the staged movies."""
@@ -165,10 +183,18 @@ class Holdings:
 
 def derive_part(root: str, options: transform.Options, part: str) -> str:
     """Make the rows of a part, as a worker does; return the part."""
-    holdings = Holdings(root_of(root), options)
-    with reading(root_of(root)):
-        holdings.derive(part, holdings.payloads.scan([part]).drop("part").collect())
+    Holdings(root_of(root), options).derive_again(part)
     return part
+
+
+def _failures(malformed: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
+    """Return what cannot become a row as failures of the time at which it came."""
+    times = payloads.select("tmdb_id", pl.col("fetched_at").alias("failed_at"))
+    return (
+        malformed.join(times, on="tmdb_id")
+        .with_columns(passing=pl.lit(value=False), attempts=pl.lit(1), http_status=pl.lit(STAGED))
+        .select(pl.col(name).cast(kind) for name, kind in FAILURES.items())
+    )
 
 
 def _without_dropped(rows: pl.LazyFrame, log: pl.LazyFrame) -> pl.LazyFrame:

@@ -13,7 +13,8 @@ import requests
 
 from tmdbkit import progress
 from tmdbkit.exceptions import NotFound, RequestRefused, ServiceError, SettingsError
-from tmdbkit.http.answers import read_object
+from tmdbkit.http.answers import read_told
+from tmdbkit.http.retry import passing_kind
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
 from tmdbkit.settings import Secret, Settings
@@ -161,7 +162,8 @@ class TMDBService(Service):
         status = response.status_code
         if status == requests.codes.ok:
             return None
-        body = read_object(response)
+        told = read_told(response)
+        body = told if isinstance(told, dict) else {}
         code = body.get("status_code")
         code = code if isinstance(code, int) else None
         meaning = self._by_code(status, code) or self.by_status(status)
@@ -170,10 +172,10 @@ class TMDBService(Service):
 
     def _by_code(self, status: int, code: int | None) -> tuple[type[ServiceError], str] | None:
         """Return what only TMDB's own code tells; an edge server's page has none."""
-        if code == SUSPENDED:
-            return self.key_refused(status)
         if code == INVALID_ID:
             return RequestRefused, f"answered {status}"
+        if code == SUSPENDED and not passing_kind(status):
+            return self.key_refused(status)
         if status == requests.codes.not_found and code is not None:
             return NotFound, "answered 404"
         return None

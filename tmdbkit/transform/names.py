@@ -8,20 +8,22 @@ import polars as pl
 
 from tmdbkit import transform
 from tmdbkit.schema import CREW
+from tmdbkit.transform.payloads import NAMED, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_THING = pl.Struct({"id": pl.Int64, "name": pl.String})
 _NAMING = pl.Struct(
     {
-        "genres": pl.List(_THING),
-        "keywords": pl.Struct({"keywords": pl.List(_THING)}),
-        "production_companies": pl.List(_THING),
-        "belongs_to_collection": _THING,
+        "id": pl.Float64,
+        "title": pl.String,
+        "genres": pl.List(NAMED),
+        "keywords": pl.Struct({"keywords": pl.List(NAMED)}),
+        "production_companies": pl.List(NAMED),
+        "belongs_to_collection": NAMED,
     }
 )
-_MOVIE = pl.col("payload").str.json_decode(_NAMING).struct
+_MOVIE = pl.col("movie").struct
 _WHERE = {
     "genres": _MOVIE.field("genres"),
     "keywords": _MOVIE.field("keywords").struct.field("keywords"),
@@ -41,11 +43,14 @@ def named(payloads: Iterable[pl.DataFrame], kind: str) -> pl.DataFrame:
         some.select("tmdb_id", _WHERE[kind].alias("thing"))
         .explode("thing", empty_as_null=False, keep_nulls=False)
         .select("tmdb_id", pl.col("thing").struct.unnest())
+        .cast({"id": pl.Int64})
         .drop_nulls("id")
         .unique(["tmdb_id", "id"])
         .group_by("id")
         .agg(pl.col("name").first(), pl.len().alias("movies"))
-        for some in payloads
+        for frame in payloads
+        for chunks, _ in decode(frame, _NAMING)
+        for some in chunks
     ]
     schema = pl.Schema({"id": pl.Int64(), "name": pl.String(), "movies": pl.get_index_type()})
     return _counted(pl.concat([schema.to_frame(), *things]), ["id"], "name")

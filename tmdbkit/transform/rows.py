@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tmdbkit.settings import Settings
 
 # Raise it whenever the same payload would give another row: stages follow by themselves.
-VERSION = 1
+VERSION = 2
 
 # Theatrical first: a premiere (1) often has no certification, or another one.
 RELEASE_TYPES = (3, 2, 4, 5, 6, 1)
@@ -129,7 +129,7 @@ def genres(payloads: pl.DataFrame) -> pl.DataFrame:
 
 
 def _decoded(payloads: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Yield frames of `tmdb_id, fetched_at, movie`, without the malformed ones."""
+    """Yield frames of `tmdb_id, movie`, without the malformed ones."""
     for chunks, _ in decode(payloads):
         yield from chunks
 
@@ -152,7 +152,8 @@ def _credited(decoded: pl.DataFrame, section: str, job: pl.Expr) -> pl.DataFrame
 
 
 def _rows(decoded: pl.LazyFrame, options: Options) -> pl.LazyFrame:
-    movie = decoded.select("fetched_at", pl.col("movie").struct.unnest())
+    at = pl.col("fetched_at").cast(INSTANT)
+    movie = decoded.select(at, pl.col("movie").struct.unnest())
     return movie.select(
         _title().alias("title"),
         _whole("id").alias("tmdb_id"),
@@ -200,7 +201,7 @@ def _text(name: str) -> pl.Expr:
 
 
 def _whole(name: str) -> pl.Expr:
-    return pl.col(name).fill_nan(None).fill_null(0).cast(pl.Int64, strict=False).fill_null(0)
+    return pl.col(name).fill_null(0).cast(pl.Int64)
 
 
 def _title() -> pl.Expr:

@@ -54,7 +54,7 @@ _BY_STATUS: dict[int, tuple[type[ServiceError], str]] = {
     413: (BatchTooLarge, "is more than a proxy before it lets through"),
     429: (RateLimited, "answered 429"),
 }
-_PASSING = (
+_PASSING = (  # each says that nothing was committed
     "OptimisticConcurrencyControlFailure",
     "CommitterFullError",
     "ExpiredInQueue",
@@ -77,7 +77,7 @@ def judge(response: requests.Response, name: str) -> tuple[Any, ServiceError | N
     if response.status_code != 200:
         return None, _system_error(response.status_code, body, name)
     if body is None:
-        return None, PassingFault("answered 200 without JSON", path=name, status=200)
+        return None, PassingFault("answered 200 without JSON", path=name, status=200, lost=True)
     if body.get("status") == "success":
         return body.get("value"), None
     if body.get("status") == "error":
@@ -120,7 +120,9 @@ def _system_error(status: int, body: dict[str, Any] | None, name: str) -> Servic
     code = str(body.get("code", "")) if body else ""
     message = str(body.get("message", ""))[:300] if body else ""
     kind, reason = _system_kind(status, code, message, known=body is not None)
-    return kind(reason, path=name, status=status, code=code, message=message)
+    # Whoever answers in Convex's place, or breaks down, says nothing of what became of the call.
+    lost = kind is PassingFault and code not in _PASSING
+    return kind(reason, path=name, status=status, code=code, message=message, lost=lost)
 
 
 def _system_kind(

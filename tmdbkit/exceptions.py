@@ -28,8 +28,13 @@ from __future__ import annotations
 
 
 class TMDBKitError(Exception):
-    """The root: catches whatever tmdbkit raises on purpose."""
+    """The root: catches whatever tmdbkit raises on purpose.
 
+    Attributes:
+        lost: Whether what was asked for may have been done all the same, its answer lost.
+    """
+
+    lost = False
     _shown = False
 
     def _render_traceback_(self) -> list[str]:
@@ -80,6 +85,7 @@ class ServiceError(TMDBKitError):
         message: The service's own words.
         attempts: How many requests were made.
         retry_after: How many seconds the server wants us to wait.
+        lost: Whether it may have been done all the same.
     """
 
     def __init__(
@@ -92,6 +98,7 @@ class ServiceError(TMDBKitError):
         message: str = "",
         attempts: int = 1,
         retry_after: float | None = None,
+        lost: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -101,6 +108,7 @@ class ServiceError(TMDBKitError):
         self.message = message
         self.attempts = attempts
         self.retry_after = retry_after
+        self.lost = lost
 
     def __str__(self) -> str:
         what, advised, advice = self.reason.partition("; ")

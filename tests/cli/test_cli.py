@@ -81,12 +81,15 @@ def test_push_import_delete_and_status_agree(
     assert (status, pushed["created"], pushed["unchanged"]) == (0, 2, 0)
     assert set(pushed) == {
         "target",
+        "push",
         "created",
         "updated",
+        "deleted",
         "unchanged",
         "withheld",
         "conflicts",
         "failed",
+        "unknown",
         "batches",
     }
     assert asked(capsys, "push", "--snapshot", "snap")[1]["unchanged"] == 2
@@ -232,7 +235,7 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "tmdbkit", *words]
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_in_one_line_and_the_next_run_goes_on(sent: signal.Signals) -> None:
     with TMDBServer.process(latency=0.02, size=500, missing_share=0) as server:
         surroundings = {

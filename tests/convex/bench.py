@@ -18,6 +18,7 @@ from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
 from tmdbkit.stage.card import flat
+from tmdbkit.stage.pushes import read, unsettled
 from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.tables import DECISIONS, IMPORTS, PAYLOADS, STAGED
 
@@ -202,7 +203,14 @@ class Shelf:
 
     def imports(self) -> pl.DataFrame:
         """The import log."""
-        return pl.concat(self._imports).sort("pushed_at", "tmdb_id")
+        return read(self._logged())
+
+    def unsettled(self) -> pl.DataFrame:
+        """The same of movies with a change of which it is not known if it went."""
+        return unsettled(self._logged())
+
+    def _logged(self) -> pl.LazyFrame:
+        return pl.concat(self._imports, how="diagonal_relaxed").lazy()
 
 
 def push(stage: Stage | Shelf, target: Target, *, at: datetime = NOW, **options: Any) -> PushResult:

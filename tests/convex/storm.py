@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from tests.servers.convex import ConvexProxy
 from tests.servers.trouble import Bucket, Faults
+from tests.servers.wire import Answer
 
 from .bench import payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tests.servers.convex import FakeTime
-    from tests.servers.wire import Answer, Request
+    from tests.servers.convex import FakeTime, Run
+    from tests.servers.wire import Request
+    from tmdbkit import Stage
 
     from .backend import ConvexBackend, Document
 
@@ -119,3 +125,50 @@ def stored(backend: ConvexBackend) -> dict[int, list[Document]]:
         document = {name: value for name, value in row.items() if not name.startswith("_")}
         found.setdefault(int(row["tmdb_id"]), []).append(document)
     return found
+
+
+def ended_at(
+    proxy: ConvexProxy,
+    backend: ConvexBackend,
+    command: list[str],
+    turn: int = 0,
+    how: signal.Signals = signal.SIGKILL,
+    *,
+    ran: bool = False,
+) -> int:
+    """Run a command, and end it with its so manieth batch of movies, before or after that ran."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def arm(run: Run) -> Answer:
+        """Count from the first call on: those of the run before may still be on their way."""
+        proxy.script("applyMovies", *["ok"] * (turn - 1), end)
+        return run()
+
+    def end(run: Run) -> Answer:
+        answer = run() if ran else Answer(0, ending="reset")
+        running[0].send_signal(how)
+        return answer
+
+    if turn:
+        proxy.script("check_admin_key", arm)
+    running.append(
+        subprocess.Popen(
+            command,
+            env=settings(proxy.url, backend),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    )
+    return running[0].wait(timeout=120)
+
+
+def cli(verb: str, stage: Stage) -> list[str]:
+    return [sys.executable, "-m", "tmdbkit", verb, "--stage", str(stage.folder)]
+
+
+def cli_push(stage: Stage) -> list[str]:
+    return cli("push", stage)
+
+
+def settings(url: str, backend: ConvexBackend) -> dict[str, str]:
+    return {**os.environ, "CONVEX_URL": url, "CONVEX_DEPLOY_KEY": backend.key}

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,7 +21,7 @@ from tmdbkit.images import ImageForm
 from tmdbkit.progress import Silent
 
 from .bench import LATER, NOW, counts, deployment, movie, outcome, payload, push, staged, without
-from .storm import SHARES, Storm, credited, films, people, stored
+from .storm import SHARES, Storm, cli, cli_push, credited, ended_at, films, people, settings, stored
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -257,41 +255,6 @@ def test_an_undo_that_is_ended_again_and_again_leaves_nothing_of_the_push(
         assert ended_at(proxy, backend, [*cli("undo", stage), "--yes"]) == 2
 
 
-def ended_at(
-    proxy: ConvexProxy,
-    backend: ConvexBackend,
-    command: list[str],
-    turn: int = 0,
-    how: signal.Signals = signal.SIGKILL,
-    *,
-    ran: bool = False,
-) -> int:
-    """Run a command, and end it with its so manieth batch of movies, before or after that ran."""
-    running: list[subprocess.Popen[bytes]] = []
-
-    def arm(run: Run) -> Answer:
-        """Count from the first call on: those of the run before may still be on their way."""
-        proxy.script("applyMovies", *["ok"] * (turn - 1), end)
-        return run()
-
-    def end(run: Run) -> Answer:
-        answer = run() if ran else Answer(0, ending="reset")
-        running[0].send_signal(how)
-        return answer
-
-    if turn:
-        proxy.script("check_admin_key", arm)
-    running.append(
-        subprocess.Popen(
-            command,
-            env=settings(proxy.url, backend),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-    )
-    return running[0].wait(timeout=120)
-
-
 def killed(stage: Stage, backend: ConvexBackend, name: str, turn: int, *, ran: bool) -> bool:
     """Push, and kill that with its so manieth call of a function, before or after it ran."""
     pushes: list[subprocess.Popen[bytes]] = []
@@ -312,18 +275,6 @@ def killed(stage: Stage, backend: ConvexBackend, name: str, turn: int, *, ran: b
             )
         )
         return pushes[0].wait(timeout=60) == -signal.SIGKILL
-
-
-def cli(verb: str, stage: Stage) -> list[str]:
-    return [sys.executable, "-m", "tmdbkit", verb, "--stage", str(stage.folder)]
-
-
-def cli_push(stage: Stage) -> list[str]:
-    return cli("push", stage)
-
-
-def settings(url: str, backend: ConvexBackend) -> dict[str, str]:
-    return {**os.environ, "CONVEX_URL": url, "CONVEX_DEPLOY_KEY": backend.key}
 
 
 def unstamped(documents: dict[int, list[Document]]) -> dict[int, list[Document]]:

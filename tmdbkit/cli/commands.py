@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import argparse
 
     from tmdbkit.convex.planned import Plan
+    from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.demo import Demo
     from tmdbkit.stage.stage import Stage
@@ -137,7 +138,7 @@ def plan(args: argparse.Namespace) -> int:
         say(repr(made[args.movie]))
         return FINE
     counts = made.counts()
-    found = ("withheld", "erase", "not_staged")
+    found = ("withheld", "erase", "not_staged", "unknown")
     status = show(args, made, failed=sum(int(counts.get(name, 0)) for name in found))
     if args.size and not args.json:
         _tell_sizes(target)
@@ -172,10 +173,15 @@ def push(args: argparse.Namespace) -> int:
         result = push_movies(staged, target, plan=plan, people=args.people)
     else:
         result = push_movies(staged, target, ids, people=args.people, **what)
-    status = show(args, result, failed=result.failed + result.conflicts + result.withheld)
+    status = show(args, result, failed=_amiss(result) + result.withheld)
     if result.anew is not None:
         _tell_anew(args, result.anew)
     return status
+
+
+def _amiss(result: PushResult) -> int:
+    """Return of how many movies it is not so that they are as they were sent."""
+    return result.failed + result.conflicts + result.unknown
 
 
 def _tell_counts(plan: Plan) -> None:
@@ -222,7 +228,7 @@ def verify(args: argparse.Namespace) -> int:
     staged, ids = filled(open_stage(args)), given_ids(args)
     result = verify_movies(staged, open_target(args, "verify"), ids)
     counts = result.counts()
-    found = ("different", "absent", "not_staged")
+    found = ("different", "absent", "not_staged", "unknown")
     return show(args, result, failed=sum(counts.get(name, 0) for name in found))
 
 
@@ -240,7 +246,7 @@ def undo(args: argparse.Namespace) -> int:
     if asks:
         ask_consent(target)
     result = push_movies(staged, target, plan=back)
-    return show(args, result, failed=result.failed + result.conflicts)
+    return show(args, result, failed=_amiss(result))
 
 
 def import_(args: argparse.Namespace) -> int:
@@ -255,7 +261,7 @@ def import_(args: argparse.Namespace) -> int:
         ask_consent(target)
     with open_session() as session:
         result = import_direct(session, target, ids, people=args.people)
-    return show(args, result, failed=result.failed + result.conflicts + result.withheld)
+    return show(args, result, failed=_amiss(result) + result.withheld)
 
 
 ABSENT_SHARE = 0.05  # of what the stage holds; more than that is more often a mistake

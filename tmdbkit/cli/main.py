@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import signal
 import sys
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,6 +14,7 @@ from tmdbkit import __version__
 from tmdbkit.cli import commands, output
 from tmdbkit.cli import ratings as rating_commands
 from tmdbkit.cli import review as review_command
+from tmdbkit.cli.signals import end_as_ctrl_c_does
 from tmdbkit.exceptions import StopError, TMDBKitError, UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 all went well · 1 finished, and something failed or was found · 2 wrong usage or settings,
     seen before any request · 3 stopped because going on is pointless · 130 interrupted.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    end_as_ctrl_c_does()
     output.take_any_text()
     args = parser().parse_args(argv)
     try:
@@ -431,15 +432,12 @@ def _filter(text: str) -> tuple[str, str]:
 
 
 def _complain(error: object, status: int) -> int:
-    sys.stdout.flush()
-    sys.stderr.write(f"tmdbkit: {error}\n")
+    with suppress(OSError):  # a terminal that was closed shows nothing any more
+        sys.stdout.flush()
+        sys.stderr.write(f"tmdbkit: {error}\n")
     return status
 
 
 def _discard_output() -> None:
     """Leave nothing unprinted, which Python would try again at its end, and complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt

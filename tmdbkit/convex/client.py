@@ -27,6 +27,7 @@ from tmdbkit.exceptions import (
     ServiceError,
     SettingsError,
     StopError,
+    TMDBKitError,
 )
 from tmdbkit.http.pacer import Pacer
 from tmdbkit.http.retry import READ_TIMEOUT, Contact, Turn, fault, retrying
@@ -137,8 +138,10 @@ class ConvexDeployment:
 
     def apply_movies(self, changes: Sequence[Document]) -> list[Document]:
         """Compare and set; return `tmdb_id, outcome, id, differs` for each change, in order."""
-        outcomes: list[Document] = self.mutation("applyMovies", changes=list(changes))
-        return outcomes
+        lost: list[TMDBKitError] = []
+        args = {"changes": list(changes)}
+        outcomes: list[Document] = self._call("mutation", "applyMovies", args, lost)
+        return [{**outcome, "lost": True} for outcome in outcomes] if lost else outcomes
 
     def add_people(self, people: Sequence[Document]) -> Document:
         """Add or rename rows of `crew`; return the counts created, updated, unchanged."""
@@ -190,18 +193,37 @@ class ConvexDeployment:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _call(self, kind: str, name: str, args: Document) -> Any:
+    def _call(
+        self, kind: str, name: str, args: Document, lost: list[TMDBKitError] | None = None
+    ) -> Any:
         body = {"path": f"{MODULE}:{name}", "args": args, "format": "json"}
-        return self._ask("POST", f"/api/{kind}", body)
+        return self._ask("POST", f"/api/{kind}", body, lost)
 
-    def _ask(self, method: str, path: str, body: Document | None) -> Any:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Document | None,
+        lost: list[TMDBKitError] | None = None,
+    ) -> Any:
+        """Ask as often as it takes; `lost` is given the tries that may have been carried out."""
         if self.offline:
             raise StopError("offline (TMDBKIT_OFFLINE=1); push to --snapshot DIR instead")
-        loop = self._retrying()
+        loop, doubtful = self._retrying(), lost if lost is not None else []
+
+        def ask() -> Any:
+            try:
+                return self._pace(method, path, body)
+            except TMDBKitError as error:
+                doubtful.extend([error] if error.lost else [])
+                raise
+
         try:
-            return loop(self._pace, method, path, body)
-        except ServiceError as error:
-            error.attempts = max(error.attempts, loop.statistics["attempt_number"])
+            return loop(ask)
+        except TMDBKitError as error:
+            error.lost = bool(doubtful)
+            if isinstance(error, ServiceError):
+                error.attempts = max(error.attempts, loop.statistics["attempt_number"])
             raise
 
     def _pace(self, method: str, path: str, body: Document | None) -> Any:

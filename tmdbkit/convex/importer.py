@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -11,19 +10,19 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import transform
+from tmdbkit.convex.answers import Answers
 from tmdbkit.convex.delivery import READ, READ_SLUGS, Delivery, movie_batches, row_batches
+from tmdbkit.convex.intents import Unsettled, intents, unknown
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import (
     NOTHING,
     Change,
     Withheld,
-    content_hash,
     image_form,
     plan_changes,
     slug_candidates,
 )
 from tmdbkit.convex.planned import Plan
-from tmdbkit.convex.results import OUTCOMES
 from tmdbkit.exceptions import PassingFault
 from tmdbkit.schema import CREW, GENRE, KEYS, MOVIE, ROW
 
@@ -41,7 +40,6 @@ CHUNK = 500  # movies that are planned, sent and logged before the next are look
 PEOPLE = ("named", "all", "none")
 SENT = (*ROW.names(), "created_at", "updated_at")  # of a document that is created
 COLUMNS = {"crew": CREW.names(), "genres": GENRE.names()}
-WROTE = {"create": "created", "update": "updated", "delete": "deleted"}
 TOLD_APART_BY = {"crew": ["crew_id", "crew_type"], "genres": ["genre_id"]}
 
 
@@ -73,7 +71,8 @@ class Importer:
         now: The time of day.
         scope: Which fields may be touched.
         limit: How many movies are planned to go at most.
-        log: Is given the outcomes of all rows that were pushed, and of those that a stop cut short.
+        log: Is given the intents of all rows before they are sent, and what came of them after.
+        unsettled: Intents of earlier pushes; what is read of their movies tells what they came to.
 
     Raises:
         StopError: It is pointless to begin.
@@ -88,7 +87,8 @@ class Importer:
         now: Callable[[], datetime],
         scope: Scope = ALL,
         limit: int | None = None,
-        log: Callable[[pl.DataFrame], None] | None = None,
+        log: Callable[[pl.DataFrame], None] = lambda _: None,
+        unsettled: Unsettled | None = None,
     ) -> None:
         self.target = target
         self._scope, self._left = scope, limit
@@ -101,7 +101,8 @@ class Importer:
         for table in self._naming:
             self.contract.check(table, COLUMNS[table])
         self._images = image_form(target.page("movies", None, 50).documents, images)
-        self._now, self._log = now, log
+        self._now, self._log, self._unsettled = now, log, unsettled
+        self._intended: dict[int, Plan] = {}  # whose changes are in the log, and no outcomes yet
         self._named: set[int] = set()
         self._given: list[dict[str, int]] = []  # slugs, of each plan that is not sent yet
         self._unfit: dict[str, Counter[str]] = {table: Counter() for table in self._naming}
@@ -152,13 +153,16 @@ class Importer:
             return Plan(str(self.target.title), changes)
 
     def send_names(self, plan: Plan) -> Named:
-        """Send the people and genres that a plan's movies name; its movies are to be sent next.
+        """Log what a plan is about to change, and send the people and genres that its movies name.
 
-        What ends the run is raised by `send`, which logs the plan's movies first.
+        A log that cannot be written ends the run before anything is sent. What ends it is raised
+        by `send`, which is next, and logs what became of the plan's movies first.
         """
         send = {"crew": self.target.add_people, "genres": self.target.add_genres}
         waiting: dict[int, str] = {}
         try:
+            self._log(intents(plan.changes, self._now()))
+            self._intended[id(plan)] = plan
             for table, named in plan.names.items():
                 waiting |= self._send_rows(table, send[table], named)
         except BaseException as error:
@@ -172,17 +176,24 @@ class Importer:
 
         What came back before a stop, or before Ctrl-C, is logged too.
         """
-        answers = {tmdb_id: _failed(reason) for tmdb_id, reason in named.waiting.items()}
+        answers = Answers(named.waiting)
         try:
             if named.error is not None:
                 raise named.error
             self._send_movies(named, answers)
         finally:
-            outcomes = self._outcomes(named.plan.changes, answers)
-            if self._log is not None:
-                self._log(outcomes)
+            self._log_outcomes(named.plan, answers)
         self._given = self._given[1:]
-        return outcomes
+        return answers.outcomes(named.plan.changes, self._now())
+
+    def _log_outcomes(self, plan: Plan, answers: Answers) -> None:
+        """Log what became of a plan; what nobody knows of an earlier push stands with that one.
+
+        But for a way back, which has come to it by saying so.
+        """
+        self._intended.pop(id(plan), None)
+        own = [change for change in plan.changes if change.kind != "unknown" or plan.undoes]
+        self._log(answers.outcomes(own, self._now()))
 
     def _few_enough(self, changes: list[Change]) -> list[Change]:
         """Leave out the changes that go beyond the limit of the run."""
@@ -200,12 +211,17 @@ class Importer:
         self._delivery.press()
 
     def close(self) -> None:
-        """End the threads, after the requests in flight, and make the target durable."""
+        """End the threads, after the requests in flight, and make the target durable.
+
+        Plans whose movies were about to be sent when the run ended are logged as not sent.
+        """
         try:
             self._delivery.close()
         finally:
             if self.batches:
                 self.target.flush()
+            for plan in list(self._intended.values()):
+                self._log_outcomes(plan, Answers({}))
 
     def __enter__(self) -> Importer:
         return self
@@ -224,6 +240,7 @@ class Importer:
             (self.target.documents, ids, READ), (self.target.slug_owners, plain, READ_SLUGS)
         )
         there, owners = next(asked), dict(next(asked))
+        settled = self._unsettled.settle(ids, there) if self._unsettled else None
         have = {int(document["tmdb_id"]) for document in there}
         new = [document for document in documents if document["tmdb_id"] not in have]
         changes = plan_changes(
@@ -238,7 +255,7 @@ class Importer:
         )
         created = [change for change in changes if change.kind == "create"]
         self._given.append({str(change.set.get("slug")): change.tmdb_id for change in created})
-        return changes
+        return [*changes, *unknown(settled)]
 
     def _taken(self, new: list[Document], owners: dict[str, int]) -> dict[str, int]:
         """Return who has the slugs that new movies may get: there, or by a plan not sent yet.
@@ -272,20 +289,15 @@ class Importer:
             named["genres"] = held.join(transform.genres(payloads), on="genre_id")
         return named
 
-    def _send_movies(self, named: Named, answers: dict[int, Document]) -> None:
+    def _send_movies(self, named: Named, answers: Answers) -> None:
         """Send the movies whose names are there, and note the answers as they come."""
-
-        def apply(batch: list[Document]) -> None:
-            for answer in self.target.apply_movies(batch):
-                answers[int(answer["tmdb_id"])] = answer
-
         arguments = [
             change.arguments()
             for change in named.plan.changes
             if change.goes and change.tmdb_id not in named.waiting
         ]
-        for change, error in self._delivery.send(apply, arguments, movie_batches):
-            answers[change["tmdb_id"]] = _failed(str(error))
+        apply = answers.hear(self.target.apply_movies)
+        answers.fail(self._delivery.send(apply, arguments, movie_batches))
 
     def _credits(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
         """Return `tmdb_id` and the columns of `crew` of everybody who is to be sent."""
@@ -330,59 +342,10 @@ class Importer:
         self._unfit[table].update(faults[:1])
         return not faults
 
-    def _outcomes(self, changes: Sequence[Change], answers: dict[int, Document]) -> pl.DataFrame:
-        at = self._now()
-        rows = []
-        for change in changes:
-            outcome, reason = _outcome(change, answers.get(change.tmdb_id))
-            wrote = outcome in ("created", "updated")
-            rows.append(
-                (
-                    change.tmdb_id,
-                    change.title,
-                    outcome,
-                    reason or "; ".join(change.withheld),
-                    len(change.withheld),
-                    _json(change.before) if outcome in ("updated", "deleted") else None,
-                    _json(change.set) if wrote else None,
-                    content_hash(change.set) if wrote else None,
-                    at,
-                )
-            )
-        return pl.DataFrame(rows, OUTCOMES, orient="row")
-
-
-def _outcome(change: Change, answer: Document | None) -> tuple[str, str]:
-    """Return what became of a planned change, and why.
-
-    The plan saw no such value, and carries the time of this push: where the target says that all
-    of it is there already, it was written by a try of ours whose answer was lost.
-    """
-    if change.kind == "not_staged":
-        return "failed", change.reason
-    if change.kind in ("unchanged", "withheld", "failed"):
-        return change.kind, change.reason
-    if answer is None:
-        return "failed", "the push stopped before there was an answer"
-    said = str(answer["outcome"])
-    if said == "unchanged":
-        return WROTE[change.kind], ""
-    if said == "conflict":
-        return said, f"changed by someone else since: {', '.join(answer['differs'])}"
-    return said, str(answer.get("reason", ""))
-
-
-def _failed(reason: str) -> Document:
-    return {"outcome": "failed", "reason": reason}
-
 
 def _identity(table: str, row: Document) -> int:
     """Return a number by which a row that was sent is known again; a run meets a million."""
     return hash((table, *(row[name] for name in TOLD_APART_BY[table])))
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _iso(at: datetime) -> str:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from tmdbkit.convex.target import Document
     from tmdbkit.images import ImageForm
 
-Kind = Literal["create", "update", "unchanged", "withheld", "delete", "failed", "not_staged"]
+Kind = Literal[
+    "create", "update", "unchanged", "withheld", "delete", "failed", "not_staged", "unknown"
+]
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,14 @@ class Change:
         tmdb_id: Which movie.
         title: Its title, for people.
         kind: `create`, `update`, `unchanged`, `withheld`, `delete` on the way back, `failed`
-            where the target could not be asked, or `not_staged`.
+            where the target could not be asked, `not_staged`, or `unknown` where nobody can
+            tell what an earlier push did to it.
         set: The new values; of a creation, the whole document.
         unset: The fields that are taken away.
         before: The old values of both, where there were any.
         kept: Fields with a value there and none here.
         erased: Fields whose value there is given up.
-        reason: Why it is withheld, failed or not staged.
+        reason: Why it is withheld, failed, not staged or unknown.
         withheld: Ratings that are not sent though the rest is: the system, and why.
     """
 

@@ -93,11 +93,12 @@ class Plan:
         Withheld are movies, and ratings of movies of which the rest goes.
 
         A way back also has `delete`, where it takes movies away that a push created; and there is
-        `not_staged` where movies were asked for that are not.
+        `not_staged` where movies were asked for that are not, and `unknown` where nobody can tell
+        what an earlier push that was killed did to some.
         """
         kinds = Counter(change.kind for change in self.changes)
         deleted = {"delete": kinds["delete"]} if kinds["delete"] else {}
-        not_staged = {"not_staged": kinds["not_staged"]} if kinds["not_staged"] else {}
+        aside = {kind: kinds[kind] for kind in ("not_staged", "unknown") if kinds[kind]}
         return {
             "target": self.target,
             **deleted,
@@ -107,7 +108,7 @@ class Plan:
             "withheld": kinds["withheld"] + sum(len(c.withheld) for c in self.changes),
             "kept": sum(len(change.kept) for change in self.changes),
             "erase": sum(len(change.erased) for change in self.changes),
-            **not_staged,
+            **aside,
         }
 
     def size(self) -> dict[str, tuple[int, float]]:
@@ -136,7 +137,7 @@ class Plan:
         return pl.DataFrame(rows, FIELDS, orient="row")
 
     def parts(self, size: int) -> Generator[Plan]:
-        """Yield it in pieces of so many movies, each with the names that its movies need."""
+        """Yield it in pieces of so many changes, each with the names that its movies need."""
         for start in range(0, len(self.changes), size):
             some = self.changes[start : start + size]
             here = pl.col("tmdb_id").is_in([change.tmdb_id for change in some])
@@ -223,7 +224,9 @@ class Plan:
         lines += [f"{change.title}: {line}" for change in self.changes for line in change.withheld]
         facts += [("withheld", line) for line in lines[:10]]
         absent = [change.reason for change in self.changes if change.kind == "not_staged"]
-        return facts + [("not staged", reason) for reason in absent[:10]]
+        facts += [("not staged", reason) for reason in absent[:10]]
+        doubtful = [change for change in self.changes if change.kind == "unknown"]
+        return facts + [("unknown", f"{c.title}: {c.reason}") for c in doubtful[:10]]
 
     def _was_done(self) -> str:
         """Say what the push did that this is the way back from."""
@@ -282,7 +285,7 @@ def _field_rows(change: Change) -> list[FieldRow]:
         (change.tmdb_id, change.title, "withheld", None, None, None, line)
         for line in change.withheld
     ]
-    if change.kind in ("withheld", "create", "delete", "not_staged"):
+    if change.kind in ("withheld", "create", "delete", "not_staged", "unknown"):
         return [(*head, None, None, None, change.reason), *withheld]
     return [
         (*head, name, _text(change.before.get(name)), _text(change.set.get(name)), "")

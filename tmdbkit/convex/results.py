@@ -23,9 +23,6 @@ OUTCOMES = pl.Schema(
         "outcome": pl.String(),
         "reason": pl.String(),
         "withheld": pl.Int64(),
-        "before": pl.String(),
-        "after": pl.String(),
-        "content_hash": pl.String(),
         "pushed_at": INSTANT,
     }
 )
@@ -43,10 +40,12 @@ class PushResult:
         withheld: How many movies, or ratings of movies, were not sent, each with a reason.
         conflicts: How many had been changed by someone else meanwhile, and were left alone.
         failed: How many were refused or could not be sent.
+        unknown: How many nobody can tell of, as all answers were lost; the next run finds out.
         batches: How many mutations were sent.
         outcomes: One row for each movie.
         left_out: Fields and tables that the target does not know.
         deleted: How many were deleted, on the way back.
+        push: Its name in the import log; "" where there is none.
         anew: A new plan for the conflicts, to be looked at and sent with `push(..., plan=...)`.
         advice: What to do next with what was written.
     """
@@ -58,10 +57,12 @@ class PushResult:
     withheld: int
     conflicts: int
     failed: int
+    unknown: int
     batches: int
     outcomes: pl.DataFrame = field(repr=False)
     left_out: tuple[str, ...] = ()
     deleted: int = 0
+    push: str = ""
     anew: Plan | None = field(default=None, repr=False)
     advice: tuple[str, ...] = ()
 
@@ -76,10 +77,20 @@ class PushResult:
         outcomes = pl.concat([self.outcomes, more])
         return replace(self, failed=self.failed + len(unsent), outcomes=outcomes)
 
+    def followed_by(self, more: PushResult) -> PushResult:
+        """Return it with what was sent afterwards; of a movie in both, the later outcome counts."""
+        rows = self.outcomes.join(more.outcomes, on="tmdb_id", how="anti", maintain_order="left")
+        return add_up(
+            self.target,
+            self.push,
+            [rows, more.outcomes],
+            batches=self.batches + more.batches,
+            left_out=self.left_out,
+            advice=more.advice,
+        )
+
     def _facts(self) -> list[tuple[str, str]]:
         facts = [(name, f"{n:,}" if isinstance(n, int) else n) for name, n in self.counts().items()]
-        if self.deleted:
-            facts.append(("deleted", f"{self.deleted:,}"))
         if self.left_out:
             facts.append(("not known there", ", ".join(self.left_out)))
         facts += [("next", line) for line in self.advice]
@@ -108,14 +119,8 @@ class PushResult:
 _WENT = ("created", "updated", "unchanged")
 _REPLANNED = ("update", "unchanged", "withheld")
 _COUNTED = (
-    "target",
-    "created",
-    "updated",
-    "unchanged",
-    "withheld",
-    "conflicts",
-    "failed",
-    "batches",
+    *("target", "push", "created", "updated", "deleted", "unchanged", "withheld"),
+    *("conflicts", "failed", "unknown", "batches"),
 )
 
 
@@ -149,13 +154,12 @@ class DeleteResult:
         return draw_facts("Deleted", self._facts())
 
 
-def told(outcomes: pl.DataFrame) -> pl.DataFrame:
-    """Return what a result keeps of outcomes; the import log has the rest."""
-    return outcomes.select("tmdb_id", "title", "outcome", "reason", "withheld")
+TOLD = ("tmdb_id", "title", "outcome", "reason", "withheld")  # what a result keeps of outcomes
 
 
 def add_up(
     target: str,
+    push: str,
     outcomes: Iterable[pl.DataFrame],
     *,
     batches: int,
@@ -166,21 +170,24 @@ def add_up(
 
     Args:
         target: Which target it went to.
-        outcomes: As `told` returns them.
+        push: Its name in the import log.
+        outcomes: What became of movies, in `TOLD` at least.
         batches: How many mutations were sent.
         left_out: Fields and tables that the target does not know.
         advice: What to do next with what was written.
     """
-    rows = pl.concat([told(OUTCOMES.to_frame()), *outcomes])
+    rows = pl.concat([some.select(TOLD) for some in (OUTCOMES.to_frame(), *outcomes)])
     count = Counter(rows["outcome"].to_list())
     return PushResult(
         target=target,
+        push=push,
         created=count["created"],
         updated=count["updated"],
         unchanged=count["unchanged"],
         withheld=count["withheld"] + int(rows["withheld"].sum()),
         conflicts=count["conflict"],
         failed=count["failed"],
+        unknown=count["unknown"],
         deleted=count["deleted"],
         batches=batches,
         outcomes=rows,

@@ -11,7 +11,7 @@ from tmdbkit import progress as progresses
 from tmdbkit.convex.delivery import LOOK_UP
 from tmdbkit.convex.importer import Importer
 from tmdbkit.convex.merge import ALL, Scope
-from tmdbkit.convex.results import add_up, told
+from tmdbkit.convex.results import TOLD, add_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tmdbkit.convex.importer import Named
+    from tmdbkit.convex.intents import Unsettled
     from tmdbkit.convex.planned import Plan
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
@@ -38,18 +39,22 @@ class Sending:
         people: `named`, `all` or `none`; None as the target's tables suggest.
         images: The form of images in an empty target.
         progress: What is told how far it is.
-        log: Is given the outcomes as they come.
+        log: Is given what is about to be sent, and the outcomes as they come.
         now: The time of day.
         interrupt: Ends the waits of whoever makes the plans.
+        push: Its name in the log.
+        unsettled: Intents of earlier pushes.
     """
 
     target: Target
     people: str | None
     images: ImageForm
     progress: Progress | None
-    log: Callable[[pl.DataFrame], None] | None
+    log: Callable[[pl.DataFrame], None]
     now: Callable[[], datetime]
     interrupt: Callable[[], None] = lambda: None
+    push: str = ""
+    unsettled: Unsettled | None = None
 
     def run(
         self,
@@ -75,17 +80,19 @@ class Sending:
                     scope=scope,
                     limit=limit,
                     log=self.log,
+                    unsettled=self.unsettled,
                 ) as importer,
                 self._stopping(_named(importer, plans(importer))) as planned,
             ):
                 for named in planned:
-                    outcomes.append(told(importer.send(named)))
+                    outcomes.append(importer.send(named).select(TOLD))
                     done += outcomes[-1].height
                     shown.update(done)
         finally:
             shown.end()
         return add_up(
             str(self.target.title),
+            self.push,
             outcomes,
             batches=importer.batches,
             left_out=importer.left_out(),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from tmdbkit.convex.intents import unknown
 from tmdbkit.convex.plan import Change
 from tmdbkit.convex.planned import UNDO, Plan
 from tmdbkit.exceptions import UsageError
@@ -20,6 +21,8 @@ WROTE = ("created", "updated", "deleted")
 def way_back(imports: pl.DataFrame, target: str, push_id: str | None) -> Plan:
     """Return the plan that takes a push back, as far as it still stands.
 
+    What nobody knows of it, since it was killed and someone edited the documents, is only said.
+
     Args:
         imports: The import log.
         target: The target's title, as the log has it.
@@ -30,31 +33,37 @@ def way_back(imports: pl.DataFrame, target: str, push_id: str | None) -> Plan:
         UsageError: The log has no such push, or nothing of it is left to take back.
     """
     there = imports.filter(pl.col("target") == target)
-    changes = standing(there)
+    changes = pl.concat([standing(there), there.filter(IS_UNKNOWN)]).sort("pushed_at", "tmdb_id")
     chosen = push_id or _latest(there, changes)
-    done = changes.filter(pl.col("push") == chosen)
-    if done.is_empty():
+    of_push = changes.filter(pl.col("push") == chosen)
+    if of_push.is_empty():
         raise UsageError(_nothing_left(there, target, push_id))
-    return Plan(target, tuple(_backwards(row) for row in done.iter_rows(named=True)), undoes=chosen)
+    done = of_push.filter(~IS_UNKNOWN).iter_rows(named=True)
+    back = (*(_backwards(row) for row in done), *unknown(of_push))
+    return Plan(target, back, undoes=chosen)
 
 
 def standing(imports: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of the import log whose change was not taken back, in the log's order.
 
-    An undo takes back what it has written, movie by movie, unless it was taken back itself.
+    An undo takes back what it has written, movie by movie, unless it was taken back itself; and
+    what it found as it should be.
     """
     wrote = imports.filter(pl.col("outcome").is_in(WROTE))
     undone = wrote.select(CHANGE).clear()
-    for undo in _last_word_first(dict(wrote.filter(IS_UNDO).select("push", OF).rows())):
-        rows = wrote.filter(pl.col("push") == undo).join(undone, on=CHANGE, how="anti")
+    undos = imports.filter(IS_UNDO & pl.col("outcome").is_in([*WROTE, "unchanged"]))
+    for undo in _last_word_first(dict(undos.select("push", OF).rows())):
+        rows = undos.filter(pl.col("push") == undo).join(undone, on=CHANGE, how="anti")
         undone = pl.concat([undone, rows.select(UNDONE)])
     return wrote.join(undone, on=CHANGE, how="anti", maintain_order="left")
 
 
-CHANGE = ["target", "push", "tmdb_id"]
+CHANGE = ["push", "tmdb_id"]
 IS_UNDO = pl.col("plan").str.starts_with(UNDO).fill_null(value=False)
 OF = pl.col("plan").str.strip_prefix(UNDO)
-UNDONE = ("target", OF.alias("push"), "tmdb_id")
+UNDONE = (OF.alias("push"), "tmdb_id")
+IS_UNKNOWN = (pl.col("outcome") == "unknown") & pl.col("kind").is_not_null()
+IS_SAID_UNKNOWN = (pl.col("outcome") == "unknown") & pl.col("kind").is_null()
 
 
 def _last_word_first(undos: dict[str, str]) -> list[str]:
@@ -76,7 +85,8 @@ def _latest(there: pl.DataFrame, changes: pl.DataFrame) -> str:
     An undo has come to what it left alone, since someone edited it; else no push before that one
     could ever be meant.
     """
-    left_alone = there.filter(IS_UNDO & (pl.col("outcome") == "conflict")).select(UNDONE)
+    was_left = (pl.col("outcome") == "conflict") | IS_SAID_UNKNOWN
+    left_alone = there.filter(IS_UNDO & was_left).select(UNDONE)
     meant = changes.filter(~IS_UNDO).join(left_alone, on=CHANGE, how="anti", maintain_order="left")
     return str(meant.item(-1, "push")) if meant.height else ""
 

@@ -55,6 +55,13 @@ _SIZES: _Words = (
 # The statuses that leave it to the words; all others have decided.
 _BY_WORDS: dict[int, _Words] = {200: _STOPS + _SIZES, 400: _STOPS + _SIZES, 403: _STOPS}
 _PASSES_WITH_400 = "SystemTimeoutError"
+_NOT_COMMITTED = (  # each says that nothing was written
+    "OptimisticConcurrencyControlFailure",
+    "CommitterFullError",
+    "ExpiredInQueue",
+    "WorkerOverloaded",
+    "SystemTimeoutError",
+)
 _ANOTHER = "not as Convex does; check CONVEX_URL"
 _PREAMBLE = re.compile(r"^\[Request ID: [^\]]*\]\s*Server Error\s*")
 
@@ -71,7 +78,7 @@ def judge(response: requests.Response, name: str) -> tuple[Any, ServiceError | N
     if response.status_code != 200:
         return None, _system_error(response.status_code, body, name)
     if body is None:
-        return None, PassingFault("answered 200 without JSON", path=name, status=200)
+        return None, PassingFault("answered 200 without JSON", path=name, status=200, lost=True)
     if body.get("status") == "success":
         return body.get("value"), None
     if body.get("status") == "error":
@@ -106,7 +113,9 @@ def _system_error(status: int, body: dict[str, Any] | None, name: str) -> Servic
     code = str(body.get("code", "")) if body else ""
     message = str(body.get("message", ""))[:300] if body else ""
     kind, reason = _system_kind(status, code, message, known=body is not None)
-    return kind(reason, path=name, status=status, code=code, message=message)
+    # Whoever answers in Convex's place, or breaks down, says nothing of what became of the call.
+    lost = kind is PassingFault and code not in _NOT_COMMITTED
+    return kind(reason, path=name, status=status, code=code, message=message, lost=lost)
 
 
 def _system_kind(status: int, code: str, message: str, *, known: bool) -> _Meaning:

@@ -13,6 +13,8 @@ from tmdbkit.display import draw_facts
 if TYPE_CHECKING:
     from tmdbkit.convex.planned import Plan
 
+_ASIDE = ("withheld", "not_staged", "unknown")  # kinds of a plan that compare nothing
+
 
 @dataclass(frozen=True)
 class Verification:
@@ -28,12 +30,13 @@ class Verification:
         """Return how many movies were checked, are equal, different, or absent there.
 
         And how many could not be compared, where there are any: `withheld`, since a decision or a
-        rule holds them back, and `not_staged`.
+        rule holds them back, and `not_staged`. And `unknown`, where nobody can tell what an earlier
+        push did to some of them.
         """
-        kinds = Counter(change.kind for change in self.plan.changes)
-        aside = {kind: kinds[kind] for kind in ("withheld", "not_staged") if kinds[kind]}
+        kinds: Counter[str] = Counter(change.kind for change in self.plan.changes)
+        aside = {kind: kinds[kind] for kind in _ASIDE if kinds[kind]}
         equal, absent = kinds["unchanged"], kinds["create"]
-        checked = len(self.plan) - kinds["not_staged"]
+        checked = len(self.plan) - kinds["not_staged"] - kinds["unknown"]
         return {
             "checked": checked,
             "equal": equal,
@@ -44,8 +47,7 @@ class Verification:
 
     def differences(self) -> pl.DataFrame:
         """Return a row for each field that differs, `old` as it is there, `new` as staged."""
-        aside = ["create", "withheld", "not_staged"]
-        return self.plan.fields().filter(~pl.col("change").is_in(aside))
+        return self.plan.fields().filter(~pl.col("change").is_in(["create", *_ASIDE]))
 
     def _facts(self) -> list[tuple[str, str]]:
         facts = [("target", self.plan.target)]
@@ -55,7 +57,7 @@ class Verification:
             ("different", f"{title}: {reason or f'{name} is {old}, staged {new}'}")
             for title, name, old, new, reason in rows
         ]
-        for kind in ("withheld", "not_staged"):
+        for kind in _ASIDE:
             aside = [change for change in self.plan.changes if change.kind == kind][:10]
             facts += [(kind.replace("_", " "), f"{c.title}: {c.reason}") for c in aside]
         return facts

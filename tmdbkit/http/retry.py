@@ -197,8 +197,8 @@ def fault(error: WireError, path: str, service: str, url: str, variable: str) ->
             f"{service} cannot be reached at {host}; check the {cause} and {variable}"
         )
     if isinstance(error, requests.Timeout | urllib3.exceptions.ReadTimeoutError):
-        return PassingFault(f"did not answer in {READ_TIMEOUT:.0f} s", path=path)
-    return PassingFault("the answer broke off", path=path)
+        return PassingFault(f"did not answer in {READ_TIMEOUT:.0f} s", path=path, lost=True)
+    return PassingFault("the answer broke off", path=path, lost=True)
 
 
 def is_unreachable(error: WireError) -> bool:

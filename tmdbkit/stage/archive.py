@@ -122,10 +122,10 @@ class Archive:
                 self._decisions.compact(self.now())
 
     def add_imports(self, rows: pl.DataFrame) -> None:
-        """Append outcomes of a push, in the columns of `imports()`."""
+        """Append intents or outcomes of a push, in some or all of the columns of `imports()`."""
         if not rows.is_empty():
             self._begin()
-            self._imports.append(rows)
+            self._imports.append(pl.concat([IMPORTS.to_frame(), rows], how="diagonal_relaxed"))
 
     def mark(self) -> str:
         """Return a text that is another one once rows or ratings are; decisions do not count."""

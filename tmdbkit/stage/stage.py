@@ -14,13 +14,13 @@ from tmdbkit.quality import find
 from tmdbkit.ratings.aggregate import consensus
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
-from tmdbkit.stage import history
+from tmdbkit.stage import history, pushes
 from tmdbkit.stage.archive import Archive
 from tmdbkit.stage.card import MovieCard, flat
 from tmdbkit.stage.decisions import WORDS, overrides, verdicts
 from tmdbkit.stage.log import among, reading
 from tmdbkit.stage.overlay import SAME_RATING, Overlay
-from tmdbkit.stage.tables import DROPPED, FAILURES, MISSING, OUTCOMES, PAYLOADS, STAGED
+from tmdbkit.stage.tables import DROPPED, FAILURES, MISSING, PAYLOADS, STAGED
 from tmdbkit.transform import names
 
 if TYPE_CHECKING:
@@ -212,22 +212,16 @@ class Stage(Archive):
     def imports(self) -> pl.DataFrame:
         """Return the import log: one row for each document of each push, the newest last."""
         with reading(self.root):
-            rows = self._imports.scan().drop("part").unique().sort("pushed_at", "tmdb_id")
-            return rows.collect()
+            return pushes.read(self._imports.scan().drop("part"))
+
+    def unsettled(self) -> pl.DataFrame:
+        """Return the import log of the movies with a change of which it is not known if it went."""
+        with reading(self.root):
+            return pushes.unsettled(self._imports.scan().drop("part"))
 
     def pushes(self) -> pl.DataFrame:
         """Return one row for each push, the newest first: when, which plan, where to, outcomes."""
-        of_outcome = {
-            name: (pl.col("outcome") == outcome).sum().cast(pl.Int64)
-            for name, outcome in OUTCOMES.items()
-        }
-        grouped = self.imports().lazy().group_by("push", "plan", "target")
-        rows = grouped.agg(
-            pl.col("pushed_at").min().alias("began_at"),
-            pl.len().cast(pl.Int64).alias("movies"),
-            **of_outcome,
-        )
-        return rows.sort("began_at", "push", descending=True).collect()
+        return pushes.by_push(self.imports())
 
     def status(self) -> dict[str, int]:
         """Return how many movies are staged, missing, failed, rated, decided upon and pushed."""

@@ -39,6 +39,9 @@ IMPORTS = pl.Schema(
         "after": pl.String(),
         "content_hash": pl.String(),
         "pushed_at": INSTANT,
+        "kind": pl.String(),  # create, update, delete: of an intent, logged before it is sent
+        "title": pl.String(),
+        "identity": pl.String(),  # of a snapshot, however its path is written
     }
 )
 DECISIONS = pl.Schema(
@@ -65,4 +68,5 @@ OUTCOMES = {
     "conflicts": "conflict",
     "failed": "failed",
     "deleted": "deleted",
+    "unknown": "unknown",
 }

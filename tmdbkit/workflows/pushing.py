@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -13,19 +13,20 @@ import polars as pl
 from tmdbkit import progress as progresses
 from tmdbkit import transform
 from tmdbkit.convex.importer import CHUNK, PEOPLE, Importer
+from tmdbkit.convex.intents import Unsettled, unknown
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Change, Withheld
 from tmdbkit.convex.planned import Plan
 from tmdbkit.convex.sending import Sending, one_ahead
-from tmdbkit.convex.undo import way_back
+from tmdbkit.convex.undo import WROTE, way_back
 from tmdbkit.convex.verification import Verification
-from tmdbkit.exceptions import UsageError
+from tmdbkit.exceptions import StageError, StopError, UsageError
 from tmdbkit.fetch.staging import THREADS, fetch_movies
 from tmdbkit.images import ImageForm
 from tmdbkit.schema import RATINGS, ROW, checked_ids
 from tmdbkit.settings import Settings
 from tmdbkit.stage.decisions import verdicts
-from tmdbkit.stage.tables import IMPORTS, PAYLOADS
+from tmdbkit.stage.tables import PAYLOADS
 from tmdbkit.workflows.checking import withheld_of, withheld_rows, withheld_unless_approved
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def plan_push(
 ) -> Plan:
     """Say what a push would do, and change nothing.
 
+    What became of an earlier push that was killed shows in what is read, and is logged.
+
     Args:
         stage: What would be sent.
         target: Where it would go; a key for reading is enough.
@@ -80,9 +83,16 @@ def plan_push(
     parts = [_not_staged(str(target.title), sent.not_staged)]
     shown.begin("planning", sent.total)
     form = images or _image_form()
+    unsettled = _unsettled(stage, target, now or _now, needed=False)
     try:
         with Importer(
-            target, people=people, images=form, now=now or _now, scope=scope, limit=limit
+            target,
+            people=people,
+            images=form,
+            now=now or _now,
+            scope=scope,
+            limit=limit,
+            unsettled=unsettled,
         ) as importer:
             for piece in sent.pieces():
                 parts.append(importer.plan(*piece))
@@ -134,24 +144,23 @@ def push(
         >>> push(stage, target, [603, 550]).unchanged
         2
     """
-    names = {
-        "push": pl.lit(token_hex(8)),
-        "plan": pl.lit(plan.id if plan is not None else None, pl.String),
-        "target": pl.lit(str(target.title)),
-    }
-
-    def log(outcomes: pl.DataFrame) -> None:
-        stage.add_imports(outcomes.with_columns(**names).select(IMPORTS.names()))
-
     if plan is not None and (approved or ids is not None or limit is not None):
         raise UsageError("a plan is sent exactly as it is; leave out ids, approved and limit")
     _check_people(people)
-    sending = Sending(target, people, images or _image_form(), progress, log, now or _now)
+    name, now = token_hex(8), now or _now
+    unsettled = _unsettled(stage, target, now)
+    sending = Sending(
+        target,
+        people,
+        images or _image_form(),
+        progress,
+        import_log(stage, target, name, plan),
+        now,
+        push=name,
+        unsettled=unsettled,
+    )
     if plan is not None:
-        if plan.target != str(target.title):
-            raise UsageError(f"the plan is for {plan.target}, not for {target.title}")
-        sent = sending.run(lambda _: plan.parts(CHUNK), len(plan))
-        return sent if plan.undoes else _planned_anew(sent, stage, sending, plan.scope)
+        return _send_plan(plan, stage, sending, unsettled)
 
     going = Outgoing.of(stage, ids, scope, approved=approved)
 
@@ -162,6 +171,68 @@ def push(
     pushed = sending.run(plans, going.total, scope=scope, limit=limit)
     pushed = _planned_anew(pushed, stage, sending, scope)
     return pushed.with_failures([(n, NOT_STAGED.format(n)) for n in going.not_staged])
+
+
+def import_log(
+    stage: Stage, target: Target, push: str, plan: Plan | None = None
+) -> Callable[[pl.DataFrame], None]:
+    """Return what appends rows of a push to the import log of a stage."""
+    names = {
+        "push": pl.lit(push),
+        "plan": pl.lit(plan.id if plan is not None else None, pl.String),
+        "target": pl.lit(str(target.title)),
+    }
+    return lambda rows: stage.add_imports(rows.with_columns(**names))
+
+
+def _unsettled(
+    stage: Stage, target: Target, now: Callable[[], datetime], *, needed: bool = True
+) -> Unsettled:
+    """Return the intents of earlier pushes to a target of which not all is known.
+
+    Args:
+        stage: Whose import log has them.
+        target: Where they went.
+        now: The time of day.
+        needed: Whether what becomes known has to be logged; a plan works on a read-only stage.
+    """
+
+    def log(settled: pl.DataFrame) -> None:
+        with suppress(*(() if needed else (StopError, StageError))):
+            stage.add_imports(settled)
+
+    there = pl.col("target") == str(target.title)
+    return Unsettled(stage.unsettled().filter(there), log, now)
+
+
+def _send_plan(plan: Plan, stage: Stage, sending: Sending, unsettled: Unsettled) -> PushResult:
+    """Send a plan that was made before; a way back is looked over once more at its end."""
+    target = sending.target
+    if plan.target != str(target.title):
+        raise UsageError(f"the plan is for {plan.target}, not for {target.title}")
+    if plan.undoes:
+        return _take_back_late_ones(
+            plan, sending.run(lambda _: plan.parts(CHUNK), len(plan)), stage, sending
+        )
+    doubtful = unknown(unsettled.look_up(target, plan.ids()))
+    plan = replace(plan, changes=(*plan.changes, *doubtful))
+    sent = sending.run(lambda _: plan.parts(CHUNK), len(plan))
+    return _planned_anew(sent, stage, sending, plan.scope)
+
+
+def _take_back_late_ones(
+    plan: Plan, sent: PushResult, stage: Stage, sending: Sending
+) -> PushResult:
+    """Take back what a mutation did that was still running when its push was killed."""
+    settled = _unsettled(stage, sending.target, sending.now).look_up(sending.target)
+    of_push = (pl.col("push") == plan.undoes) & pl.col("outcome").is_in(WROTE)
+    late = set(settled.filter(of_push)["tmdb_id"])
+    if not late:
+        return sent
+    rest = way_back(stage.imports(), plan.target, plan.undoes)
+    changes = tuple(change for change in rest.changes if change.tmdb_id in late and change.goes)
+    rest = replace(rest, changes=changes)
+    return sent.followed_by(sending.run(lambda _: rest.parts(CHUNK), len(rest)))
 
 
 def _planned_anew(pushed: PushResult, stage: Stage, sent: Sending, scope: Scope) -> PushResult:
@@ -215,6 +286,8 @@ def undo(stage: Stage, target: Target, push_id: str | None = None) -> Plan:
         push_id: Which push, as the import log names it; default the latest there that is itself no
             undo and not wholly taken back. One that is an undo, named, is done again by it.
 
+    What a push that was killed has come to is read off its documents first.
+
     Raises:
         UsageError: The log has no such push to this target, or nothing of it is left to take back.
 
@@ -224,6 +297,10 @@ def undo(stage: Stage, target: Target, push_id: str | None = None) -> Plan:
         >>> push(stage, target, plan=undo(stage, target)).deleted
         1
     """
+    unsettled = _unsettled(stage, target, _now)
+    if unsettled:
+        target.preflight(writing=False)
+        unsettled.look_up(target)
     return way_back(stage.imports(), str(target.title), push_id)
 
 
@@ -255,7 +332,9 @@ def import_direct(
 
     form = images or _image_form(session.settings)
     _check_people(people)
-    sending = Sending(target, people, form, progress, None, _now, session.interrupt)
+    sending = Sending(
+        target, people, form, progress, lambda _: None, _now, interrupt=session.interrupt
+    )
     with closing(batches()) as fetched:  # a push that stops ends the fetching too
         sent = sending.run(lambda importer: _prepared(importer, fetched), len(wanted))
         return sent.with_failures(unsent)

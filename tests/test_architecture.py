@@ -25,6 +25,7 @@ LAYERS = (
         "ratings",
         "quality",
         "root",
+        "marker",
         "workers",
         "log",
         "logs",

@@ -65,6 +65,9 @@ class Root(Protocol):
     def write(self, name: str, content: bytes | memoryview) -> None:
         """Write a file whole or not at all, in place of an older one."""
 
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a file whole where there is none; of several who do, one is told that it did."""
+
     def remove(self, name: str) -> None:
         """Delete a file, if it is there."""
 
@@ -129,6 +132,21 @@ class Folder:
         """Write a file whole or not at all; the folder is made where there is none."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.folder / name, content)
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a file whole where there is none, and tell whether there was none."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        aside = self.folder / f".{name}.{secrets.token_hex(4)}.tmp"
+        try:
+            write_whole(aside, content)
+            os.link(aside, self.folder / name)
+        except FileExistsError:
+            return False
+        except OSError:  # no room, or a file system without links: written, or said as ever
+            self.write(name, content)
+        finally:
+            aside.unlink(missing_ok=True)
+        return True
 
     def remove(self, name: str) -> None:
         """Delete a file, if it is there."""
@@ -220,6 +238,19 @@ class Bucket:
 
         with _speaking(self.full):
             obstore.put(self._store, self._prefix + name, bytes(content))
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write an object where there is none, and tell whether there was none."""
+        import obstore
+        from obstore.exceptions import AlreadyExistsError, BaseError
+
+        try:
+            obstore.put(self._store, self._prefix + name, content, mode="create")
+        except AlreadyExistsError:
+            return False
+        except BaseError:  # a store that knows no conditions: written, or said as ever
+            self.write(name, content)
+        return True
 
     def remove(self, name: str) -> None:
         """Delete an object, if it is there."""

@@ -52,6 +52,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
     watch("open", lambda *_: ())
     watch("fsync", lambda file: (opened[file],))
     watch("replace", lambda old, new: (str(old), str(new)))
+    watch("link", lambda old, new: (str(old), str(new)))
     watch("mkdir", lambda path, *_: (str(path),))
     return made
 
@@ -188,13 +189,14 @@ WRITTEN = (
     *("plan.json", "report.html", "convex/tmdbkit.ts", "convex/schema.ts"),
     *("cache/imdb/*.tsv.gz", "cache/imdb/*.parquet", "cache/exports/*.parquet"),
 )
-SEEN = "fsync,fdatasync,rename,renameat,renameat2,mkdir,mkdirat"
+SEEN = "fsync,fdatasync,rename,renameat,renameat2,link,linkat,mkdir,mkdirat"
 RUN = (
     "import sys; from tmdbkit.cli.main import main; [main(words.split()) for words in sys.argv[1:]]"
 )
 TRACED = (  # what strace writes of a call, and which one it is
     (r"fsync\(\d+<(.+)>\) += 0|fdatasync\(\d+<(.+)>\) += 0", "fsync"),
     (r'rename\w*\([^"]*"(.+)", [^"]*"(.+)"(?:, \w+)?\) += 0', "replace"),
+    (r'link\w*\([^"]*"(.+)", [^"]*"(.+)"(?:, \w+)?\) += 0', "link"),
     (r'mkdir\w*\([^"]*"(.+)", \d+\) += 0', "mkdir"),
 )
 
@@ -248,7 +250,7 @@ def renamed(calls: list[Call], folder: Path) -> set[str]:
     found = set()
     for position, (name, *paths) in enumerate(made):
         parent = str(Path(paths[-1]).parent)
-        if name == "replace":
+        if name in ("replace", "link"):
             assert made[position - 1] == ("fsync", paths[0])
             assert made[position + 1] == ("fsync", parent)
             found.add(paths[1])

@@ -45,6 +45,23 @@ def write_bytes(path: Path, content: bytes) -> None:
         aside.write_bytes(content)
 
 
+def create_bytes(path: Path, content: bytes) -> bool:
+    """Write a file whole where there is none, and tell whether there was none."""
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        aside.write_bytes(content)
+        _sync(aside, os.O_RDWR)
+        os.link(aside, path)
+        _sync(path.parent, os.O_RDONLY)
+    except FileExistsError:
+        return False
+    except OSError:  # no room, or a file system without links: written, or said as ever
+        write_bytes(path, content)
+    finally:
+        aside.unlink(missing_ok=True)
+    return True
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file of UTF-8 whole or not at all."""
     write_bytes(path, text.encode())

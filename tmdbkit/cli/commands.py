@@ -93,6 +93,7 @@ def stage(args: argparse.Namespace) -> int:
 
     staged = open_stage(args)
     with open_session() as session:
+        staged.marker.check(session.settings.language)  # before TMDB is asked for ids
         result = stage_movies(session, staged, needed_ids(args), refresh=args.refresh)
     return show(args, result, failed=result.failed)
 
@@ -100,14 +101,26 @@ def stage(args: argparse.Namespace) -> int:
 def refresh(args: argparse.Namespace) -> int:
     """Fetch staged movies again."""
     from tmdbkit.workflows import refresh_movies
+    from tmdbkit.workflows.fetching import check_language
 
     staged = filled(open_stage(args))
+    which = names_ids(args) or args.from_target or args.snapshot
+    if args.language is not None:
+        check_language(args.language, alone=not which)
     with open_session() as session:
-        ids = given_ids(args)
+        if args.language is None:
+            staged.marker.check(session.settings.language)  # before TMDB is asked for ids
         result = refresh_movies(
-            session, staged, ids, changed=args.changed, older_than=args.older_than
+            session,
+            staged,
+            given_ids(args),
+            changed=args.changed,
+            older_than=args.older_than,
+            language=args.language,
         )
-    return show(args, result, failed=result.failed)
+    if left := staged.marker.is_changing:
+        tell_target(f"not all is in {staged.language} yet; run the same again")
+    return show(args, result, failed=result.failed + left)
 
 
 def plan(args: argparse.Namespace) -> int:

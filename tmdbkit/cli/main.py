@@ -232,6 +232,9 @@ def parser() -> Grammar:
         "--changed", action="store_true", help="only those that TMDB changed since they came"
     )
     refresh.add_argument("--older-than", metavar="AGE", type=_age, help="30d, 12h: only older ones")
+    refresh.add_argument(
+        "--language", metavar="LANGUAGE", help="de-DE: fetch all of the stage in another language"
+    )
     _takes_ids(refresh, ALL)
     _takes_source(refresh)
 

@@ -14,14 +14,7 @@ from tmdbkit.convex.answers import Answers
 from tmdbkit.convex.delivery import READ, READ_SLUGS, Delivery, movie_batches, row_batches
 from tmdbkit.convex.intents import Unsettled, intents, unknown
 from tmdbkit.convex.merge import ALL, Scope
-from tmdbkit.convex.plan import (
-    NOTHING,
-    Change,
-    Withheld,
-    image_form,
-    plan_changes,
-    slug_candidates,
-)
+from tmdbkit.convex.plan import NOTHING, Change, Withheld, image_form, plan_changes, slug_candidates
 from tmdbkit.convex.planned import Plan
 from tmdbkit.exceptions import PassingFault
 from tmdbkit.schema import CREW, GENRE, KEYS, MOVIE, ROW

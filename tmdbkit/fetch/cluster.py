@@ -182,7 +182,9 @@ def run_errand(errand: Errand) -> Done:
                     items += batch
                     fetching.settled(len(batch))
         finally:
-            part, rows = fetching.despite_ctrl_c(lambda: write(items, stage, errand.part))
+            part, rows = fetching.despite_ctrl_c(
+                lambda: write(items, stage, errand.asks.language, errand.part)
+            )
             malformed = stage.derive(part, rows).rows() if part else []
         return Done(
             [replace(item, text="") for item in items],

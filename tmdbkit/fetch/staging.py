@@ -129,7 +129,7 @@ def stage_ids(
     """
     stage.compact_if_piled_up()
     todo, known_missing = (ids, set()) if refresh else left_to_do(stage, ids, now)
-    before = session.requests
+    before, language = session.requests, session.settings.language
     tally = Tally(skipped=len(ids) - len(todo) - len(known_missing), missing=sorted(known_missing))
     ask = asker(TMDBClient(session), refresh=refresh)
     fetching = Fetching(ask, threads=threads, interrupt=session.interrupt, clock=clock, gate=gate)
@@ -137,7 +137,7 @@ def stage_ids(
     try:
         with ThreadPoolExecutor(1, "tmdbkit-stage") as pool:
             reports: SimpleQueue[tuple[int, str] | None] = SimpleQueue()
-            work = pool.submit(_stage_all, fetching, todo, stage, tally, reports)
+            work = pool.submit(_stage_all, fetching, todo, stage, language, tally, reports)
             try:
                 _report(reports, progress, session)
             except BaseException as error:
@@ -158,6 +158,7 @@ def _stage_all(
     fetching: Fetching,
     todo: list[int],
     stage: Stage,
+    language: str,
     tally: Tally,
     reports: SimpleQueue[tuple[int, str] | None],
 ) -> None:
@@ -166,7 +167,7 @@ def _stage_all(
         for again in (False, True):
             with closing(fetching.batches(passing(tally) if again else todo)) as batches:
                 for batch in batches:
-                    _settle(batch, fetching, stage, tally)
+                    _settle(batch, fetching, stage, language, tally)
                     reports.put((tally.done(), tally.note()))
     finally:
         reports.put(None)
@@ -237,9 +238,11 @@ def passing(tally: Tally) -> list[int]:
     return [n for n, item in tally.failed.items() if isinstance(item.error, PassingFault)]
 
 
-def _settle(batch: list[Fetched], fetching: Fetching, stage: Stage, tally: Tally) -> None:
+def _settle(
+    batch: list[Fetched], fetching: Fetching, stage: Stage, language: str, tally: Tally
+) -> None:
     """Write a batch to the stage, and count it; there is room for more once it is on the disk."""
-    part, rows = fetching.despite_ctrl_c(lambda: write(batch, stage))
+    part, rows = fetching.despite_ctrl_c(lambda: write(batch, stage, language))
     fetching.settled(len(batch))
     malformed = fetching.despite_ctrl_c(lambda: stage.derive(part, rows).rows() if part else [])
     reasons = dict(malformed)
@@ -247,8 +250,14 @@ def _settle(batch: list[Fetched], fetching: Fetching, stage: Stage, tally: Tally
         tally.count(item, reasons.get(item.tmdb_id))
 
 
-def write(batch: list[Fetched], stage: Stage, part: str | None = None) -> tuple[str, pl.DataFrame]:
-    """Write what TMDB answered; return the part's name, if there was anything, and its rows."""
+def write(
+    batch: list[Fetched], stage: Stage, language: str, part: str | None = None
+) -> tuple[str, pl.DataFrame]:
+    """Write what TMDB answered; return the part's name, if there was anything, and its rows.
+
+    Raises:
+        StageError: The stage is in another language by now.
+    """
     rows = [
         (item.tmdb_id, item.text, item.received_at, STAGED)
         if item.error is None
@@ -257,7 +266,7 @@ def write(batch: list[Fetched], stage: Stage, part: str | None = None) -> tuple[
         if item.error is None or isinstance(item.error, NotFound)
     ]
     frame = pl.DataFrame(rows, PAYLOADS, orient="row")
-    return (stage.append(frame, part) if rows else ""), frame
+    return (stage.append(frame, part, language) if rows else ""), frame
 
 
 def log_failures(stage: Stage, tally: Tally) -> None:

@@ -82,8 +82,9 @@ class StageForm:
         """Stage what the form names, in a thread; the verb is `stage_movies`.
 
         Raises:
-            UsageError: It names nothing, or something that is no id.
+            UsageError: It names nothing or what is no id, or the stage is in another language.
         """
+        self.stage.marker.check(self.session.settings.language)
         ids = {"ids": self._typed, "list": self._listed, "search": self._ticked}[
             self._source.value
         ]()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -10,11 +9,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import transform
-from tmdbkit.exceptions import StageError, StopError
+from tmdbkit.exceptions import StopError
 from tmdbkit.executors import workers_of
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.settings import Settings
 from tmdbkit.stage.log import Log
+from tmdbkit.stage.marker import Marker
 from tmdbkit.stage.movies import Holdings
 from tmdbkit.stage.storage import root_of
 from tmdbkit.stage.tables import DECISIONS, FAILURES, IMPORTS
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
     from pathlib import Path
-
-    from tmdbkit.stage.storage import Root
-
-LAYOUT, MARKER = 1, "stage.json"
 
 
 class Archive:
@@ -64,7 +60,12 @@ class Archive:
         self._decisions = Log(self.root.under("decisions"), DECISIONS)
         self._imports = Log(self.root.under("imports"), IMPORTS)
         self._logs = (self._failures, self._ratings, self._decisions, self._imports)
-        _check_layout(self.root)
+        self.marker = Marker(self.root)
+
+    @property
+    def language(self) -> str | None:
+        """The language of what is staged; None where nobody has noted it."""
+        return self.marker.language
 
     @property
     def folder(self) -> Path | None:
@@ -79,9 +80,20 @@ class Archive:
         """
         return self.derive(self.append(rows), rows)
 
-    def append(self, rows: pl.DataFrame, part: str | None = None) -> str:
-        """Append answers of TMDB, and return the part's name: from now on they are safe."""
-        self._begin()
+    def append(
+        self, rows: pl.DataFrame, part: str | None = None, language: str | None = None
+    ) -> str:
+        """Append answers of TMDB, and return the part's name: from now on they are safe.
+
+        Args:
+            rows: As for `add`.
+            part: The name of the part that they become; default a new one.
+            language: In which they were asked for, which the stage has from now on.
+
+        Raises:
+            StageError: The stage is in another language.
+        """
+        self.marker.begin(language)
         return self._holdings.payloads.append(rows, name=part)
 
     def derive(self, part: str, rows: pl.DataFrame) -> pl.DataFrame:
@@ -104,19 +116,19 @@ class Archive:
     def add_failures(self, rows: pl.DataFrame) -> None:
         """Append ids that could not be staged, in the columns of `failures()`."""
         if not rows.is_empty():
-            self._begin()
+            self.marker.begin()
             self._failures.append(rows.select(pl.col(n).cast(t) for n, t in FAILURES.items()))
 
     def add_ratings(self, rows: pl.DataFrame) -> None:
         """Append ratings, in `RATINGS`; one of the system "" says that there was none."""
         if not rows.is_empty():
-            self._begin()
+            self.marker.begin()
             self._ratings.append(rows)
 
     def add_decisions(self, rows: pl.DataFrame) -> None:
         """Append decisions, in `DECISIONS`: they are on the disk when this returns."""
         if not rows.is_empty():
-            self._begin()
+            self.marker.begin()
             self._decisions.append(rows)
             if self._decisions.is_piled_up():  # each click is a part of its own
                 self._decisions.compact(self.now())
@@ -124,7 +136,7 @@ class Archive:
     def add_imports(self, rows: pl.DataFrame) -> None:
         """Append intents or outcomes of a push, in some or all of the columns of `imports()`."""
         if not rows.is_empty():
-            self._begin()
+            self.marker.begin()
             self._imports.append(pl.concat([IMPORTS.to_frame(), rows], how="diagonal_relaxed"))
 
     def mark(self) -> str:
@@ -142,36 +154,3 @@ class Archive:
         if any(log.is_piled_up() for log in (self._holdings.payloads, *self._logs)):
             with suppress(StopError):  # nothing is lost, and the next run tries again
                 self.compact()
-
-    def _begin(self) -> None:
-        """Make the folder, with its layout's version, where there is none."""
-        try:
-            if _layout(self.root) is None:
-                self.root.write(MARKER, f"{json.dumps({'layout': LAYOUT})}\n".encode())
-        except OSError as error:
-            raise StageError(f"{self.root} cannot be made: {error.strerror}") from error
-
-
-def _check_layout(root: Root) -> None:
-    """Refuse a folder that cannot be a stage of ours, before anything is done with it."""
-    if root.folder and root.folder.exists() and not root.folder.is_dir():
-        raise StageError(f"{root} is a file; a stage is a folder: name another with --stage")
-    try:
-        layout = _layout(root)
-    except (ValueError, KeyError, TypeError):
-        raise StageError(f"{root.source(MARKER)} cannot be read; is {root} a stage?") from None
-    except OSError as error:
-        raise StageError(f"{root} cannot be read ({error.strerror}); is it a stage?") from None
-    if layout is not None and layout > LAYOUT:
-        raise StageError(
-            f"{root} is of a newer tmdbkit (layout {layout}, this one knows {LAYOUT}); "
-            "upgrade with: pip install --upgrade tmdbkit"
-        )
-
-
-def _layout(root: Root) -> int | None:
-    """Return the version of a stage's layout, or None where there is no stage yet."""
-    try:
-        return int(json.loads(root.read(MARKER))["layout"])
-    except FileNotFoundError:
-        return None

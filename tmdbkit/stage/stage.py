@@ -145,7 +145,12 @@ class Stage(Archive):
 
         Others that are not passing are not of the id: a wrong address, a proxy's page, no network.
         """
-        return self.failures().filter(~pl.col("passing") & pl.col("http_status").is_in(REFUSED))
+        return self.lasting().filter(pl.col("http_status").is_in(REFUSED))
+
+    def lasting(self) -> pl.DataFrame:
+        """Return the failures that lie in the id: those of `refused`, and answers that are none."""
+        statuses = (*REFUSED, STAGED)
+        return self.failures().filter(~pl.col("passing") & pl.col("http_status").is_in(statuses))
 
     def payloads(self, tmdb_ids: Iterable[int] | None = None) -> pl.DataFrame:
         """Return `tmdb_id, payload, fetched_at` of the staged movies, or of some of them."""
@@ -359,6 +364,9 @@ class Stage(Archive):
     def _facts(self) -> list[tuple[str, str]]:
         count = len(self)
         found = [("staged", counted(count, "movie")), ("folder", self.name)]
+        if self.marker.is_changing:
+            todo = f"tmdbkit refresh --language {self.language} fetches the rest"
+            found.append(("language", f"not all in {self.language} yet; {todo}"))
         if count == 0:
             found.append(("empty", f"looked in {self.root.full}; tmdbkit stage 603 fills it"))
         return found
@@ -380,7 +388,7 @@ class Stage(Archive):
         known = self._holdings.as_of()
         older = known.filter(pl.col("as_of") < at, among(list(tmdb_ids)))
         if not older.is_empty():
-            self._begin()
+            self.marker.begin()
             self._holdings.add_checks(older.select("tmdb_id", "fetched_at", checked_at=pl.lit(at)))
 
     # Inside.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tmdbkit.exceptions import StageError
-from tmdbkit.files import make_folder, write_bytes
+from tmdbkit.files import create_bytes, make_folder, write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +64,9 @@ class Root(Protocol):
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole or not at all, in place of an older one."""
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a file whole where there is none; of several who do, one is told that it did."""
 
     def remove(self, name: str) -> None:
         """Delete a file, if it is there."""
@@ -129,6 +132,11 @@ class Folder:
         """Write a file whole or not at all; the folder is made where there is none."""
         make_folder(self.folder)
         write_bytes(self.folder / name, content)
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a file whole where there is none, and tell whether there was none."""
+        make_folder(self.folder)
+        return create_bytes(self.folder / name, content)
 
     def remove(self, name: str) -> None:
         """Delete a file, if it is there."""
@@ -220,6 +228,19 @@ class Bucket:
 
         with _speaking(self.full):
             obstore.put(self._store, self._prefix + name, content)
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write an object where there is none, and tell whether there was none."""
+        import obstore
+        from obstore.exceptions import AlreadyExistsError, BaseError
+
+        try:
+            obstore.put(self._store, self._prefix + name, content, mode="create")
+        except AlreadyExistsError:
+            return False
+        except BaseError:  # a store that knows no conditions: written, or said as ever
+            self.write(name, content)
+        return True
 
     def remove(self, name: str) -> None:
         """Delete an object, if it is there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from tmdbkit.http.session import Session
 from tmdbkit.settings import Secret, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 INVALID_ID = 44  # comes with a 500, and stays wrong however often it is asked
 SUSPENDED = 45
@@ -81,6 +82,16 @@ class TMDBSession(Session):
             tmdb_token=self.service.token,
             tmdb_api_key=self.service.api_key,
         )
+
+    @contextmanager
+    def speaking(self, language: str) -> Iterator[None]:
+        """Ask in a language for the time of a `with`."""
+        usual = self.settings
+        self.settings = replace(usual, language=language)
+        try:
+            yield
+        finally:
+            self.settings = usual
 
     def ask_for_key(self) -> bool:
         """Ask a person for a key where one is missing and can be asked for; tell if it came.

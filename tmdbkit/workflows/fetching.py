@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import progress as progresses
-from tmdbkit.exceptions import SettingsError
+from tmdbkit.exceptions import SettingsError, UsageError
 from tmdbkit.executors import workers_of
 from tmdbkit.fetch.cluster import stage_ids_on
 from tmdbkit.fetch.staging import THREADS, StageResult, stage_ids
@@ -58,9 +59,36 @@ def stage_movies(
         workers: How many batches are under way at once; default what the executor says of itself.
 
     Raises:
-        UsageError: An id that is none.
+        UsageError: An id that is none, or a stage that is in another language.
         StopError: Going on is pointless; what came until then is staged.
     """
+    stage.marker.check(session.settings.language)
+    return _fetch(
+        session,
+        stage,
+        ids,
+        refresh=refresh,
+        threads=threads,
+        progress=progress,
+        gate=gate,
+        executor=executor,
+        workers=workers,
+    )
+
+
+def _fetch(
+    session: TMDBSession,
+    stage: Stage,
+    ids: Iterable[int],
+    *,
+    refresh: bool,
+    threads: int,
+    progress: Progress | None,
+    executor: Executor | None,
+    workers: int | None,
+    gate: Gate | None = None,
+) -> StageResult:
+    """Do what `stage_movies` says."""
     wanted, shown = checked_ids(ids), progress or progresses.default()
     if executor is None:
         fetch = partial(stage_ids, gate=gate)
@@ -112,6 +140,7 @@ def refresh_movies(
     *,
     changed: bool = False,
     older_than: timedelta | None = None,
+    language: str | None = None,
     threads: int = THREADS,
     progress: Progress | None = None,
     executor: Executor | None = None,
@@ -119,7 +148,9 @@ def refresh_movies(
 ) -> StageResult:
     """Fetch staged movies again: these, those of some age, those that TMDB changed, or all.
 
-    What a person decided is never overwritten, and the payloads of before stay in the log.
+    What a person decided is never overwritten, and the payloads of before stay in the log. In
+    another language always all are meant: where such a run was stopped, the next one goes on with
+    the rest, and nothing else is staged before that.
 
     Args:
         session: Where payloads come from.
@@ -128,20 +159,19 @@ def refresh_movies(
         changed: Only those that TMDB changed since they were fetched, or since its changes were
             last gone through. It tells changes by the day, so one of that very day counts.
         older_than: Only those that were fetched so long ago.
+        language: The language that the stage is to be in; default the one that it is in.
         threads: How many requests are under way at once.
         progress: What is told how far it is; default a widget, a line, or nothing.
         executor: Who fetches, as for `stage_movies`.
         workers: How many batches are under way at once.
 
     Raises:
-        UsageError: An id that is none.
+        UsageError: An id that is none, a stage in another language than the session, no language.
         StopError: Going on is pointless; what came until then is staged.
     """
-    wanted = stage.fetched_before(_now() - older_than) if older_than else stage.ids()
-    chosen = wanted if ids is None else wanted.intersection(checked_ids(ids))
 
     def fetch(some: Iterable[int]) -> StageResult:
-        return stage_movies(
+        return _fetch(
             session,
             stage,
             sorted(some),
@@ -152,7 +182,50 @@ def refresh_movies(
             workers=workers,
         )
 
+    if language is not None:
+        check_language(language, alone=ids is None and not changed and older_than is None)
+        return _change_language(session, stage, language, fetch)
+    stage.marker.check(session.settings.language)
+    wanted = stage.fetched_before(_now() - older_than) if older_than else stage.ids()
+    chosen = wanted if ids is None else wanted.intersection(checked_ids(ids))
     return _follow_changes(session, stage, chosen, fetch) if changed else fetch(chosen)
+
+
+def check_language(language: str, *, alone: bool) -> None:
+    """Find what is wrong with a wish for another language before anything is asked.
+
+    Args:
+        language: As TMDB writes it.
+        alone: Whether nothing else says which movies are meant.
+    """
+    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", language):
+        raise UsageError(f"{language!r} is no language; write one such as de-DE")
+    if not alone:
+        raise UsageError("another language is for all that is staged; leave out which movies")
+
+
+def _change_language(
+    session: TMDBSession,
+    stage: Stage,
+    language: str,
+    fetch: Callable[[Iterable[int]], StageResult],
+) -> StageResult:
+    """Fetch what is not in the language yet.
+
+    What TMDB no longer has, or will never answer, stays as it is; once nothing else is left, the
+    language is changed.
+    """
+    since = stage.marker.change(language)
+    with session.speaking(language):
+        if since is None:
+            return fetch(())
+        result = fetch(stage.fetched_before(since))
+    left = stage.fetched_before(since).difference(
+        result.missing_ids["tmdb_id"], stage.lasting()["tmdb_id"]
+    )
+    if not left:
+        stage.marker.changed(language)
+    return result
 
 
 def _follow_changes(

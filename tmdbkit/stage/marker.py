@@ -1,0 +1,179 @@
+"""What a stage says of itself in `stage.json`: its layout, and the language that it is in."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tmdbkit.exceptions import StageError, StopError
+
+if TYPE_CHECKING:
+    from tmdbkit.stage.storage import Root
+
+LAYOUT, MARKER = 1, "stage.json"
+LANGUAGE, CHANGING, SINCE = "language", "changing", "since"
+
+
+class Marker:
+    """The file by which a folder is a stage; keys that it does not know stay as they are.
+
+    A stage is in one language, that of the payloads. It is noted with the first of them, and while
+    all are fetched again in another one, the marker says so: until that is finished, nothing else
+    is fetched. A stage of before has none until more is staged.
+
+    Args:
+        root: Where the stage is.
+
+    Raises:
+        StageError: It cannot be a stage of ours.
+    """
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._check_layout()
+
+    def begin(self, language: str | None = None) -> None:
+        """Make the stage where there is none; with payloads in a language, note it.
+
+        Raises:
+            StageError: It is in another language, or cannot be made.
+            StopError: It cannot be written to.
+        """
+        said = self._read() or self._created({LANGUAGE: language} if language else {})
+        if language and not said.get(LANGUAGE):
+            self._write({**said, LANGUAGE: language})
+            said = self._read()  # somebody else may have noted another one at this moment
+        self._check_same(said, language)
+
+    def check(self, language: str) -> None:
+        """Make sure that payloads in this language may be added; nothing is written.
+
+        Raises:
+            StageError: It is in another one, or on the way to one.
+        """
+        said = self._read()
+        if CHANGING in said:
+            raise StageError(
+                f"not all of {self._root} is in {said[LANGUAGE]} yet; "
+                f"finish that with tmdbkit refresh --language {said[LANGUAGE]}"
+            )
+        self._check_same(said, language)
+
+    @property
+    def language(self) -> str | None:
+        """The language, or the one that it is on the way to; None where nobody noted it."""
+        return self._read().get(LANGUAGE)
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether not all payloads are in that language yet."""
+        return CHANGING in self._read()
+
+    def change(self, language: str) -> datetime | None:
+        """Begin or go on to change the language; return which payloads are to be fetched again.
+
+        Returns:
+            The instant before which they were fetched; None where all are in this language.
+        """
+        said = self._read()
+        is_same = _is_same(said.get(LANGUAGE), language)
+        if is_same and CHANGING not in said:
+            return None
+        since = _since(said) if is_same else None
+        if since is None:
+            # In two steps: once the first is seen, nobody adds a payload in the old language, so
+            # that each of the second's time or later is in the new one.
+            begun = {**said, "layout": LAYOUT, LANGUAGE: language}
+            self._write({**begun, CHANGING: {"from": said.get(LANGUAGE)}})
+            since = datetime.now(UTC)
+            noted = {"from": said.get(LANGUAGE), SINCE: since.isoformat()}
+            self._write({**begun, CHANGING: noted})
+        return since
+
+    def changed(self, language: str) -> None:
+        """Note that all payloads are in the language, unless somebody wants another one by now."""
+        said = self._read()
+        if _is_same(said.get(LANGUAGE), language):
+            self._write({name: value for name, value in said.items() if name != CHANGING})
+
+    def _check_layout(self) -> None:
+        """Refuse a folder that cannot be a stage of ours, before anything is done with it."""
+        root = self._root
+        if root.folder and root.folder.exists() and not root.folder.is_dir():
+            raise StageError(f"{root} is a file; a stage is a folder: name another with --stage")
+        layout = int(self._read().get("layout", LAYOUT))
+        if layout > LAYOUT:
+            raise StageError(
+                f"{root} is of a newer tmdbkit (layout {layout}, this one knows {LAYOUT}); "
+                "upgrade with: pip install --upgrade tmdbkit"
+            )
+
+    def _check_same(self, said: dict[str, Any], language: str | None) -> None:
+        there = said.get(LANGUAGE)
+        if there and language and not _is_same(there, language):
+            raise StageError(
+                f"{self._root} is in {there}, and {language} is asked for; set TMDBKIT_LANGUAGE "
+                f"to {there}, or fetch all of it in {language}: tmdbkit refresh --language "
+                f"{language}"
+            )
+
+    def _read(self) -> dict[str, Any]:
+        """Return what it says; {} where there is no stage yet."""
+        try:
+            content = self._root.read(MARKER)
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise StageError(
+                f"{self._root} cannot be read ({error.strerror}); is it a stage?"
+            ) from None
+        try:
+            said: dict[str, Any] = json.loads(content)
+            _check_meant(said)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise StageError(
+                f"{self._root.source(MARKER)} cannot be read; is {self._root} a stage?"
+            ) from None
+        return said
+
+    def _created(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """Make it where there is none, and return what it says: of two who do, one has made it."""
+        made = {"layout": LAYOUT, **facts}
+        try:
+            return made if self._root.create(MARKER, _content(made)) else self._read()
+        except OSError as error:
+            raise StageError(f"{self._root} cannot be made: {error.strerror}") from error
+
+    def _write(self, said: dict[str, Any]) -> None:
+        try:
+            self._root.write(MARKER, _content(said))
+        except OSError as error:
+            raise StopError(
+                f"{self._root} cannot be written to ({error.strerror}); see to it that it can, "
+                "and run the same again: it goes on from here"
+            ) from error
+
+
+def _check_meant(said: dict[str, Any]) -> None:
+    """Raise whatever comes of it where this is no marker; a newer layout may be of any form."""
+    if int(said["layout"]) > LAYOUT:
+        return
+    language = said.get(LANGUAGE)
+    if not isinstance(language, str | None) or (CHANGING in said and not language):
+        raise ValueError(LANGUAGE)
+    _since(said)
+
+
+def _since(said: dict[str, Any]) -> datetime | None:
+    text = said.get(CHANGING, {}).get(SINCE)
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+
+
+def _content(said: dict[str, Any]) -> bytes:
+    return f"{json.dumps(said)}\n".encode()
+
+
+def _is_same(one: str | None, other: str) -> bool:
+    """Tell whether two tags are of one language: `de-DE` and `de-de` are (BCP 47)."""
+    return one is not None and one.casefold() == other.casefold()

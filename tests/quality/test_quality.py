@@ -18,7 +18,7 @@ from tmdbkit.ratings.columns import STEPS
 from tmdbkit.ratings.model import AUDIENCE, POINTS_OF, RATINGS
 from tmdbkit.schema import SCALES, SYSTEMS
 from tmdbkit.stage.card import flat
-from tmdbkit.stage.stage import PAYLOADS, STAGED
+from tmdbkit.stage.tables import PAYLOADS, STAGED
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FETCHED = datetime(2026, 5, 1, tzinfo=UTC)

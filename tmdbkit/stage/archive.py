@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import transform
-from tmdbkit.exceptions import StageError, StopError
+from tmdbkit.exceptions import DamageError, StageError, StopError
 from tmdbkit.executors import workers_of
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.settings import Settings
+from tmdbkit.stage.doctor import Health, examine
 from tmdbkit.stage.log import Log
 from tmdbkit.stage.movies import Holdings
+from tmdbkit.stage.parts import Order
 from tmdbkit.stage.storage import root_of
-from tmdbkit.stage.tables import DECISIONS, FAILURES, IMPORTS, STAGED
+from tmdbkit.stage.tables import DECISIONS, FAILURES, IMPORTS, LAYOUT, MARKER, STAGED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from tmdbkit.stage.storage import Root
 
-LAYOUT, MARKER = 1, "stage.json"
+SAME_ANSWER = ("tmdb_id", "fetched_at", "http_status")
 
 
 class Archive:
@@ -58,13 +60,18 @@ class Archive:
         self.now = now
         self.options = transform.Options.of(settings)
         self.providers = settings.providers
-        self._holdings = Holdings(self.root, self.options)
-        self._failures = Log(self.root.under("failures"), FAILURES)
-        self._ratings = Log(self.root.under("ratings"), RATINGS)
-        self._decisions = Log(self.root.under("decisions"), DECISIONS)
-        self._imports = Log(self.root.under("imports"), IMPORTS)
+        # A failure is settled by what came after it: these two logs have one order.
+        order = Order(self.root.under("payloads"), self.root.under("failures"))
+        self._holdings = Holdings(self.root, self.options, order)
+        self._failures = self._log("failures", FAILURES, "failed_at", order)
+        self._ratings = self._log("ratings", RATINGS, "fetched_at")
+        self._decisions = self._log("decisions", DECISIONS, "at")
+        self._imports = self._log("imports", IMPORTS, "pushed_at")
         self._logs = (self._failures, self._ratings, self._decisions, self._imports)
         _check_layout(self.root)
+
+    def _log(self, name: str, columns: pl.Schema, age: str, order: Order | None = None) -> Log:
+        return Log(self.root.under(name), columns, age=pl.col(age), order=order)
 
     @property
     def folder(self) -> Path | None:
@@ -80,9 +87,22 @@ class Archive:
         return self.derive(self.append(rows), rows)
 
     def append(self, rows: pl.DataFrame, part: str | None = None) -> str:
-        """Append answers of TMDB, and return the part's name: from now on they are safe."""
+        """Append answers of TMDB, and return the part's name: from now on they are safe.
+
+        Args:
+            rows: Frames of `tmdb_id, payload, fetched_at, http_status`; of those of one movie, time
+                and status the last counts.
+            part: A part to replace. Where it was merged by now, the rows come in one of their own.
+        """
         self._begin()
-        return self._holdings.payloads.append(rows, name=part)
+        if part is not None and part in self._holdings.payloads.listing().replaced():
+            part = None
+        each = rows.unique(SAME_ANSWER, keep="last", maintain_order=True)
+        return self._holdings.payloads.append(each, name=part)
+
+    def new_part(self) -> str:
+        """Return a name for a part that is written later, by whoever it is told."""
+        return self._holdings.payloads.new_part()
 
     def derive(self, part: str, rows: pl.DataFrame) -> pl.DataFrame:
         """Make the rows of a part that was appended, and return the malformed answers."""
@@ -126,7 +146,8 @@ class Archive:
             self._begin()
             self._decisions.append(rows)
             if self._decisions.is_piled_up():  # each click is a part of its own
-                self._decisions.compact(self.now())
+                with suppress(StopError):  # the decision itself is on the disk
+                    self._decisions.compact(self.now())
 
     def add_imports(self, rows: pl.DataFrame) -> None:
         """Append outcomes of a push, in the columns of `imports()`."""
@@ -140,20 +161,46 @@ class Archive:
         return " ".join([self.options.tag(), *self.providers, *parts])
 
     def compact(self, *, now: datetime | None = None) -> int:
-        """Merge small files, and return how many were replaced; nobody who reads is disturbed."""
-        at = now or self.now()
-        return self._holdings.compact(at) + sum(log.compact(at) for log in self._logs)
+        """Merge small files, and return how many were replaced; nobody who reads is disturbed.
+
+        Raises:
+            DamageError: A damaged file was left as it is; all others are merged.
+        """
+        replaced = self._compact(now or self.now())
+        damaged = [log.source(part) for log in self._all_logs() for part in log.damaged]
+        if damaged:
+            raise DamageError(
+                f"{', '.join(damaged)}: damaged, and left as it is; all else is merged. "
+                "tmdbkit doctor says what is lost"
+            )
+        return replaced
 
     def compact_if_piled_up(self) -> None:
         """Merge small files where there are many; a disk that is too full for it is no matter."""
-        if any(log.is_piled_up() for log in (self._holdings.payloads, *self._logs)):
+        if any(log.is_piled_up() for log in self._all_logs()):
             with suppress(StopError):  # nothing is lost, and the next run tries again
-                self.compact()
+                self._compact(self.now())
+
+    def doctor(self) -> Health:
+        """Look at every file, whole, and return what is wrong; nothing is changed or asked for."""
+        return examine(self.root, self.now())
+
+    def _compact(self, now: datetime) -> int:
+        if not self._is_there():
+            return 0
+        self._begin()  # what is merged now, an older tmdbkit would take for a rest
+        return self._holdings.compact(now) + sum(log.compact(now) for log in self._logs)
+
+    def _all_logs(self) -> tuple[Log, ...]:
+        return (self._holdings.payloads, self._holdings.checks, *self._logs)
+
+    def _is_there(self) -> bool:
+        return any(log.all_parts() for log in self._all_logs())
 
     def _begin(self) -> None:
-        """Make the folder, with its layout's version, where there is none."""
+        """Make the folder, with its layout's version; an older stage becomes one of today's."""
         try:
-            if _layout(self.root) is None:
+            if (_layout(self.root) or 0) < LAYOUT:
                 self.root.write(MARKER, f"{json.dumps({'layout': LAYOUT})}\n".encode())
         except OSError as error:
             raise StageError(f"{self.root} cannot be made: {error.strerror}") from error

@@ -294,6 +294,16 @@ def test_a_rating_of_more_than_a_year_ago_is_stale() -> None:
     assert broken(rated(ratings), "stale") == {(1, "imdb")}
 
 
+def test_a_rating_that_was_fetched_later_than_now_is_a_warning() -> None:
+    ahead = NOW + timedelta(days=365)
+    ratings = frame(
+        rating(1, "imdb", 7.0, fetched_at=ahead),
+        rating(2, "imdb", None, fetched_at=ahead),
+        rating(3, "imdb", 7.0, fetched_at=NOW),
+    )
+    assert broken(rated(ratings), "fetched_in_future") == {(1, "imdb"), (2, "imdb")}
+
+
 # A column.
 
 

@@ -63,13 +63,13 @@ class Stage(Archive):
         with reading(self.root):
             return self._holdings.ids()
 
-    def fetched_before(self, instant: datetime) -> set[int]:
+    def fetched_before(self, instant: datetime, *, now: datetime | None = None) -> set[int]:
         """Return the staged ids whose payload is older than that, or of a clock that was wrong.
 
         Of one that was fetched later than now nobody knows how old it is.
         """
         with reading(self.root):
-            known = pl.col("fetched_at").is_between(instant, self.now())
+            known = pl.col("fetched_at").is_between(instant, now or self.now())
             return set(self._holdings.newest().filter(~known).collect()["tmdb_id"])
 
     def as_of(self) -> pl.DataFrame:
@@ -198,8 +198,8 @@ class Stage(Archive):
         """Return `tmdb_id, asked_at` of the movies that a provider was asked for, latest only."""
         with reading(self.root):
             of_provider = self._ratings.scan().filter(pl.col("provider") == provider)
-            latest = of_provider.group_by("tmdb_id").agg(asked_at=pl.col("fetched_at").max())
-            return latest.sort("tmdb_id").collect()
+            latest = of_provider.sort("part", maintain_order=True).unique("tmdb_id", keep="last")
+            return latest.select("tmdb_id", asked_at="fetched_at").sort("tmdb_id").collect()
 
     def imports(self) -> pl.DataFrame:
         """Return the import log: one row for each document of each push, the newest last."""

@@ -137,7 +137,8 @@ def refresh_movies(
         UsageError: An id that is none.
         StopError: Going on is pointless; what came until then is staged.
     """
-    wanted = stage.fetched_before(_now() - older_than) if older_than else stage.ids()
+    now = _now()
+    wanted = stage.fetched_before(now - older_than, now=now) if older_than else stage.ids()
     chosen = wanted if ids is None else wanted.intersection(checked_ids(ids))
 
     def fetch(some: Iterable[int]) -> StageResult:

@@ -108,7 +108,7 @@ def _opened(home: Path, stack: ExitStack) -> Iterator[object]:
 
     stage, target = tmdbkit.sample(home / "stage"), tmdbkit.ConvexSnapshot(home / "snapshot")
     plan = tmdbkit.plan_push(stage, target, [603], progress=quiet)
-    yield from (stage, stage[603], target, plan, plan[603], Scope())
+    yield from (stage, stage[603], stage.doctor(), target, plan, plan[603], Scope())
     yield tmdbkit.check(stage)
     yield tmdbkit.collect_ratings(stage, [], progress=quiet)
     both = tmdbkit.run_local_import(session, stage, target, [603], progress=quiet)

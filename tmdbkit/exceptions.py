@@ -5,6 +5,7 @@
     │   ├── NoSuchMovie (KeyError)           the stage, or the plan, has no movie of that id
     │   ├── SettingsError                    a key, an address or a folder is missing or mistyped
     │   └── StageError                       the stage's folder cannot be used
+    ├── DamageError                          files are damaged and were left as they are
     ├── OfflineError (LookupError)           offline, and the answer is not in the cache
     ├── Interrupted                          Ctrl-C or a signal ended a wait
     └── ServiceError                         what a server answered, or that it did not answer
@@ -63,6 +64,10 @@ class SettingsError(UsageError):
 
 class StageError(UsageError):
     """The stage's folder cannot be used."""
+
+
+class DamageError(TMDBKitError):
+    """Files are damaged and were left as they are; all else was done."""
 
 
 class OfflineError(TMDBKitError, LookupError):

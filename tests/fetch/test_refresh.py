@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.servers.tmdb import TMDBServer
 from tests.servers.wire import Answer
-from tests.stage.conftest import movies, payload, titles
+from tests.stage.conftest import answers, movies, payload, titles
 from tmdbkit import refresh_movies, stage_movies
 from tmdbkit.exceptions import CredentialsRefused
 from tmdbkit.progress import Silent
@@ -89,6 +89,20 @@ def test_a_check_outlives_a_compaction_and_ends_with_the_payload(
     stage.drop([1])
     stage.add(movies(1, at=NOW - 5 * DAY))  # from a cache, after the changes were gone through
     assert dict(stage.as_of().rows())[1] == NOW - 5 * DAY
+
+
+@pytest.mark.parametrize("how", [{"changed": True}, {"older_than": 30 * DAY}, {}])
+def test_a_movie_that_was_fetched_by_a_clock_a_year_ahead_is_fetched_again_and_counts(
+    stage: Stage, server: TMDBServer, connect: Connect, how: dict[str, Any]
+) -> None:
+    stage.add(answers((1, payload(1, "old"), NOW + 365 * DAY)))
+    stage.add(movies(2, at=NOW - DAY))
+    with connect(server) as session:
+        refresh_movies(session, stage, progress=QUIET, **how)
+        assert titles(stage)[1] != "old"
+        assert 1 not in stage.fetched_before(NOW)
+        if how:
+            assert set(server.by_id) == {1}
 
 
 def test_only_some_movies_can_be_looked_at(

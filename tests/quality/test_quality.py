@@ -18,7 +18,7 @@ from tmdbkit.ratings.columns import STEPS
 from tmdbkit.ratings.model import AUDIENCE, POINTS_OF, RATINGS
 from tmdbkit.schema import SCALES, SYSTEMS
 from tmdbkit.stage.card import flat
-from tmdbkit.stage.stage import PAYLOADS, STAGED
+from tmdbkit.stage.tables import PAYLOADS, STAGED
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FETCHED = datetime(2026, 5, 1, tzinfo=UTC)
@@ -292,6 +292,16 @@ def test_a_rating_of_more_than_a_year_ago_is_stale() -> None:
     old = NOW - timedelta(days=366)
     ratings = frame(rating(1, "imdb", 7.0, fetched_at=old), rating(2, "imdb", 7.0))
     assert broken(rated(ratings), "stale") == {(1, "imdb")}
+
+
+def test_a_rating_that_was_fetched_later_than_now_is_a_warning() -> None:
+    ahead = NOW + timedelta(days=365)
+    ratings = frame(
+        rating(1, "imdb", 7.0, fetched_at=ahead),
+        rating(2, "imdb", None, fetched_at=ahead),
+        rating(3, "imdb", 7.0, fetched_at=NOW),
+    )
+    assert broken(rated(ratings), "fetched_in_future") == {(1, "imdb"), (2, "imdb")}
 
 
 # A column.

@@ -97,9 +97,9 @@ def test_an_undo_takes_back_what_it_names_and_not_what_another_said_since() -> N
     assert names(standing(log)) == ["b"]
 
 
-def test_decisions_stand_by_their_time_and_not_by_their_place_in_the_log() -> None:
+def test_decisions_stand_by_their_place_in_the_log_and_not_by_a_clock() -> None:
     log = said(("a", 1, "hold"), ("b", 1, "approve"))
-    assert names(standing(log.reverse())) == ["b"]
+    assert names(standing(log.reverse())) == ["a"]
 
 
 # What may be set.

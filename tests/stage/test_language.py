@@ -121,7 +121,7 @@ def test_it_is_noted_with_the_first_payload_beside_the_layout(stage: Stage, spea
     assert stage.language is None
     staged(stage, speak(GERMAN), 1)
     assert stage.language == GERMAN
-    assert marker(stage) == {"layout": 1, "language": GERMAN}
+    assert marker(stage) == {"layout": 2, "language": GERMAN}
 
 
 def test_a_run_that_stages_nothing_notes_none(stage: Stage, speak: Any) -> None:
@@ -132,7 +132,7 @@ def test_a_run_that_stages_nothing_notes_none(stage: Stage, speak: Any) -> None:
 
 def test_a_stage_of_before_has_that_of_the_next_payload(stage: Stage, speak: Any) -> None:
     stage.add(movies(1))
-    assert marker(stage) == {"layout": 1}
+    assert marker(stage) == {"layout": 2}
     assert stage.language is None
     staged(stage, speak(FRENCH), 2)
     assert stage.language == FRENCH
@@ -140,21 +140,21 @@ def test_a_stage_of_before_has_that_of_the_next_payload(stage: Stage, speak: Any
 
 def test_what_a_newer_tmdbkit_notes_beside_it_stays(stage: Stage, speak: Any) -> None:
     stage.add(movies(1))
-    stage.root.write("stage.json", b'{"layout": 1, "mood": "dark"}')
+    stage.root.write("stage.json", b'{"layout": 2, "mood": "dark"}')
     staged(stage, speak(ENGLISH), 2)
     changed(stage, speak(ENGLISH))
-    assert marker(stage) == {"layout": 1, "mood": "dark", "language": GERMAN}
+    assert marker(stage) == {"layout": 2, "mood": "dark", "language": GERMAN}
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        '{"layout": 1, "language": 5}',
-        '{"layout": 1, "language": ["de-DE"]}',
-        '{"layout": 1, "changing": {}}',
-        '{"layout": 1, "language": "de-DE", "changing": []}',
-        '{"layout": 1, "language": "de-DE", "changing": {"since": "soon"}}',
-        '{"layout": 1, "language": "de-DE", "changing": {"since": 5}}',
+        '{"layout": 2, "language": 5}',
+        '{"layout": 2, "language": ["de-DE"]}',
+        '{"layout": 2, "changing": {}}',
+        '{"layout": 2, "language": "de-DE", "changing": []}',
+        '{"layout": 2, "language": "de-DE", "changing": {"since": "soon"}}',
+        '{"layout": 2, "language": "de-DE", "changing": {"since": 5}}',
     ],
 )
 def test_a_marker_that_cannot_be_meant_is_one_clear_error(stage: Stage, text: str) -> None:
@@ -273,7 +273,7 @@ def test_all_is_fetched_in_the_new_language_and_only_that_is_staged_then(
     assert server.asked() == [1, 2, 3]
     assert session.settings.language == ENGLISH
     assert titles(stage) == {1: "de-DE 1", 2: "de-DE 2", 3: "de-DE 3"}
-    assert marker(stage) == {"layout": 1, "language": GERMAN}
+    assert marker(stage) == {"layout": 2, "language": GERMAN}
     with pytest.raises(StageError, match="is in de-DE, and en-US is asked for"):
         staged(stage, session, 4)
     assert len(staged(stage, speak(GERMAN), 4)) == 4
@@ -291,7 +291,7 @@ def test_once_it_is_changed_nothing_is_fetched_again(
 def test_a_stage_of_before_can_be_changed_as_well(stage: Stage, speak: Any) -> None:
     stage.add(movies(1, 2))
     changed(stage, speak(ENGLISH))
-    assert (languages(stage), marker(stage)) == ({GERMAN}, {"layout": 1, "language": GERMAN})
+    assert (languages(stage), marker(stage)) == ({GERMAN}, {"layout": 2, "language": GERMAN})
 
 
 def test_workers_of_an_executor_fetch_in_it(stage: Stage, speak: Any) -> None:
@@ -339,7 +339,7 @@ def test_a_wish_that_cannot_be_meant_is_status_2_and_changes_nothing(
     assert main(["refresh", *words.split()]) == 2
     assert complaint in capsys.readouterr().err
     assert server.requests == []
-    assert marker(stage) == {"layout": 1, "language": ENGLISH}
+    assert marker(stage) == {"layout": 2, "language": ENGLISH}
 
 
 # Half-way.
@@ -391,7 +391,7 @@ def test_the_next_run_fetches_the_rest_alone(
     result = changed(halfway, speak(ENGLISH))
     assert server.asked() == rest
     assert result.requested == len(rest)
-    assert (languages(halfway), marker(halfway)) == ({GERMAN}, {"layout": 1, "language": GERMAN})
+    assert (languages(halfway), marker(halfway)) == ({GERMAN}, {"layout": 2, "language": GERMAN})
 
 
 def test_it_outlives_a_compaction(halfway: Stage, server: Translated, speak: Any) -> None:
@@ -490,7 +490,7 @@ def test_a_run_that_is_killed_neither_loses_nor_mixes_anything(
     server.reset()
     assert main(["refresh", "--language", GERMAN]) == 0
     assert asked + len(server.by_id) <= len(ids) + 2 * OUTSTANDING
-    assert (languages(stage), marker(stage)) == ({GERMAN}, {"layout": 1, "language": GERMAN})
+    assert (languages(stage), marker(stage)) == ({GERMAN}, {"layout": 2, "language": GERMAN})
 
 
 def running(*words: str) -> subprocess.Popen[bytes]:

@@ -3,16 +3,23 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 from traceback import walk_tb
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
 from tmdbkit.exceptions import StageError, StopError
 from tmdbkit.stage import log as logs
-from tmdbkit.stage.log import Log, reading
+from tmdbkit.stage.damage import reading
+from tmdbkit.stage.log import Log
+from tmdbkit.stage.parts import Order, fault
 from tmdbkit.stage.storage import Folder
+
+if TYPE_CHECKING:
+    from tmdbkit.stage.storage import Entry
 
 COLUMNS = pl.Schema({"tmdb_id": pl.Int64(), "name": pl.String()})
 NOW = datetime.now(UTC)
@@ -152,13 +159,42 @@ def test_a_damaged_part_is_one_clear_error_that_names_the_file(log: Log, left: i
     assert "\n" not in str(caught.value)
 
 
-def test_damage_that_only_the_data_shows_names_the_folder(log: Log) -> None:
+def test_damage_that_only_the_data_shows_is_named_too(log: Log) -> None:
     part = log.append(rows(*range(1000)))
     whole = path(log, part).read_bytes()
     path(log, part).write_bytes(whole[:4] + bytes(60) + whole[64:])
-    said = f"a part of {log.root.folder} cannot be read"
-    with pytest.raises(StageError, match=said), reading(log.root):
+    with pytest.raises(StageError) as caught, reading(log.root):
         log.scan().collect()
+    assert str(caught.value).startswith(f"{path(log, part)} cannot be read (its checksum")
+
+
+def test_several_damaged_parts_are_all_named(log: Log) -> None:
+    damaged = pile(log, 1, 2, 3)[:2]
+    for part in damaged:
+        path(log, part).write_bytes(b"PAR1")
+    with pytest.raises(StageError) as caught, reading(log.root):
+        log.scan().collect()
+    assert all(str(path(log, part)) in str(caught.value) for part in damaged)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("payloads", "fetch what was in it again"),
+        ("decisions", "put that file back from a backup, for nothing else has what people decided"),
+        ("imports", "its pushes cannot be undone"),
+        ("movies", "it is made again by itself"),
+    ],
+)
+def test_what_to_do_about_damage_is_said_for_the_log_that_it_is_in(
+    tmp_path: Path, name: str, remedy: str
+) -> None:
+    log = Log(tmp_path / name, COLUMNS)
+    path(log, log.append(rows(1))).write_bytes(b"PAR1")
+    for root in (log.root, Folder(tmp_path)):  # as the log, or as the whole stage is read
+        with pytest.raises(StageError) as caught, reading(root):
+            log.scan().collect()
+        assert remedy in str(caught.value)
 
 
 # Compacting.
@@ -203,7 +239,7 @@ def test_replaced_parts_are_kept_for_a_day_and_swept_then(log: Log) -> None:
     assert ids(log) == [1, 2, 3]
 
 
-def test_a_chain_of_compactions_leaves_the_last_and_its_manifest(log: Log) -> None:
+def test_a_chain_of_compactions_leaves_the_last_alone(log: Log) -> None:
     for number in range(1, 5):
         pile(log, number)
         log.compact(NOW + number * timedelta(hours=1))
@@ -212,37 +248,34 @@ def test_a_chain_of_compactions_leaves_the_last_and_its_manifest(log: Log) -> No
         log.compact(NOW + day * DAY)
         assert ids(log) == [1, 2, 3, 4]
     [part] = log.parts()
-    assert files(log) == {f"{part}.parquet", f"{part}.json"}
+    assert files(log) == {f"{part}.parquet"}
 
 
-def test_a_merged_part_counts_from_the_moment_it_has_a_manifest(
-    log: Log, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
+def test_a_compaction_that_is_killed_leaves_all_as_it_was(
+    log: Log, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = Folder.write
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
 
-    def killed(self: Folder, name: str, content: bytes) -> None:
-        if name.endswith(".json"):
-            raise KeyboardInterrupt
-        write(self, name, content)
-
-    pile(log, 1, 2)
-    monkeypatch.setattr(Folder, "write", killed)
+    parts = pile(log, 1, 2)
+    monkeypatch.setattr(step, killed)
     with pytest.raises(KeyboardInterrupt):
         log.compact(NOW)
-    assert len(log.all_parts()) == 3
+    monkeypatch.undo()
+    assert Log(log.root, COLUMNS).parts() == parts
     assert ids(log) == [1, 2]
 
 
 def test_the_rests_of_a_killed_run_are_deleted_once_they_are_a_day_old(log: Log) -> None:
     pile(log, 1, 2)
-    rests = {".x.parquet.aaaa.tmp", f"20260101T000000000000-0badcafe{logs.MERGED}.parquet"}
-    for name in rests:
-        (log.root.folder / name).write_bytes(b"half")
-        os.utime(log.root.folder / name, (NOW.timestamp(), NOW.timestamp()))
+    rest = log.root.folder / ".x.parquet.aaaa.tmp"
+    rest.write_bytes(b"half")
+    os.utime(rest, (NOW.timestamp(), NOW.timestamp()))
     log.compact(NOW + DAY - timedelta(seconds=1))
-    assert rests < files(log)
+    assert rest.exists()
     log.compact(NOW + DAY + timedelta(seconds=1))
-    assert not rests & files(log)
+    assert not rest.exists()
     assert ids(log) == [1, 2]
 
 
@@ -283,15 +316,17 @@ def test_nothing_is_lost_on_who_lists_while_a_compaction_ends(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pile(log, 1, 2, 3)
-    listed = log._listed
-    turns = iter([lambda: None, lambda: Log(log.root, COLUMNS).compact(NOW)])
+    entries = Folder.entries
 
-    def slowly(suffix: str) -> dict[str, object]:
-        next(turns)()  # between the first listing and the second, another process compacts
-        return listed(suffix)
+    def overtaken(self: Folder) -> list[Entry]:
+        listed = entries(self)
+        monkeypatch.undo()
+        Log(log.root, COLUMNS).compact(NOW)  # another process, before a footer is read
+        return listed
 
-    monkeypatch.setattr(log, "_listed", slowly)
+    monkeypatch.setattr(Folder, "entries", overtaken)
     assert ids(log, log.parts()) == [1, 2, 3]
+    assert ids(log) == [1, 2, 3]
 
 
 def test_full_parts_are_left_alone_and_only_neighbours_are_merged(
@@ -319,10 +354,165 @@ def test_small_parts_pile_up_and_a_compaction_clears_them_away(
     assert not log.is_piled_up()
 
 
-def test_a_damaged_manifest_is_one_clear_error(log: Log) -> None:
+# Nothing is lost: a file that is missing is no leave to hide or delete another.
+
+
+def twice_compacted(log: Log) -> dict[str, set[int]]:
+    """Eight files, and the ids in each: parts, two of them merged, those and others, two parts."""
     pile(log, 1, 2)
+    log.compact(NOW - timedelta(hours=3))
+    pile(log, 3, 4)
+    log.compact(NOW - timedelta(hours=2))
+    pile(log, 5, 6)
+    whole = pl.concat(
+        [pl.read_parquet(file).select("tmdb_id", file=pl.lit(file.name)) for file in all_of(log)]
+    )
+    return {name: set(some["tmdb_id"]) for (name,), some in whole.group_by("file")}
+
+
+def all_of(log: Log) -> list[Path]:
+    return sorted(log.root.folder.glob("*.parquet"))
+
+
+def test_whatever_files_are_deleted_no_row_is_lost_that_stands_in_another_and_none_counts_twice(
+    log: Log, tmp_path: Path
+) -> None:
+    held = twice_compacted(log)
+    assert len(held) == 8
+    for number, going in enumerate(product([False, True], repeat=len(held))):
+        left = {name: of for (name, of), gone in zip(held.items(), going, strict=True) if not gone}
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for name in left:
+            os.link(log.root.folder / name, folder / name)
+        some, expected = Log(folder, COLUMNS), sorted(set().union(*left.values()))
+        assert sorted(ids(some)) == expected
+        for hours in (0, 25, 50):
+            some.compact(NOW + timedelta(hours=hours))
+            assert ids(some) == expected
+
+
+def test_a_source_is_swept_only_once_what_replaced_it_has_just_passed_its_checksum(
+    log: Log,
+) -> None:
+    sources = set(pile(log, 1, 2))
     log.compact(NOW)
-    manifest = log.root.folder / f"{log.parts()[0]}.json"
-    manifest.write_text("{")
-    with pytest.raises(StageError, match=manifest.name):
-        Log(log.root, COLUMNS).parts()
+    [merged] = log.parts()
+    content = path(log, merged).read_bytes()
+    path(log, merged).write_bytes(content[:40] + bytes([content[40] ^ 1]) + content[41:])
+    log.compact(NOW + DAY)
+    assert sources <= log.all_parts()
+    assert log.damaged.keys() == {merged}
+    path(log, merged).unlink()
+    assert ids(log) == [1, 2]
+
+
+def test_a_damaged_part_is_left_out_of_a_compaction_and_left_alone(log: Log) -> None:
+    damaged = pile(log, 1, 2, 3)[1]
+    content = path(log, damaged).read_bytes()
+    path(log, damaged).write_bytes(content[:40] + bytes([content[40] ^ 1]) + content[41:])
+    assert log.compact(NOW) == 2
+    assert list(log.damaged) == [damaged]
+    assert damaged in log.parts()
+    log.compact(NOW + DAY)
+    assert len(log.all_parts()) == 2
+    path(log, damaged).write_bytes(content)
+    assert sorted(ids(log)) == [1, 2, 3]
+
+
+def test_a_merged_part_that_does_not_read_as_it_was_written_takes_no_place(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = pile(log, 1, 2)
+    write = Folder.write
+    monkeypatch.setattr(Folder, "write", lambda self, name, text: write(self, name, text[:-9]))
+    with pytest.raises(StopError, match="does not read as it was written"):
+        log.compact(NOW)
+    assert log.parts() == parts
+    assert log.all_parts() == set(parts)
+
+
+def test_a_part_that_is_put_back_after_it_was_merged_counts_once(log: Log) -> None:
+    [first, _] = pile(log, 1, 2)
+    content = path(log, first).read_bytes()
+    log.compact(NOW)
+    log.compact(NOW + DAY)
+    path(log, first).write_bytes(content)
+    assert ids(log) == [1, 2]
+
+
+# The order is the log's own.
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=365), timedelta(microseconds=5), -DAY])
+def test_a_new_part_comes_after_all_there_are_whatever_the_clock_says(
+    log: Log, ahead: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tmdbkit.stage.parts._now", lambda: NOW + ahead)
+    first = log.append(rows(1))
+    monkeypatch.setattr("tmdbkit.stage.parts._now", lambda: NOW)
+    others = [Log(log.root, COLUMNS).append(rows(number)) for number in (2, 3)]
+    assert [first, *others] == sorted([first, *others])
+    log.compact(NOW)
+    pile(log, 4)
+    assert log.scan().collect()["part"].to_list()[:3] == [first, *others]
+    assert ids(log) == [1, 2, 3, 4]
+
+
+def test_two_logs_of_one_order_give_names_that_can_be_compared(tmp_path: Path) -> None:
+    order = Order(Folder(tmp_path / "a"), Folder(tmp_path / "b"))
+    one, other = (Log(tmp_path / name, COLUMNS, order=order) for name in "ab")
+    names = [log.append(rows(1)) for log in (one, other, one, one, other)]
+    assert names == sorted(names)
+
+
+@pytest.mark.parametrize(
+    "name", ["zzz", "99991231T235959999999-0badcafe", "20269999T999999999999-0badcafe", "9"]
+)
+def test_a_foreign_name_is_read_and_keeps_no_part_from_being_written(log: Log, name: str) -> None:
+    log.append(rows(1), name=name)
+    later = [log.append(rows(number)) for number in (2, 3)]
+    assert later == sorted(later)
+    assert sorted(ids(log)) == [1, 2, 3]
+
+
+def test_merged_rows_keep_the_part_that_they_came_in_and_say_the_file_they_stand_in(
+    log: Log,
+) -> None:
+    first, second = pile(log, 1, 2)
+    log.compact(NOW)
+    third = log.append(rows(3))
+    [merged, _] = log.parts()
+    found = log.scan_files().select("tmdb_id", "part", "file").collect()
+    assert found.rows() == [(1, first, merged), (2, second, merged), (3, third, third)]
+    log.compact(NOW)
+    assert log.scan().collect()["part"].to_list() == [first, second, third]
+
+
+# The checksum.
+
+
+def test_any_bit_that_flips_is_found(log: Log) -> None:
+    part = log.append(rows(*range(40)), tags={"made by": "1"})
+    whole = path(log, part).read_bytes()
+    assert fault(whole) == ""
+    for bit in range(len(whole) * 8):
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        assert fault(bytes(flipped)) != "", bit
+
+
+def test_the_text_of_a_seal_in_the_rows_is_none(log: Log) -> None:
+    text = "tmdbkit.sha256\x18Gsha256:" + "0" * 64
+    part = log.append(pl.DataFrame({"tmdb_id": [1], "name": [text]}, COLUMNS))
+    assert fault(path(log, part).read_bytes()) == ""
+
+
+def test_a_part_of_an_older_tmdbkit_has_no_checksum_and_is_whole_if_it_can_be_decoded(
+    tmp_path: Path,
+) -> None:
+    rows(*range(999)).write_parquet(tmp_path / "old.parquet")
+    whole = (tmp_path / "old.parquet").read_bytes()
+    assert fault(whole) == ""
+    assert fault(whole[:-20]) != ""
+    assert fault(whole[:4] + bytes(60) + whole[64:]) != ""

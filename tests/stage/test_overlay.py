@@ -73,9 +73,14 @@ def test_every_view_of_a_movie_has_the_same_ratings(rated: Stage) -> None:
     assert rated.scan_table().filter(tmdb_id=1).collect()["imdb_votes"].item() == 1000
 
 
-def test_of_one_provider_the_newest_rating_counts_whichever_was_written_last(rated: Stage) -> None:
-    rate(rated, "imdb", (1, "imdb", 7.5, 1000), at=LATER)
-    rate(rated, "imdb", (1, "imdb", 7.1, 900), at=T0)
+@pytest.mark.parametrize("order", [(T0, LATER), (LATER, T0)])
+def test_of_one_provider_the_rating_that_was_written_last_counts_whatever_its_clock_said(
+    rated: Stage, order: tuple[datetime, datetime]
+) -> None:
+    for points, at in zip((7.1, 7.5), order, strict=True):
+        rate(rated, "imdb", (1, "imdb", points, 1000), at=at)
+    assert shown(rated)["imdb"] == (7.5, 1000)
+    rated.compact()
     assert shown(rated)["imdb"] == (7.5, 1000)
 
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from tmdbkit import Settings, Stage, sample
-from tmdbkit.exceptions import StageError, UsageError
+from tmdbkit.exceptions import DamageError, StageError, UsageError
 from tmdbkit.schema import ROW
 from tmdbkit.stage import log as logs
 from tmdbkit.stage.tables import FAILURES, IMPORTS, MISSING, PAYLOADS
@@ -37,14 +37,22 @@ def parts(stage: Stage, log: str = "payloads") -> list[Path]:
 
 
 @pytest.mark.parametrize("order", [(T0, LATER), (LATER, T0)])
-def test_the_newest_answer_wins_whichever_was_written_last(
+def test_the_answer_that_was_written_last_wins_whatever_its_clock_said(
     stage: Stage, order: tuple[datetime, datetime]
 ) -> None:
-    for at in order:
-        stage.add(answers((1, payload(1, "new" if at == LATER else "old"), at)))
+    for name, at in zip(("old", "new"), order, strict=True):
+        stage.add(answers((1, payload(1, name), at)))
     assert titles(stage) == {1: "new"}
     stage.compact(now=T0)
     assert titles(stage) == {1: "new"}
+
+
+def test_of_two_answers_in_one_part_the_last_row_wins(stage: Stage) -> None:
+    stage.add(answers((1, payload(1, "a"), T0), (1, payload(1, "b"), T0), (2, payload(2), T0)))
+    stage.add(answers((2, payload(2, "c"), LATER), (2, payload(2, "d"), T0)))
+    for again in range(2):
+        assert titles(stage) == {1: "b", 2: "d"}, again
+        stage.compact(now=T0)
 
 
 def test_of_two_answers_of_one_instant_the_one_written_last_wins(stage: Stage) -> None:
@@ -81,6 +89,83 @@ def test_movies_fetched_before_an_instant_are_known_by_their_newest_answer(stage
     stage.add(movies(1, 2, at=T0))
     stage.add(movies(1, at=LATER))
     assert stage.fetched_before(LATER) == {2}
+
+
+# The order is the log's own, whatever a clock says.
+
+
+def a_year(monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
+    """Set the clock of whoever writes a year ahead, or back."""
+    at = datetime.now(UTC) + ahead * 365 * DAY
+    monkeypatch.setattr("tmdbkit.stage.parts._now", lambda: at)
+
+
+@pytest.mark.parametrize("ahead", [1, -1])
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_refresh_counts_though_the_one_before_came_by_a_clock_that_was_wrong(
+    stage: Stage, ahead: int, compacted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_year(monkeypatch, ahead)
+    stage.add(answers((1, payload(1, "old"), T0 + ahead * 365 * DAY)))
+    a_year(monkeypatch, 0)
+    stage.add(answers((1, payload(1, "new"), T0)))
+    if compacted:
+        stage.compact(now=T0)
+        assert titles(stage) == {1: "new"}
+        stage.add(answers((1, payload(1, "newer"), T0)))
+    assert titles(reopened(stage)) == {1: "newer" if compacted else "new"}
+
+
+@pytest.mark.parametrize("ahead", [1, -1])
+def test_a_drop_is_a_drop_and_what_comes_after_it_is_back_whatever_the_clock_says(
+    stage: Stage, ahead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.add(movies(1, 2))
+    a_year(monkeypatch, ahead)
+    stage.drop([1, 2])
+    a_year(monkeypatch, 0)
+    assert list(reopened(stage)) == []
+    stage.add(movies(2))
+    for _ in range(2):
+        assert list(reopened(stage)) == [2]
+        stage.compact(now=T0)
+
+
+@pytest.mark.parametrize("ahead", [1, -1])
+def test_a_failure_is_settled_by_what_comes_after_it_whatever_the_clock_says(
+    stage: Stage, ahead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_year(monkeypatch, ahead)
+    stage.add(movies(1, at=T0 + ahead * 365 * DAY))
+    stage.add_failures(failure(1, T0))
+    assert stage.failures()["tmdb_id"].to_list() == [1]
+    a_year(monkeypatch, 0)
+    stage.add(movies(1, at=T0))
+    assert reopened(stage).failures().is_empty()
+
+
+def test_an_id_is_missing_by_the_answer_that_was_written_last(stage: Stage) -> None:
+    stage.add(movies(1, at=LATER))
+    stage.add(answers((1, "not found", T0, MISSING)))
+    assert stage.missing()["tmdb_id"].to_list() == [1]
+
+
+def test_what_was_fetched_later_than_now_is_stale(stage: Stage) -> None:
+    now = datetime.now(UTC)
+    stage.add(movies(1, at=now + DAY))
+    stage.add(movies(2, at=now - HOUR))
+    stage.add(answers((3, "not found", now + DAY, MISSING), (4, "not found", now, MISSING)))
+    assert stage.fetched_before(now - DAY) == {1}
+    assert stage.lately_missing(now) == {4}
+
+
+def test_what_tmdb_changed_is_told_in_the_order_in_which_it_came(stage: Stage) -> None:
+    stage.add(answers((1, payload(1, "first"), T0 + DAY)))
+    stage.add(answers((1, payload(1, "last"), T0)))
+    assert stage.history(1)["title"].to_list() == ["first", "last"]
+    assert stage.drift(T0 + 2 * DAY).is_empty()
+    found = stage.drift(T0 - DAY).filter(field="title")
+    assert found.select("old", "new").rows() == [("first", "last")]
 
 
 # Dropping.
@@ -179,8 +264,8 @@ def test_a_failure_is_listed_until_tmdb_says_that_there_is_no_such_movie(stage: 
 
 
 def test_of_several_failures_the_last_is_told(stage: Stage) -> None:
-    stage.add_failures(failure(1, LATER, "last"))
-    stage.add_failures(failure(1, T0, "first"))
+    stage.add_failures(failure(1, LATER, "first"))
+    stage.add_failures(failure(1, T0, "last"))
     assert stage.failures()["reason"].to_list() == ["last"]
 
 
@@ -292,6 +377,7 @@ def test_a_compaction_in_the_middle_of_a_read_changes_nothing(
 
 
 def test_a_damaged_part_is_one_clear_error(stage: Stage) -> None:
+    stage.add_failures(failure(2, T0))
     stage.add(movies(1))
     [path] = parts(stage)
     path.write_bytes(path.read_bytes()[:-20])
@@ -358,8 +444,8 @@ def test_a_file_is_no_stage(tmp_path: Path) -> None:
 def test_a_stage_of_a_newer_tmdbkit_is_refused(stage: Stage) -> None:
     stage.add(movies(1))
     marker = stage.folder / "stage.json"
-    assert json.loads(marker.read_text()) == {"layout": 1}
-    marker.write_text('{"layout": 2}')
+    assert json.loads(marker.read_text()) == {"layout": 2}
+    marker.write_text('{"layout": 3}')
     with pytest.raises(StageError, match="newer tmdbkit"):
         reopened(stage)
 
@@ -400,8 +486,8 @@ def test_two_processes_that_write_and_compact_at_once_lose_nothing(stage: Stage)
     complaints = [writer.communicate(timeout=30)[1] for writer in writers]
     assert complaints == ["", ""]
     assert list(stage) == [*range(100, 120), *range(200, 220), 1000]
-    newest = stage.payloads([1000])["fetched_at"].to_list()
-    assert newest == [T0 + timedelta(seconds=219)]
+    [last] = stage.payloads([1000])["fetched_at"]  # of whichever of them was the last to write
+    assert last in {T0 + timedelta(seconds=seconds) for seconds in (119, 219)}
 
 
 # Looking things up.
@@ -481,9 +567,9 @@ def test_a_person_is_called_what_the_movie_s_own_payload_calls_them(stage: Stage
 # Its files, read by others.
 
 NEWEST = """
-    select tmdb_id, title from read_parquet($files, filename = true)
+    select tmdb_id, title from read_parquet($files, union_by_name = true)
     where tmdb_id in (select unnest($staged))
-    qualify row_number() over (partition by tmdb_id order by fetched_at desc, filename desc) = 1
+    qualify row_number() over (partition by tmdb_id order by part desc) = 1
 """
 
 
@@ -636,3 +722,18 @@ def test_the_import_log_is_in_order_of_time_and_counts_what_was_pushed(stage: St
 def test_settings_of_a_stage_can_be_given(tmp_path: Path) -> None:
     settings = replace(Settings(), stage=tmp_path / "elsewhere")
     assert Stage(settings=settings).folder == tmp_path / "elsewhere"
+
+
+def test_a_compaction_leaves_a_damaged_file_alone_and_says_so_once_all_else_is_merged(
+    stage: Stage,
+) -> None:
+    for tmdb_id in (1, 2, 3):
+        stage.add(movies(tmdb_id))
+    damaged = parts(stage)[1]
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[:40] + bytes([content[40] ^ 1]) + content[41:])
+    with pytest.raises(DamageError, match=damaged.name):
+        stage.compact(now=T0)
+    damaged.write_bytes(content)
+    assert list(stage) == [1, 2, 3]
+    assert len(stage.files()) == 2

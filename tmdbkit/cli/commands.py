@@ -18,11 +18,10 @@ from tmdbkit.cli.inputs import (
     open_stage,
     open_target,
     output_file,
-    read_settings,
     tell_target,
 )
 from tmdbkit.cli.output import FINE, FOUND, printed_json, say, show
-from tmdbkit.exceptions import SettingsError, UsageError
+from tmdbkit.exceptions import UsageError
 from tmdbkit.progress import counted
 
 if TYPE_CHECKING:
@@ -385,52 +384,3 @@ Next:
   npx convex deploy                 (or npx convex dev, to try it first)
   CONVEX_URL and CONVEX_DEPLOY_KEY  into .env; the dashboard has both under Settings
   tmdbkit push"""
-
-
-def transform(args: argparse.Namespace) -> int:
-    """Make the stage's rows anew, where the settings or the transform have changed since."""
-    staged = open_stage(args)
-    made = staged.derive_all()  # first of all, for whoever reads a stage makes them as well
-    filled(staged)
-    if not printed_json(args, {"movies": len(staged), "parts": made}):
-        say(f"{counted(len(staged), 'movie')}; rows made anew: those of {counted(made, 'part')}")
-    return FINE
-
-
-def compact(args: argparse.Namespace) -> int:
-    """Merge the stage's small files."""
-    replaced = open_stage(args).compact()
-    if not printed_json(args, {"replaced": replaced}):
-        say(
-            f"{counted(replaced, 'file')} merged; "
-            "the old ones stay for a day, for whoever is reading them"
-        )
-    return FINE
-
-
-CACHED = ("tmdb", "mdblist", "omdb")  # services whose answers are kept
-FILES = ("imdb", "exports")  # folders of whole files
-
-
-def cache(args: argparse.Namespace) -> int:
-    """Show or empty the cache of answers, of IMDb's data set and of TMDB's exports."""
-    import shutil
-
-    from tmdbkit.http.cache import AnswerCache
-
-    folder = read_settings().cache
-    count = size = removed = 0
-    for name in CACHED:
-        answers = AnswerCache.open(folder, name)
-        if answers is None:
-            raise SettingsError(f"{folder} cannot be written to; name another in TMDBKIT_CACHE")
-        removed += answers.clear() if args.action == "clear" else 0
-        count, size = count + len(answers), size + answers.size()
-        answers.close()
-    if args.action == "clear":
-        for name in FILES:
-            shutil.rmtree(folder / name, ignore_errors=True)
-    size += sum(path.stat().st_size for name in FILES for path in (folder / name).glob("*"))
-    if not printed_json(args, {"answers": count, "bytes": size, "removed": removed}):
-        say(f"{counted(count, 'answer')}, {size / 2**20:.1f} MiB in {folder}")
-    return FINE

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tmdbkit import __version__
-from tmdbkit.cli import commands, output
+from tmdbkit.cli import commands, output, upkeep
 from tmdbkit.cli import ratings as rating_commands
 from tmdbkit.cli import review as review_command
 from tmdbkit.cli.signals import end_as_ctrl_c_does
@@ -267,16 +267,19 @@ def parser() -> Grammar:
 
     transform = _verb(
         verbs,
-        commands.transform,
+        upkeep.transform,
         "make the stage's rows anew, where the settings have changed since",
         "transform",
     )
     _takes_stage(transform)
 
-    compact = _verb(verbs, commands.compact, "merge the stage's small files", "compact")
+    compact = _verb(verbs, upkeep.compact, "merge the stage's small files", "compact")
     _takes_stage(compact)
 
-    cache = _verb(verbs, commands.cache, "show or empty the cache of answers", "cache clear")
+    doctor = _verb(verbs, upkeep.doctor, "say which of the stage's files are damaged", "doctor")
+    _takes_stage(doctor)
+
+    cache = _verb(verbs, upkeep.cache, "show or empty the cache of answers", "cache clear")
     cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show")
     return top
 

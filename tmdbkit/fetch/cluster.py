@@ -18,7 +18,6 @@ from tmdbkit.fetch.staging import (
     write,
 )
 from tmdbkit.http.pacer import RECOVERY_STEP
-from tmdbkit.stage.log import new_part_name
 from tmdbkit.stage.stage import Stage
 from tmdbkit.tmdb.client import TMDBClient
 from tmdbkit.tmdb.session import TMDBSession
@@ -155,7 +154,7 @@ def _errands(
     for first in range(0, len(ids), BATCH):
         yield Errand(
             ids=tuple(ids[first : first + BATCH]),
-            part=new_part_name(),
+            part=stage.new_part(),
             root=stage.root.full,
             shapes=stage.settings,
             asks=replace(session.as_settings(), rate=allowance.share),

@@ -168,4 +168,12 @@ RATING_RULES = (
         pl.col("fetched_at").dt.date(),
         degree=(pl.col("now") - pl.col("fetched_at")).dt.total_days(),
     ),
+    Rule(
+        "fetched_in_future",
+        "warning",
+        "The rating was fetched later than now, by a clock that was wrong; fetch it again",
+        pl.col("fetched_at") > pl.col("now"),
+        "rating",
+        pl.col("fetched_at").dt.date(),
+    ),
 )

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import transform
-from tmdbkit.exceptions import StopError
+from tmdbkit.exceptions import DamageError, StopError
 from tmdbkit.executors import workers_of
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.settings import Settings
+from tmdbkit.stage.doctor import Health, examine
 from tmdbkit.stage.log import Log
 from tmdbkit.stage.marker import Marker
 from tmdbkit.stage.movies import Holdings
+from tmdbkit.stage.parts import Order
 from tmdbkit.stage.storage import root_of
 from tmdbkit.stage.tables import DECISIONS, FAILURES, IMPORTS
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
     from pathlib import Path
+
+SAME_ANSWER = ("tmdb_id", "fetched_at", "http_status")
 
 
 class Archive:
@@ -54,11 +58,13 @@ class Archive:
         self.now = now
         self.options = transform.Options.of(settings)
         self.providers = settings.providers
-        self._holdings = Holdings(self.root, self.options)
+        # A failure is settled by what came after it: these two logs have one order.
+        order = Order(self.root.under("payloads"), self.root.under("failures"))
+        self._holdings = Holdings(self.root, self.options, order)
         self._failures = self._holdings.failures
-        self._ratings = Log(self.root.under("ratings"), RATINGS)
-        self._decisions = Log(self.root.under("decisions"), DECISIONS)
-        self._imports = Log(self.root.under("imports"), IMPORTS)
+        self._ratings = self._log("ratings", RATINGS, "fetched_at")
+        self._decisions = self._log("decisions", DECISIONS, "at")
+        self._imports = self._log("imports", IMPORTS, "pushed_at")
         self._logs = (self._failures, self._ratings, self._decisions, self._imports)
         self.marker = Marker(self.root)
 
@@ -66,6 +72,9 @@ class Archive:
     def language(self) -> str | None:
         """The language of what is staged; None where nobody has noted it."""
         return self.marker.language
+
+    def _log(self, name: str, columns: pl.Schema, age: str, order: Order | None = None) -> Log:
+        return Log(self.root.under(name), columns, age=pl.col(age), order=order)
 
     @property
     def folder(self) -> Path | None:
@@ -86,15 +95,22 @@ class Archive:
         """Append answers of TMDB, and return the part's name: from now on they are safe.
 
         Args:
-            rows: As for `add`.
-            part: The name of the part that they become; default a new one.
+            rows: As for `add`; of those of one movie, time and status the last counts.
+            part: A part to replace. Where it was merged by now, the rows come in one of their own.
             language: In which they were asked for, which the stage has from now on.
 
         Raises:
             StageError: The stage is in another language.
         """
         self.marker.begin(language)
-        return self._holdings.payloads.append(rows, name=part)
+        if part is not None and part in self._holdings.payloads.listing().replaced():
+            part = None
+        each = rows.unique(SAME_ANSWER, keep="last", maintain_order=True)
+        return self._holdings.payloads.append(each, name=part)
+
+    def new_part(self) -> str:
+        """Return a name for a part that is written later, by whoever it is told."""
+        return self._holdings.payloads.new_part()
 
     def derive(self, part: str, rows: pl.DataFrame) -> pl.DataFrame:
         """Make the rows of a part that was appended, and return the malformed answers."""
@@ -131,7 +147,8 @@ class Archive:
             self.marker.begin()
             self._decisions.append(rows)
             if self._decisions.is_piled_up():  # each click is a part of its own
-                self._decisions.compact(self.now())
+                with suppress(StopError):  # the decision itself is on the disk
+                    self._decisions.compact(self.now())
 
     def add_imports(self, rows: pl.DataFrame) -> None:
         """Append intents or outcomes of a push, in some or all of the columns of `imports()`."""
@@ -145,12 +162,38 @@ class Archive:
         return " ".join([self.options.tag(), *self.providers, *parts])
 
     def compact(self, *, now: datetime | None = None) -> int:
-        """Merge small files, and return how many were replaced; nobody who reads is disturbed."""
-        at = now or self.now()
-        return self._holdings.compact(at) + sum(log.compact(at) for log in self._logs)
+        """Merge small files, and return how many were replaced; nobody who reads is disturbed.
+
+        Raises:
+            DamageError: A damaged file was left as it is; all others are merged.
+        """
+        replaced = self._compact(now or self.now())
+        damaged = [log.source(part) for log in self._all_logs() for part in log.damaged]
+        if damaged:
+            raise DamageError(
+                f"{', '.join(damaged)}: damaged, and left as it is; all else is merged. "
+                "tmdbkit doctor says what is lost"
+            )
+        return replaced
 
     def compact_if_piled_up(self) -> None:
         """Merge small files where there are many; a disk that is too full for it is no matter."""
-        if any(log.is_piled_up() for log in (self._holdings.payloads, *self._logs)):
+        if any(log.is_piled_up() for log in self._all_logs()):
             with suppress(StopError):  # nothing is lost, and the next run tries again
-                self.compact()
+                self._compact(self.now())
+
+    def doctor(self) -> Health:
+        """Look at every file, whole, and return what is wrong; nothing is changed or asked for."""
+        return examine(self.root, self.now())
+
+    def _compact(self, now: datetime) -> int:
+        if not self._is_there():
+            return 0
+        self.marker.begin()  # what is merged now, an older tmdbkit would take for a rest
+        return self._holdings.compact(now) + sum(log.compact(now) for log in self._logs)
+
+    def _all_logs(self) -> tuple[Log, ...]:
+        return (self._holdings.payloads, self._holdings.checks, *self._logs)
+
+    def _is_there(self) -> bool:
+        return any(log.all_parts() for log in self._all_logs())

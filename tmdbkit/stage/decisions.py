@@ -34,12 +34,14 @@ RATING_FIELDS = tuple(f"{part}.{s}" for part in (POINTS_FIELD, VOTES_FIELD) for 
 def standing(decisions: pl.DataFrame) -> pl.DataFrame:
     """Return the decisions that stand: the newest verdict of each movie, and of each field's.
 
-    An undo takes back the one that it names; the one before it stands again.
+    The newest is the last: the log's order counts, not the clocks of those who decided. An undo
+    takes back the one that it names; the one before it stands again.
     """
     undone = decisions.filter(pl.col("kind") == "undo").select(decision="undoes")
-    said = decisions.filter(pl.col("kind") != "undo").join(undone, on="decision", how="anti")
-    newest = said.sort("at", "decision").unique(["tmdb_id", "field"], keep="last")
-    return newest.sort("at", "decision")
+    said = decisions.filter(pl.col("kind") != "undo").join(
+        undone, on="decision", how="anti", maintain_order="left"
+    )
+    return said.unique(["tmdb_id", "field"], keep="last", maintain_order=True)
 
 
 def verdicts(decisions: pl.DataFrame) -> pl.DataFrame:

@@ -58,25 +58,25 @@ def history(rows: pl.LazyFrame) -> pl.DataFrame:
     """Return a movie's dates, titles, status, points and votes at each time it was fetched.
 
     Args:
-        rows: Its versions, in `transform.ROWS`.
+        rows: Its versions, in `transform.ROWS`, with the `part` that each came in.
     """
-    return rows.sort("fetched_at").select("fetched_at", **SHOWN).collect()
+    return rows.sort("part").select("fetched_at", **SHOWN).collect()
 
 
 def pairs(versions: pl.DataFrame, since: datetime) -> pl.DataFrame:
     """Return `tmdb_id, old_at, new_at` of the movies of which two versions are to be compared.
 
-    The newest is compared with what was the newest at an instant, or, where a movie was fetched for
-    the first time since, with its first.
+    The last is compared with what was the last at an instant, or, where a movie was fetched for the
+    first time since, with its first.
 
     Args:
-        versions: Frames of `tmdb_id, fetched_at`, several a movie.
+        versions: Frames of `tmdb_id, fetched_at`, several a movie, in the order in which they came.
         since: The instant.
     """
     at = pl.col("fetched_at")
-    then = at.filter(at <= since).max()
-    spans = versions.group_by("tmdb_id").agg(old_at=then.fill_null(at.min()), new_at=at.max())
-    return spans.filter(pl.col("old_at") < pl.col("new_at"))
+    then = at.filter(at <= since).last()
+    spans = versions.group_by("tmdb_id").agg(old_at=then.fill_null(at.first()), new_at=at.last())
+    return spans.filter(pl.col("old_at") != pl.col("new_at"))
 
 
 def of_pairs(versions: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit.exceptions import StageError, StopError
+from tmdbkit.stage.tables import LAYOUT, MARKER
 
 if TYPE_CHECKING:
     from tmdbkit.stage.storage import Root
 
-LAYOUT, MARKER = 1, "stage.json"
 LANGUAGE, CHANGING, SINCE = "language", "changing", "since"
 
 
@@ -34,15 +34,21 @@ class Marker:
         self._check_layout()
 
     def begin(self, language: str | None = None) -> None:
-        """Make the stage where there is none; with payloads in a language, note it.
+        """Make the stage where there is none, or one of today's of an older; note a language.
+
+        Args:
+            language: That of payloads that are about to be added.
 
         Raises:
             StageError: It is in another language, or cannot be made.
             StopError: It cannot be written to.
         """
         said = self._read() or self._created({LANGUAGE: language} if language else {})
+        noted = {**said, "layout": LAYOUT}
         if language and not said.get(LANGUAGE):
-            self._write({**said, LANGUAGE: language})
+            noted[LANGUAGE] = language
+        if noted != said:
+            self._write(noted)
             said = self._read()  # somebody else may have noted another one at this moment
         self._check_same(said, language)
 

@@ -17,8 +17,10 @@ from tmdbkit.schema import ROW
 from tmdbkit.stage import history, pushes
 from tmdbkit.stage.archive import Archive
 from tmdbkit.stage.card import MovieCard, flat
+from tmdbkit.stage.damage import reading
 from tmdbkit.stage.decisions import WORDS, overrides, verdicts
-from tmdbkit.stage.log import among, reading
+from tmdbkit.stage.log import among
+from tmdbkit.stage.movies import is_settled
 from tmdbkit.stage.overlay import SAME_RATING, Overlay
 from tmdbkit.stage.tables import DROPPED, FAILURES, MISSING, PAYLOADS, STAGED
 from tmdbkit.transform import names
@@ -61,11 +63,14 @@ class Stage(Archive):
         with reading(self.root):
             return self._holdings.ids()
 
-    def fetched_before(self, instant: datetime) -> set[int]:
-        """Return the staged ids whose payload is older than that."""
+    def fetched_before(self, instant: datetime, *, now: datetime | None = None) -> set[int]:
+        """Return the staged ids whose payload is older than that, or of a clock that was wrong.
+
+        Of one that was fetched later than now nobody knows how old it is.
+        """
         with reading(self.root):
-            old = self._holdings.newest().filter(pl.col("fetched_at") < instant)
-            return set(old.collect()["tmdb_id"])
+            known = pl.col("fetched_at").is_between(instant, now or self.now())
+            return set(self._holdings.newest().filter(~known).collect()["tmdb_id"])
 
     def as_of(self) -> pl.DataFrame:
         """Return `tmdb_id, as_of`: until when the payload of a staged movie is known to be TMDB's.
@@ -98,9 +103,10 @@ class Stage(Archive):
     def missing(self) -> pl.DataFrame:
         """Return `tmdb_id, asked_at` of the ids that TMDB does not have, by its latest answer."""
         with reading(self.root):
-            latest = self._holdings.payloads.scan().select("tmdb_id", "fetched_at", "http_status")
+            answers = self._holdings.payloads.scan()
             return (
-                latest.sort("fetched_at")
+                answers.select("tmdb_id", "fetched_at", "http_status", "part")
+                .sort("part", maintain_order=True)
                 .unique("tmdb_id", keep="last")
                 .filter(pl.col("http_status") == MISSING)
                 .select("tmdb_id", pl.col("fetched_at").alias("asked_at"))
@@ -110,31 +116,17 @@ class Stage(Archive):
 
     def lately_missing(self, now: datetime) -> set[int]:
         """Return the missing ids that are not worth asking for again yet."""
-        missing = self.missing()
-        return set(missing.filter(pl.col("asked_at") > now - MISSING_FOR)["tmdb_id"])
+        lately = pl.col("asked_at").is_between(now - MISSING_FOR, now, closed="right")
+        return set(self.missing().filter(lately)["tmdb_id"])
 
     def failures(self) -> pl.DataFrame:
         """Return the ids that could not be staged and still are not: why, how often, when."""
         with reading(self.root):
-            parts = self._holdings.parts()
-            settled = pl.concat(
-                [
-                    self._holdings.movies.scan(parts).select("tmdb_id", "fetched_at"),
-                    self._holdings.payloads.scan(parts)
-                    .filter(pl.col("http_status") != STAGED)
-                    .select("tmdb_id", "fetched_at"),
-                ]
-            )
-            latest = settled.group_by("tmdb_id").agg(pl.col("fetched_at").max())
+            failures = self._failures.scan().sort("part", maintain_order=True)
+            latest = failures.unique("tmdb_id", keep="last").collect().lazy()
+            settled = latest.join(self._holdings.settled(), on="tmdb_id").filter(is_settled())
             return (
-                self._failures.scan()
-                .drop("part")
-                .sort("failed_at")
-                .unique("tmdb_id", keep="last")
-                .join(latest, on="tmdb_id", how="left")
-                .filter(
-                    pl.col("fetched_at").is_null() | (pl.col("fetched_at") < pl.col("failed_at"))
-                )
+                latest.join(settled, on="tmdb_id", how="anti")
                 .select(FAILURES.names())
                 .sort("tmdb_id")
                 .collect()
@@ -162,7 +154,7 @@ class Stage(Archive):
         """Return the Parquet files of the rows, the oldest first, for DuckDB and its like.
 
         A movie that was fetched again has a row of each time, and one that was dropped still has
-        its rows: of those in `ids()` the newest by `fetched_at` counts, then by file.
+        its rows: of those in `ids()` the one of the last `part` counts.
         """
         with reading(self.root):
             return [self._holdings.movies.source(part) for part in self._holdings.parts()]
@@ -170,12 +162,12 @@ class Stage(Archive):
     def batches(
         self, tmdb_ids: Iterable[int] | None = None, *, size: int
     ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-        """Yield rows and payloads of up to `size` movies at a time, in the order of the parts.
+        """Yield rows and payloads of up to `size` movies at a time, in the order of the files.
 
         Memory does not grow with the stage.
         """
         with reading(self.root):
-            found = self._holdings.newest(tmdb_ids).sort("part", "tmdb_id").collect()
+            found = self._holdings.newest(tmdb_ids).sort("file", "tmdb_id").collect()
             overlay = self._overlay()
         for some in found.iter_slices(size):
             with reading(self.root):
@@ -204,15 +196,15 @@ class Stage(Archive):
     def decisions(self) -> pl.DataFrame:
         """Return the log of decisions: everything that people decided or set, the newest last."""
         with reading(self.root):
-            rows = self._decisions.scan().drop("part").unique("decision")
-            return rows.sort("at", "decision").collect()
+            rows = self._decisions.scan().sort("part", maintain_order=True).drop("part")
+            return rows.unique("decision", maintain_order=True).collect()
 
     def asked(self, provider: str) -> pl.DataFrame:
         """Return `tmdb_id, asked_at` of the movies that a provider was asked for, latest only."""
         with reading(self.root):
             of_provider = self._ratings.scan().filter(pl.col("provider") == provider)
-            latest = of_provider.group_by("tmdb_id").agg(asked_at=pl.col("fetched_at").max())
-            return latest.sort("tmdb_id").collect()
+            latest = of_provider.sort("part", maintain_order=True).unique("tmdb_id", keep="last")
+            return latest.select("tmdb_id", asked_at="fetched_at").sort("tmdb_id").collect()
 
     def imports(self) -> pl.DataFrame:
         """Return the import log: one row for each document of each push, the newest last."""
@@ -376,6 +368,7 @@ class Stage(Archive):
         going = sorted(self.ids() & set(tmdb_ids))
         if going:
             at = now or self.now()
+            self.marker.begin()
             self._holdings.payloads.append(
                 pl.DataFrame(
                     [(tmdb_id, "", at, DROPPED) for tmdb_id in going], PAYLOADS, orient="row"
@@ -401,6 +394,6 @@ class Stage(Archive):
         rated = self._ratings.scan().filter(pl.col("system") != "")
         if tmdb_ids is not None:
             rated = rated.filter(among(tmdb_ids))
-        newest = rated.sort("fetched_at", "part").unique(SAME_RATING, keep="last")
+        newest = rated.sort("part", maintain_order=True).unique(SAME_RATING, keep="last")
         collected = newest.select(RATINGS.names()).collect()
         return Overlay(collected, self.providers, overrides(self.decisions()))

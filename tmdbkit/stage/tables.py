@@ -6,6 +6,7 @@ import polars as pl
 
 from tmdbkit.schema import INSTANT
 
+LAYOUT, MARKER = 2, "stage.json"  # of the logs in a stage's folder; the file that says it
 STAGED, MISSING, DROPPED = 200, 404, 410  # a payload's status: HTTP's words fit
 
 PAYLOADS = pl.Schema(

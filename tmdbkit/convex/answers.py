@@ -78,14 +78,30 @@ class Answers:
             return change.kind, change.reason
         doubtful = change.tmdb_id in self._doubtful
         answer = self._said.get(change.tmdb_id, _failed(STOPPED))
-        said = str(answer["outcome"])
-        if said == "failed":
-            return "unknown" if doubtful else said, str(answer["reason"])
+        said, reason = _told(answer)
         if said == "unchanged":
-            return WROTE[change.kind] if doubtful else said, ""
-        if said == "conflict":
-            return said, f"changed by someone else since: {', '.join(answer['differs'])}"
-        return said, ""
+            said = WROTE[change.kind] if doubtful else said
+        if said == "failed":
+            said = "unknown" if doubtful else said
+        return said, reason
+
+
+def corrected(outcomes: pl.DataFrame, otherwise: Mapping[int, Document]) -> pl.DataFrame:
+    """Return outcomes with what turned out otherwise when the target was made durable."""
+    if not otherwise:
+        return outcomes
+    rows = outcomes.to_dicts()
+    for row in rows:
+        if row["outcome"] in WROTE.values() and row["tmdb_id"] in otherwise:
+            row["outcome"], row["reason"] = _told(otherwise[row["tmdb_id"]])
+    return pl.DataFrame(rows, outcomes.schema)
+
+
+def _told(answer: Document) -> tuple[str, str]:
+    """Return the outcome that an answer tells, and why."""
+    if answer["outcome"] == "conflict":
+        return "conflict", f"changed by someone else since: {', '.join(answer['differs'])}"
+    return str(answer["outcome"]), str(answer.get("reason", ""))
 
 
 def _failed(reason: str) -> Document:

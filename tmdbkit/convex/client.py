@@ -95,6 +95,8 @@ class ConvexDeployment:
 
     # What every target can do.
 
+    deferred = False
+
     def preflight(self, *, writing: bool) -> None:
         """Make sure that the key may do what is asked, and that the functions are there.
 
@@ -158,8 +160,9 @@ class ConvexDeployment:
         outcomes: list[Document] = self.mutation("deleteMovies", tmdb_ids=list(tmdb_ids))
         return outcomes
 
-    def flush(self) -> None:
+    def flush(self) -> dict[int, Document]:
         """Nothing: a mutation that was answered is durable."""
+        return {}
 
     def advice(self) -> tuple[str, ...]:
         """Nothing: what was sent is there."""

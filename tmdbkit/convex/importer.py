@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import transform
-from tmdbkit.convex.answers import Answers
+from tmdbkit.convex.answers import Answers, corrected
 from tmdbkit.convex.delivery import READ, READ_SLUGS, Delivery, movie_batches, row_batches
 from tmdbkit.convex.intents import Unsettled, intents, unknown
 from tmdbkit.convex.merge import ALL, Scope
@@ -67,6 +67,9 @@ class Importer:
         log: Is given the intents of all rows before they are sent, and what came of them after.
         unsettled: Intents of earlier pushes; what is read of their movies tells what they came to.
 
+    Attributes:
+        otherwise: The answers that turned out otherwise when all was made durable.
+
     Raises:
         StopError: It is pointless to begin.
     """
@@ -96,6 +99,8 @@ class Importer:
         self._images = image_form(target.page("movies", None, 50).documents, images)
         self._now, self._log, self._unsettled = now, log, unsettled
         self._intended: dict[int, Plan] = {}  # whose changes are in the log, and no outcomes yet
+        self._held: list[pl.DataFrame] = []  # outcomes that count only after the flush
+        self.otherwise: dict[int, Document] = {}
         self._named: set[int] = set()
         self._given: list[dict[str, int]] = []  # slugs, of each plan that is not sent yet
         self._unfit: dict[str, Counter[str]] = {table: Counter() for table in self._naming}
@@ -130,7 +135,8 @@ class Importer:
         changes = self._few_enough(self._compare(rows.to_dicts(), withheld))
         going = pl.col("tmdb_id").is_in([change.tmdb_id for change in changes if change.goes])
         names = self._names(rows.filter(going), payloads.filter(going))
-        return Plan(str(self.target.title), tuple(changes), names, self.left_out(), self._scope)
+        title, left_out = self.target.title, self.left_out()
+        return Plan.to(title, tuple(changes), names=names, left_out=left_out, scope=self._scope)
 
     def prepare(
         self, rows: pl.DataFrame, payloads: pl.DataFrame, withheld: Withheld = NOTHING
@@ -143,7 +149,7 @@ class Importer:
                 Change(tmdb_id, title, "failed", reason=str(error))
                 for tmdb_id, title in rows.select("tmdb_id", "title").rows()
             )
-            return Plan(str(self.target.title), changes)
+            return Plan.to(self.target.title, changes)
 
     def send_names(self, plan: Plan) -> Named:
         """Log what a plan is about to change, and send the people and genres that its movies name.
@@ -186,7 +192,11 @@ class Importer:
         """
         self._intended.pop(id(plan), None)
         own = [change for change in plan.changes if change.kind != "unknown" or plan.undoes]
-        self._log(answers.outcomes(own, self._now()))
+        outcomes = answers.outcomes(own, self._now())
+        if self.target.deferred:
+            self._held.append(outcomes)
+        else:
+            self._log(outcomes)
 
     def _few_enough(self, changes: list[Change]) -> list[Change]:
         """Leave out the changes that go beyond the limit of the run."""
@@ -212,9 +222,11 @@ class Importer:
             self._delivery.close()
         finally:
             if self.batches:
-                self.target.flush()
+                self.otherwise = self.target.flush()
             for plan in list(self._intended.values()):
                 self._log_outcomes(plan, Answers({}))
+            if self._held:
+                self._log(corrected(pl.concat(self._held), self.otherwise))
 
     def __enter__(self) -> Importer:
         return self

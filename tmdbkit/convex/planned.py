@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
     from pathlib import Path
 
+    from tmdbkit.convex.target import TargetName
+
 LAYOUT = 1
 UNDO = "undo-"  # begins the name of a plan that takes a push back, before that push's
 NAMES = {
@@ -55,6 +57,7 @@ class Plan:
         left_out: Fields and tables that the target does not know.
         scope: Which fields it was allowed to touch.
         undoes: The push that it takes back; "" where it is no way back.
+        identity: Of a snapshot, which one it is, however its path is written.
     """
 
     target: str
@@ -63,6 +66,12 @@ class Plan:
     left_out: tuple[str, ...] = ()
     scope: Scope = ALL
     undoes: str = ""
+    identity: str = ""
+
+    @classmethod
+    def to(cls, title: TargetName, changes: tuple[Change, ...], **rest: Any) -> Plan:
+        """Return one for a target."""
+        return cls(str(title), changes, identity=title.identity, **rest)
 
     @classmethod
     def joined(cls, target: str, parts: Iterable[Plan]) -> Plan:
@@ -85,7 +94,8 @@ class Plan:
         if self.undoes:
             return f"{UNDO}{self.undoes}"
         sent = [change.arguments() for change in self.changes if change.goes]
-        return hashlib.sha256(json.dumps([self.target, sent]).encode()).hexdigest()[:12]
+        where = self.identity or self.target
+        return hashlib.sha256(json.dumps([where, sent]).encode()).hexdigest()[:12]
 
     def counts(self) -> dict[str, str | int]:
         """Return the target and the counts by name; kept and erase count fields.
@@ -149,6 +159,7 @@ class Plan:
         saved = {
             "plan": LAYOUT,
             "target": self.target,
+            "identity": self.identity,
             "left_out": self.left_out,
             "undoes": self.undoes,
             "scope": self.scope.names(),
@@ -175,7 +186,8 @@ class Plan:
             changes = tuple(Change(**_tuples(change)) for change in saved["changes"])
             scope = Scope.of(**saved["scope"])
             left_out, undoes = tuple(saved["left_out"]), saved["undoes"]
-            return cls(saved["target"], changes, names, left_out, scope, undoes)
+            identity = saved.get("identity", "")
+            return cls(saved["target"], changes, names, left_out, scope, undoes, identity)
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError) as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from tmdbkit import progress as progresses
+from tmdbkit.convex.answers import corrected
 from tmdbkit.convex.delivery import LOOK_UP
 from tmdbkit.convex.importer import Importer
 from tmdbkit.convex.merge import ALL, Scope
@@ -93,7 +94,7 @@ class Sending:
         return add_up(
             str(self.target.title),
             self.push,
-            outcomes,
+            [corrected(some, importer.otherwise) for some in outcomes],
             batches=importer.batches,
             left_out=importer.left_out(),
             advice=self.target.advice(),

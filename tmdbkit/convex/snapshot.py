@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import zipfile
-import zlib
 from collections import defaultdict
-from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit import schema
+from tmdbkit.convex import zipped
 from tmdbkit.convex.contract import FUNCTIONS, Contract
 from tmdbkit.convex.reading import movies_of
 from tmdbkit.convex.target import Page, TargetName
+from tmdbkit.convex.zipped import TABLES, Contents
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import RequestRefused, SettingsError, StopError
 from tmdbkit.files import atomic_write, make_folder
 from tmdbkit.schema import OPTIONAL
-from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 
     from tmdbkit.convex.target import Document
 
-TABLES = ("movies", "crew", "genres")
 ZIP_NAME = "snapshot.zip"
 
 
@@ -43,23 +39,41 @@ class ConvexSnapshot:
         path: A ZIP, or a folder that has, or gets, a `snapshot.zip`.
     """
 
+    deferred = True
+
     def __init__(self, path: str | Path) -> None:
         given = Path(path).expanduser()
         self.path = given if given.suffix.lower() == ".zip" else given / ZIP_NAME
         if given.suffix.lower() != ".zip" and given.exists() and not given.is_dir():
             raise SettingsError(f"{given} is a file; --snapshot takes a folder or a .zip")
-        try:
-            self._tables, self._others = _read(self.path)
-            self._by_id: dict[int, list[Document]] = _index(self._tables["movies"])
-            self._people = {_person(row): row for row in reversed(self._tables["crew"])}
-            self._genres = {row["genre_id"]: row for row in reversed(self._tables["genres"])}
-        except _UNREADABLE:
-            raise SettingsError(f"{self.path} cannot be read as a snapshot of Convex") from None
+        self._made: list[tuple[Document, Document]] = []  # each change, and what was answered
+        self._added: list[tuple[str, Sequence[Document]]] = []
+        self._deleted: list[int] = []
+        self._otherwise: dict[int, Document] = {}
+        self._load()
 
     @property
     def title(self) -> TargetName:
         """Which target it is."""
-        return TargetName("", "snapshot", str(self.path))
+        return TargetName("", "snapshot", str(self.path), self._identity)
+
+    def _load(self) -> None:
+        """Read the ZIP.
+
+        Raises:
+            SettingsError: It is none of Convex's.
+        """
+        try:
+            read = zipped.read(self.path)
+            by_id = _index(read.tables["movies"])
+            people = {_person(row): row for row in reversed(read.tables["crew"])}
+            genres = {row["genre_id"]: row for row in reversed(read.tables["genres"])}
+        except zipped.UNREADABLE:
+            raise SettingsError(f"{self.path} cannot be read as a snapshot of Convex") from None
+        self._tables, self._others = read.tables, read.others
+        self._identity, self._writing = read.identity, read.writing
+        self._by_id: dict[int, list[Document]] = by_id
+        self._people, self._genres = people, genres
 
     def table(self, name: str) -> list[Document]:
         """Return the documents of a table."""
@@ -110,33 +124,35 @@ class ConvexSnapshot:
         contract = self.contract()
         for change in changes:  # before any is made: a mutation is whole or not at all
             _refuse(contract, change)
-        return [self._apply(change) for change in changes]
+        answers = [self._apply(change) for change in changes]
+        self._made += zip(changes, answers, strict=True)
+        return answers
 
     def add_people(self, people: Sequence[Document]) -> Document:
         """Add or rename rows of `crew`; return the counts created, updated, unchanged."""
-        return _add(self._tables["crew"], self._people, [_person(row) for row in people], people)
+        self._added.append(("crew", people))
+        return self._add("crew", people)
 
     def add_genres(self, genres: Sequence[Document]) -> Document:
         """Add or rename rows of `genres`; return the counts created, updated, unchanged."""
-        return _add(
-            self._tables["genres"], self._genres, [row["genre_id"] for row in genres], genres
-        )
+        self._added.append(("genres", genres))
+        return self._add("genres", genres)
 
     def delete_movies(self, tmdb_ids: Sequence[int]) -> list[Document]:
         """Delete every document with one of these ids; return `tmdb_id, outcome` for each."""
-        going = set(tmdb_ids)
-        found = {tmdb_id for tmdb_id in going if self._by_id[tmdb_id]}
-        self._tables["movies"] = [
-            row for row in self._tables["movies"] if row["tmdb_id"] not in going
-        ]
-        self._by_id = _index(self._tables["movies"])
+        self._deleted += tmdb_ids
+        found = {tmdb_id for tmdb_id in tmdb_ids if self._by_id[tmdb_id]}
+        self._remove(set(tmdb_ids))
         return [
             {"tmdb_id": tmdb_id, "outcome": "deleted" if tmdb_id in found else "absent"}
             for tmdb_id in tmdb_ids
         ]
 
-    def flush(self) -> None:
-        """Write the ZIP, whole or not at all.
+    def flush(self) -> dict[int, Document]:
+        """Write the ZIP, whole or not at all, and return the answers that turned out otherwise.
+
+        Where somebody else has written it since it was read, what was done here is done again on
+        theirs, by the same comparing: what they have changed is a conflict, and left alone.
 
         Of an export, three files come: itself, as it is after the push; `NAME.export.zip`, as it
         came; and `NAME.import.zip`, our own tables alone, for `npx convex import --replace`, which
@@ -145,18 +161,48 @@ class ConvexSnapshot:
         Raises:
             StopError: It cannot be written; what was there before still is.
         """
-        numbered = self._tables["_tables"] if self._is_export else []
         try:
             make_folder(self.path.parent)
-            with atomic_write(self.path) as aside:
-                self._write(aside, numbered, self._others)
-                if self._is_export:
-                    self._keep_export()
-                    ours = [row for row in numbered if row["name"] in TABLES]
-                    with atomic_write(self._import_path()) as beside:
-                        self._write(beside, ours, {})
+            with zipped.one_writer(self.path.parent):
+                if zipped.writing_of(self.path) != self._writing:
+                    self._catch_up()
+                self._write()
+                self._writing = zipped.writing_of(self.path)
+        except SettingsError as error:
+            raise StopError(f"{error}; somebody wrote it since it was opened") from error
         except OSError as error:
             raise StopError(f"{self.path} cannot be written: {error.strerror}") from error
+        otherwise = self._otherwise
+        self._made, self._added, self._deleted, self._otherwise = [], [], [], {}
+        return otherwise
+
+    def _catch_up(self) -> None:
+        """Take over what somebody else has written, and do on it what was done here."""
+        identity = self._identity
+        self._load()
+        self._identity = identity
+        self._remove(set(self._deleted))
+        for table, rows in self._added:
+            self._add(table, rows)
+        again = [
+            (answer, self._apply(change))
+            for change, answer in self._made
+            if answer["outcome"] in ("created", "updated", "deleted")
+        ]
+        self._otherwise = {
+            new["tmdb_id"]: new for answer, new in again if new["outcome"] != answer["outcome"]
+        }
+
+    def _write(self) -> None:
+        numbered = self._tables["_tables"] if self._is_export else []
+        tables = {**self._tables, "_tables": numbered}
+        with atomic_write(self.path) as aside:
+            zipped.write(aside, Contents(tables, self._others, self._identity))
+            if self._is_export:
+                self._keep_export()
+                ours = [row for row in numbered if row["name"] in TABLES]
+                with atomic_write(self._import_path()) as beside:
+                    zipped.write(beside, Contents({**tables, "_tables": ours}, {}, ""))
 
     def advice(self) -> tuple[str, ...]:
         """Return how the ZIP gets into a deployment, and what that would wipe."""
@@ -180,19 +226,6 @@ class ConvexSnapshot:
     def _import_path(self) -> Path:
         return self.path.with_suffix(".import.zip")
 
-    def _write(self, path: Path, numbered: list[Document], others: dict[str, bytes]) -> None:
-        """Write a ZIP; tables have a number in it where the deployment has given them one.
-
-        One of our own might be that of another table there, and the import would be refused.
-        """
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            if numbered:
-                _write(archive, "_tables", numbered)
-            for name in TABLES:
-                _write(archive, name, map(_with_floats, self._tables[name]))
-            for member, content in others.items():
-                archive.writestr(member, content)
-
     def _keep_export(self) -> None:
         """Keep the ZIP of a deployment as it came, before a rehearsal changes it."""
         original = self.path.with_suffix(".export.zip")
@@ -205,6 +238,17 @@ class ConvexSnapshot:
 
     def resume(self) -> None:
         """Nothing: no thread waits for a file."""
+
+    def _add(self, table: str, rows: Sequence[Document]) -> Document:
+        if table == "crew":
+            return _add(self._tables[table], self._people, [_person(row) for row in rows], rows)
+        return _add(self._tables[table], self._genres, [row["genre_id"] for row in rows], rows)
+
+    def _remove(self, tmdb_ids: set[int]) -> None:
+        if any(self._by_id[tmdb_id] for tmdb_id in tmdb_ids):
+            movies = self._tables["movies"]
+            self._tables["movies"] = [row for row in movies if row["tmdb_id"] not in tmdb_ids]
+            self._by_id = _index(self._tables["movies"])
 
     def _apply(self, change: Document) -> Document:
         tmdb_id = int(change["tmdb_id"])
@@ -231,7 +275,7 @@ class ConvexSnapshot:
         added = [name for name in there[0] if not name.startswith("_") and name not in expected]
         if moved := _differing(there[0], expected) + added:
             return _outcome(tmdb_id, "conflict", moved)
-        self.delete_movies([tmdb_id])
+        self._remove({tmdb_id})
         return _outcome(tmdb_id, "deleted")
 
     def _compare_and_set(self, there: Document, change: Document) -> Document:
@@ -311,47 +355,3 @@ def _index(movies: Iterable[Document]) -> dict[int, list[Document]]:
     for row in movies:
         found[int(row["tmdb_id"])].append(row)
     return found
-
-
-# What the parts of zipfile and of json raise for a file that is damaged, locked or of other things.
-_UNREADABLE = (
-    *(OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error),
-    *(ValueError, TypeError, KeyError, AttributeError),
-)
-
-
-def _read(path: Path) -> tuple[dict[str, list[Document]], dict[str, bytes]]:
-    """Return our tables and the table of tables, and all other members of the ZIP as they are."""
-    tables: dict[str, list[Document]] = {name: [] for name in ("_tables", *TABLES)}
-    if not path.exists():
-        return tables, {}
-    ours = {f"{name}/documents.jsonl": name for name in tables}
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    if members and not ours.keys() & members.keys():
-        raise ValueError
-    for member, name in ours.items():
-        lines = members.pop(member, b"").splitlines()
-        tables[name] = [loads(line.decode("utf-8-sig")) for line in lines if line.strip()]
-    return tables, members
-
-
-def _with_floats(value: Any) -> Any:
-    """Return a document with its numbers as Convex writes them: 603.0, a float whatever is kept.
-
-    The `generated_schema.jsonl` of an export would otherwise make some of them Int64.
-    """
-    if isinstance(value, dict):
-        return {name: _with_floats(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_with_floats(part) for part in value]
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _write(archive: zipfile.ZipFile, table: str, rows: Iterable[Document]) -> None:
-    with (
-        archive.open(f"{table}/documents.jsonl", "w", force_zip64=True) as member,
-        TextIOWrapper(member, encoding="utf-8", newline="\n") as lines,
-    ):
-        for row in rows:
-            lines.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+import polars as pl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,14 +24,49 @@ class TargetName:
         name: The deployment's name; a snapshot has none.
         kind: `prod`, `dev`, `preview`, `self-hosted` or `snapshot`.
         location: Its address or folder.
+        identity: Which snapshot it is, however its path is written; "" for a deployment.
     """
 
     name: str
     kind: str
     location: str
+    identity: str = ""
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.kind, self.name, "at", self.location) if part)
+
+    def is_meant(self, said: str, identity: str | None) -> bool:
+        """Tell whether a plan or a row of the import log is of this target.
+
+        Args:
+            said: The title that it has.
+            identity: The identity, where it has one; those of older tmdbkits have the path alone.
+        """
+        if identity:
+            return identity == self.identity
+        if said == str(self) or self.kind != "snapshot":
+            return said == str(self)
+        kind, _, path = said.partition(" at ")
+        return kind == self.kind and _is_same(Path(path), Path(self.location).resolve())
+
+    def rows_of(self, imports: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows of an import log that are of this target."""
+        named = imports.select("target", "identity").unique().rows()
+        ours = pl.DataFrame(
+            [names for names in named if self.is_meant(*names)],
+            {"target": pl.String, "identity": pl.String},
+            orient="row",
+        )
+        return imports.join(
+            ours, on=["target", "identity"], how="semi", nulls_equal=True, maintain_order="left"
+        )
+
+
+def _is_same(path: Path, place: Path) -> bool:
+    """Tell whether a path, as somebody wrote it in some working folder, may be of this place."""
+    if path.is_absolute() or len(path.parts) == 1:
+        return path.resolve() == place
+    return path.resolve() == place or place.parts[-len(path.parts) :] == path.parts
 
 
 @dataclass(frozen=True)
@@ -41,7 +79,13 @@ class Page:
 
 
 class Target(Protocol):
-    """Where documents go, and where they are read."""
+    """Where documents go, and where they are read.
+
+    Attributes:
+        deferred: Whether what is done counts only after `flush`, and may turn out otherwise there.
+    """
+
+    deferred: bool
 
     @property
     def title(self) -> TargetName:
@@ -69,6 +113,8 @@ class Target(Protocol):
     def apply_movies(self, changes: Sequence[Document]) -> list[Document]:
         """Compare and set; return `tmdb_id, outcome, id, differs` for each change, in order.
 
+        `lost` is true in them where an earlier try may have done it, whose answer was lost.
+
         Raises:
             BatchTooLarge: It wants smaller batches.
             RequestRefused: A document in it is refused.
@@ -83,8 +129,11 @@ class Target(Protocol):
     def delete_movies(self, tmdb_ids: Sequence[int]) -> list[Document]:
         """Delete every document with one of these ids; return `tmdb_id, outcome` for each."""
 
-    def flush(self) -> None:
+    def flush(self) -> dict[int, Document]:
         """Make what was written durable, where that is not so already.
+
+        Returns:
+            By id, the answers to changes that turned out otherwise.
 
         Raises:
             StopError: It cannot be written.

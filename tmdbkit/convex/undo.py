@@ -13,34 +13,34 @@ from tmdbkit.convex.planned import UNDO, Plan
 from tmdbkit.exceptions import UsageError
 
 if TYPE_CHECKING:
-    from tmdbkit.convex.target import Document
+    from tmdbkit.convex.target import Document, TargetName
 
 WROTE = ("created", "updated", "deleted")
 
 
-def way_back(imports: pl.DataFrame, target: str, push_id: str | None) -> Plan:
+def way_back(imports: pl.DataFrame, title: TargetName, push_id: str | None) -> Plan:
     """Return the plan that takes a push back, as far as it still stands.
 
     What nobody knows of it, since it was killed and someone edited the documents, is only said.
 
     Args:
         imports: The import log.
-        target: The target's title, as the log has it.
+        title: Which target.
         push_id: Which push; None is the latest to that target that is no undo, and of which an
             undo has not come to every movie yet.
 
     Raises:
         UsageError: The log has no such push, or nothing of it is left to take back.
     """
-    there = imports.filter(pl.col("target") == target)
+    there = title.rows_of(imports)
     changes = pl.concat([standing(there), there.filter(IS_UNKNOWN)]).sort("pushed_at", "tmdb_id")
     chosen = push_id or _latest(there, changes)
     of_push = changes.filter(pl.col("push") == chosen)
     if of_push.is_empty():
-        raise UsageError(_nothing_left(there, target, push_id))
+        raise UsageError(_nothing_left(there, str(title), push_id))
     done = of_push.filter(~IS_UNKNOWN).iter_rows(named=True)
     back = (*(_backwards(row) for row in done), *unknown(of_push))
-    return Plan(target, back, undoes=chosen)
+    return Plan.to(title, back, undoes=chosen)
 
 
 def standing(imports: pl.DataFrame) -> pl.DataFrame:

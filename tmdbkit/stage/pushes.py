@@ -8,6 +8,8 @@ from tmdbkit.stage.tables import IMPORTS, OUTCOMES
 
 CHANGE = ["push", "tmdb_id"]
 WROTE = pl.col("outcome").is_in(["created", "updated", "deleted"])
+IS_INTENT = pl.col("kind").is_not_null()
+IS_SETTLED = WROTE | pl.col("outcome").is_in(["unchanged", "conflict"])
 VALUES = ("before", "after", "content_hash")
 
 
@@ -19,8 +21,8 @@ def joined(rows: pl.LazyFrame) -> pl.LazyFrame:
     too early, what was done counts, else the latest. Rows of older tmdbkits have it all in one.
     """
     logged = rows.unique(maintain_order=True).with_row_index("place")
-    intents = logged.filter(pl.col("kind").is_not_null())
-    said = logged.filter(pl.col("kind").is_null())
+    intents = logged.filter(IS_INTENT)
+    said = logged.filter(~IS_INTENT)
     last = said.sort(WROTE, "place").unique(CHANGE, keep="last", maintain_order=True)
     of_intents = intents.drop("outcome", "reason", "withheld").join(
         last.select(*CHANGE, "outcome", "reason", "withheld"), on=CHANGE, how="left"
@@ -45,14 +47,22 @@ def unsettled(rows: pl.LazyFrame) -> pl.DataFrame:
 
     That one was not done may have been found too early, until something else was.
     """
-    wrote = pl.col("place").filter(WROTE).max().over("target", "tmdb_id")
-    is_open = pl.col("kind").is_not_null() & ~WROTE & ~pl.col("outcome").is_in(["conflict"])
-    latest = wrote.is_null() | (wrote < pl.col("place"))
-    found = joined(rows.drop(VALUES)).filter(is_open & latest).select("tmdb_id").unique().collect()
-    if found.is_empty():
+    narrow = rows.drop(VALUES)
+    intents, said = (narrow.filter(kind) for kind in (IS_INTENT, ~IS_INTENT & IS_SETTLED))
+    without = _ids(intents.join(said, on=CHANGE, how="anti"))
+    if without.is_empty():  # as a rule; this costs next to nothing
         return IMPORTS.to_frame()
-    of_these = rows.filter(pl.col("tmdb_id").is_in(found["tmdb_id"].implode()))
-    return joined(of_these).sort("place").select(IMPORTS.names()).collect()
+    wrote = pl.col("place").filter(WROTE).max().over("target", "tmdb_id")
+    latest = wrote.is_null() | (wrote < pl.col("place"))
+    of_these = joined(narrow.filter(pl.col("tmdb_id").is_in(without.implode())))
+    found = _ids(of_these.filter(IS_INTENT & ~IS_SETTLED & latest))
+    wanted = joined(rows.filter(pl.col("tmdb_id").is_in(found.implode())))
+    return wanted.sort("place").select(IMPORTS.names()).collect()
+
+
+def _ids(rows: pl.LazyFrame) -> pl.Series:
+    """Return the movies of rows, each once."""
+    return rows.select("tmdb_id").unique().collect()["tmdb_id"]
 
 
 def by_push(imports: pl.DataFrame) -> pl.DataFrame:

@@ -23,8 +23,8 @@ def absent_from_stage(stage: Stage, target: Target) -> list[int]:
 
     What it found there, or changed, is somebody else's to delete.
     """
-    created = (pl.col("outcome") == "created") & (pl.col("target") == str(target.title))
-    return sorted(set(standing(stage.imports()).filter(created)["tmdb_id"]) - stage.ids())
+    there = target.title.rows_of(stage.imports())
+    return sorted(set(standing(there).filter(outcome="created")["tmdb_id"]) - stage.ids())
 
 
 def delete_movies(target: Target, ids: Iterable[int]) -> DeleteResult:

@@ -80,7 +80,7 @@ def plan_push(
     target.preflight(writing=False)
     sent = Outgoing.of(stage, ids, scope, approved=approved)
     shown = progress or progresses.default()
-    parts = [_not_staged(str(target.title), sent.not_staged)]
+    parts = [_not_staged(target, sent.not_staged)]
     shown.begin("planning", sent.total)
     form = images or _image_form()
     unsettled = _unsettled(stage, target, now or _now, needed=False)
@@ -181,6 +181,7 @@ def import_log(
         "push": pl.lit(push),
         "plan": pl.lit(plan.id if plan is not None else None, pl.String),
         "target": pl.lit(str(target.title)),
+        "identity": pl.lit(target.title.identity or None, pl.String),
     }
     return lambda rows: stage.add_imports(rows.with_columns(**names))
 
@@ -201,14 +202,13 @@ def _unsettled(
         with suppress(*(() if needed else (StopError, StageError))):
             stage.add_imports(settled)
 
-    there = pl.col("target") == str(target.title)
-    return Unsettled(stage.unsettled().filter(there), log, now)
+    return Unsettled(target.title.rows_of(stage.unsettled()), log, now)
 
 
 def _send_plan(plan: Plan, stage: Stage, sending: Sending, unsettled: Unsettled) -> PushResult:
     """Send a plan that was made before; a way back is looked over once more at its end."""
     target = sending.target
-    if plan.target != str(target.title):
+    if not target.title.is_meant(plan.target, plan.identity):
         raise UsageError(f"the plan is for {plan.target}, not for {target.title}")
     if plan.undoes:
         return _take_back_late_ones(
@@ -229,7 +229,7 @@ def _take_back_late_ones(
     late = set(settled.filter(of_push)["tmdb_id"])
     if not late:
         return sent
-    rest = way_back(stage.imports(), plan.target, plan.undoes)
+    rest = way_back(stage.imports(), sending.target.title, plan.undoes)
     changes = tuple(change for change in rest.changes if change.tmdb_id in late and change.goes)
     rest = replace(rest, changes=changes)
     return sent.followed_by(sending.run(lambda _: rest.parts(CHUNK), len(rest)))
@@ -301,7 +301,7 @@ def undo(stage: Stage, target: Target, push_id: str | None = None) -> Plan:
     if unsettled:
         target.preflight(writing=False)
         unsettled.look_up(target)
-    return way_back(stage.imports(), str(target.title), push_id)
+    return way_back(stage.imports(), target.title, push_id)
 
 
 def import_direct(
@@ -398,10 +398,10 @@ class Outgoing:
                 yield rows, PAYLOADS.to_frame(), self.withheld
 
 
-def _not_staged(target: str, ids: list[int]) -> Plan:
+def _not_staged(target: Target, ids: list[int]) -> Plan:
     """Return the part of a plan that says which movies cannot go, for they are not staged."""
     changes = (Change(n, f"movie {n}", "not_staged", reason=NOT_STAGED.format(n)) for n in ids)
-    return Plan(target, tuple(changes))
+    return Plan.to(target.title, tuple(changes))
 
 
 def _prepared(importer: Importer, pieces: Iterable[Piece]) -> Generator[Plan]:

@@ -33,7 +33,8 @@ def way_back(imports: pl.DataFrame, title: TargetName, push_id: str | None) -> P
         UsageError: The log has no such push, or nothing of it is left to take back.
     """
     there = title.rows_of(imports)
-    changes = pl.concat([standing(there), there.filter(IS_UNKNOWN)]).sort("pushed_at", "tmdb_id")
+    known = pl.concat([standing(there), there.filter(IS_UNKNOWN)])
+    changes = known.sort("pushed_at", "tmdb_id", maintain_order=True)
     chosen = push_id or _latest(there, changes)
     of_push = changes.filter(pl.col("push") == chosen)
     if of_push.is_empty():

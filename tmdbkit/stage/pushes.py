@@ -39,7 +39,8 @@ def joined(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 def read(rows: pl.LazyFrame) -> pl.DataFrame:
     """Return the joined rows in the order of time."""
-    return joined(rows).sort("pushed_at", "tmdb_id").select(IMPORTS.names()).collect()
+    in_time = joined(rows).sort("pushed_at", "tmdb_id", "place")
+    return in_time.select(IMPORTS.names()).collect()
 
 
 def unsettled(rows: pl.LazyFrame) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -20,7 +20,7 @@ from tmdbkit.convex.planned import Plan
 from tmdbkit.convex.sending import Sending, one_ahead
 from tmdbkit.convex.undo import WROTE, way_back
 from tmdbkit.convex.verification import Verification
-from tmdbkit.exceptions import StageError, StopError, UsageError
+from tmdbkit.exceptions import UsageError
 from tmdbkit.fetch.staging import THREADS, fetch_movies
 from tmdbkit.images import ImageForm
 from tmdbkit.schema import RATINGS, ROW, checked_ids
@@ -28,6 +28,7 @@ from tmdbkit.settings import Settings
 from tmdbkit.stage.decisions import verdicts
 from tmdbkit.stage.tables import PAYLOADS
 from tmdbkit.workflows.checking import withheld_of, withheld_rows, withheld_unless_approved
+from tmdbkit.workflows.logging_pushes import import_log, unsettled_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -83,7 +84,7 @@ def plan_push(
     parts = [_not_staged(target, sent.not_staged)]
     shown.begin("planning", sent.total)
     form = images or _image_form()
-    unsettled = _unsettled(stage, target, now or _now, needed=False)
+    unsettled = unsettled_of(stage, target, now or _now, needed=False)
     try:
         with Importer(
             target,
@@ -148,7 +149,7 @@ def push(
         raise UsageError("a plan is sent exactly as it is; leave out ids, approved and limit")
     _check_people(people)
     name, now = token_hex(8), now or _now
-    unsettled = _unsettled(stage, target, now)
+    unsettled = unsettled_of(stage, target, now)
     sending = Sending(
         target,
         people,
@@ -173,38 +174,6 @@ def push(
     return pushed.with_failures([(n, NOT_STAGED.format(n)) for n in going.not_staged])
 
 
-def import_log(
-    stage: Stage, target: Target, push: str, plan: Plan | None = None
-) -> Callable[[pl.DataFrame], None]:
-    """Return what appends rows of a push to the import log of a stage."""
-    names = {
-        "push": pl.lit(push),
-        "plan": pl.lit(plan.id if plan is not None else None, pl.String),
-        "target": pl.lit(str(target.title)),
-        "identity": pl.lit(target.title.identity or None, pl.String),
-    }
-    return lambda rows: stage.add_imports(rows.with_columns(**names))
-
-
-def _unsettled(
-    stage: Stage, target: Target, now: Callable[[], datetime], *, needed: bool = True
-) -> Unsettled:
-    """Return the intents of earlier pushes to a target of which not all is known.
-
-    Args:
-        stage: Whose import log has them.
-        target: Where they went.
-        now: The time of day.
-        needed: Whether what becomes known has to be logged; a plan works on a read-only stage.
-    """
-
-    def log(settled: pl.DataFrame) -> None:
-        with suppress(*(() if needed else (StopError, StageError))):
-            stage.add_imports(settled)
-
-    return Unsettled(target.title.rows_of(stage.unsettled()), log, now)
-
-
 def _send_plan(plan: Plan, stage: Stage, sending: Sending, unsettled: Unsettled) -> PushResult:
     """Send a plan that was made before; a way back is looked over once more at its end."""
     target = sending.target
@@ -224,7 +193,7 @@ def _take_back_late_ones(
     plan: Plan, sent: PushResult, stage: Stage, sending: Sending
 ) -> PushResult:
     """Take back what a mutation did that was still running when its push was killed."""
-    settled = _unsettled(stage, sending.target, sending.now).look_up(sending.target)
+    settled = unsettled_of(stage, sending.target, sending.now).look_up(sending.target)
     of_push = (pl.col("push") == plan.undoes) & pl.col("outcome").is_in(WROTE)
     late = set(settled.filter(of_push)["tmdb_id"])
     if not late:
@@ -297,7 +266,7 @@ def undo(stage: Stage, target: Target, push_id: str | None = None) -> Plan:
         >>> push(stage, target, plan=undo(stage, target)).deleted
         1
     """
-    unsettled = _unsettled(stage, target, _now)
+    unsettled = unsettled_of(stage, target, _now)
     if unsettled:
         target.preflight(writing=False)
         unsettled.look_up(target)

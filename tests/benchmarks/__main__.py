@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from . import (
-    distributing,
-    fetching,
-    keeping,
+    cli,
+    convex,
+    fetch,
+    fetch_cluster,
+    http,
     large,
-    pacing,
-    panel,
-    pushing,
+    notebook,
     quality,
-    rating,
-    starting,
-    transforming,
+    ratings,
+    stage,
+    transform,
 )
 
 if TYPE_CHECKING:
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
     from .measure import Line
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Line]]] = {
-    "throughput": fetching.throughput,
-    "rate": pacing.rate,
-    "lowered-rate": pacing.lowering,
-    "transform": transforming.transforming,
+    "throughput": fetch.throughput,
+    "rate": http.rate,
+    "lowered-rate": http.lowering,
+    "transform": transform.transforming,
     "transform-memory": large.remembering,
-    "workers": distributing.deriving,
-    "append": keeping.appending,
+    "workers": fetch_cluster.deriving,
+    "append": stage.appending,
     "million": large.million,
-    "disk": keeping.filling,
-    "import": starting.importing,
-    "push": pushing.pushing,
-    "push-memory": pushing.remembering,
-    "ratings": rating.joining,
+    "disk": stage.filling,
+    "import": cli.importing,
+    "push": convex.pushing,
+    "push-memory": convex.remembering,
+    "ratings": ratings.joining,
     "quality": quality.finding,
-    "panel": panel.reviewing,
+    "panel": notebook.reviewing,
 }
 
 

@@ -13,7 +13,7 @@ from tests.servers.tmdb import TMDBServer
 from tmdbkit import stage_movies
 from tmdbkit.progress import Silent
 
-from .fetching import LATENCY, fresh
+from .fetch import LATENCY, fresh
 from .measure import Line, seconds
 
 if TYPE_CHECKING:

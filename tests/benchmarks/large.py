@@ -12,9 +12,9 @@ from tmdbkit import Settings, Stage, TMDBSession, stage_movies
 from tmdbkit.fetch.pool import PART_MOVIES
 from tmdbkit.progress import Silent
 
-from .keeping import ADDED, added, growth
 from .measure import Line, apart, mib, seconds
 from .payloads import payloads, portions, small
+from .stage import ADDED, added, growth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

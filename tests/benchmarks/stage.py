@@ -12,7 +12,7 @@ from tmdbkit import Settings, Stage, stage_movies
 from tmdbkit.fetch.pool import PART_MOVIES
 from tmdbkit.progress import Silent
 
-from .fetching import LATENCY, UNLIMITED, fresh
+from .fetch import LATENCY, UNLIMITED, fresh
 from .measure import Line, medians, seconds
 from .payloads import payloads, portions
 

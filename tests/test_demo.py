@@ -11,6 +11,7 @@ import pytest
 import tmdbkit
 from tmdbkit.demo import (
     EXPORTED_ON,
+    SEEN_AT,
     copy_gallery,
     run_demo,
     sample_exports,
@@ -28,6 +29,21 @@ def test_the_sample_is_a_stage_that_can_be_written_to(tmp_path: Path) -> None:
     assert len(stage) == len(sample_payloads())
     assert stage.drop([603]) == 1
     assert 603 in tmdbkit.sample()
+
+
+def test_the_demo_does_not_age_and_a_terminal_finds_what_a_notebook_finds(tmp_path: Path) -> None:
+    run_demo(tmp_path / "demo")
+    opened = tmdbkit.Stage(tmp_path / "demo" / "stage")
+    assert opened.now() == SEEN_AT
+    report, of_the_sample = tmdbkit.check(opened), tmdbkit.check(tmdbkit.sample(tmp_path / "s"))
+    assert report.counts() == of_the_sample.counts()
+    assert report.findings.filter(rule="stale").height == 2
+
+
+def test_the_first_finding_is_about_a_film_and_not_about_markup(tmp_path: Path) -> None:
+    first = tmdbkit.check(tmdbkit.sample(tmp_path / "sample")).findings.row(0, named=True)
+    assert first["title"] == "Written, Directed and Played Twice by One Person"
+    assert (first["system"], first["value"]) == ("letterboxd", "32 of 5")
 
 
 def test_the_sample_goes_over_nothing_that_is_there(tmp_path: Path) -> None:

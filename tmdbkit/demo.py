@@ -17,7 +17,9 @@ from tmdbkit.exceptions import UsageError
 from tmdbkit.files import atomic_write, make_folder
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.settings import Settings
+from tmdbkit.stage.marker import Marker
 from tmdbkit.stage.stage import Stage
+from tmdbkit.stage.storage import root_of
 from tmdbkit.stage.tables import PAYLOADS, STAGED
 from tmdbkit.tmdb.client import movie_request
 from tmdbkit.tmdb.export import Exports, file_name
@@ -121,10 +123,10 @@ def sample_session(folder: str | Path | None = None) -> TMDBSession:
         'The Matrix'
     """
     home = Path(folder) if folder else Path(tempfile.mkdtemp(prefix="tmdbkit-cache-"))
-    session = TMDBSession(replace(Settings(), cache=home, offline=True))
+    session = TMDBSession(replace(Settings(), cache=home, offline=True), now=lambda: SEEN_AT)
     for tmdb_id, text in sample_payloads().items():
         path, params = movie_request(tmdb_id, session.settings.language)
-        session.remember(path, params, text)
+        session.remember(path, params, text, RECORDED_AT)
     return session
 
 
@@ -148,6 +150,7 @@ def sample_exports(folder: str | Path | None = None) -> Exports:
 def run_demo(folder: Path, *, progress: Progress | None = None) -> Demo:
     """Walk the sample through the offline session, the stage, the transform and a snapshot."""
     with sample_session(folder / "cache") as session:
+        Marker(root_of(folder / "stage")).stand_still(SEEN_AT)
         stage = Stage(folder / "stage", settings=session.settings)
         staged = stage_movies(session, stage, sample_payloads(), progress=progress)
         if not stage.status()["rated"]:

@@ -193,7 +193,7 @@ def test_it_says_what_the_others_let_one_expect() -> None:
     fair = {s: points_at(s, LEVEL[s]) for s in SYSTEMS}
     ratings = frame(*(rating(1, s, p) for s, p in {**fair, "imdb": 3.0}.items()))
     (row,) = rated(ratings).filter(pl.col("rule") == "far_off").rows(named=True)
-    assert (row["value"], row["why"]) == ("3 of 10", "4 other systems let one expect 7")
+    assert (row["value"], row["why"]) == ("3 of 10", "4 other systems let one expect 6.6")
 
 
 def test_two_systems_that_differ_accuse_neither() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 import urllib3
 from requests_cache.backends.sqlite import SQLiteCache
+from requests_cache.models.response import CachedResponse
 
 from tmdbkit.exceptions import UsageError
 from tmdbkit.files import make_folder
@@ -91,8 +92,16 @@ class AnswerCache:
                 return CachedAnswer(text, received_at) if is_json(text) else None
         return None
 
-    def store(self, request: requests.PreparedRequest, text: str) -> None:
-        """Keep an answer under the request as it was before credentials were added."""
+    def store(
+        self, request: requests.PreparedRequest, text: str, received_at: datetime | None = None
+    ) -> None:
+        """Keep an answer under the request as it was before credentials were added.
+
+        Args:
+            request: What was asked.
+            text: The answer's body.
+            received_at: When it was received; default now.
+        """
         response = requests.Response()
         response.status_code = 200
         response.url = str(request.url)
@@ -100,9 +109,11 @@ class AnswerCache:
         response.headers["Content-Type"] = "application/json; charset=utf-8"
         response.raw = urllib3.HTTPResponse(status=200, headers=response.headers)
         response._content = text.encode()  # requests has no public way to make one
+        at = (received_at or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
         with suppress(sqlite3.Error):
             expires = datetime.now(UTC) + SIX_MONTHS
-            self._store.save_response(response, _key(request), expires)
+            kept = CachedResponse.from_response(response, created_at=at)
+            self._store.save_response(kept, _key(request), expires)
             self._known.add(_key(request))
 
     def clear(self) -> int:

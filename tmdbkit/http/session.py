@@ -156,10 +156,16 @@ class Session:
         request = self._prepare("GET", path, headers=headers)
         return self._retry(path, request, partial(self._save, path, to, progress or Silent()))
 
-    def remember(self, path: str, params: Mapping[str, Any] | None, text: str) -> None:
-        """Put an answer into the cache by hand, as recorded samples are."""
+    def remember(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None,
+        text: str,
+        received_at: datetime | None = None,
+    ) -> None:
+        """Put an answer into the cache by hand, as recorded samples are; default as of now."""
         if self.cache is not None:
-            self.cache.store(self._prepare("GET", path, params), text)
+            self.cache.store(self._prepare("GET", path, params), text, received_at)
 
     @property
     def waiting(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -18,21 +19,21 @@ if TYPE_CHECKING:
 
 # A column is the same everywhere when so many of so many ratings are the same.
 SAME_SHARE, SAME_LEAST = 0.8, 6
-# How far from the others is too far, in standard deviations: about 2 of 100 ratings of the films
-# that the model is from lie beyond. Letterboxd is closer to other audiences than the model says.
+# How far below the others and above them is too far, in standard deviations: of real films with
+# three systems or more, 1 of 100 ratings lies beyond each. Of a normal distribution, it is 2.3.
 BANDS = {
-    "imdb": 2.1,
-    "letterboxd": 1.85,
-    "metacritic": 2.1,
-    "rotten_tomatoes": 2.0,
-    "tmdb": 2.1,
+    "imdb": (3.2, 2.3),
+    "letterboxd": (2.6, 2.9),
+    "metacritic": (2.5, 2.3),
+    "rotten_tomatoes": (2.4, 2.4),
+    "tmdb": (2.7, 3.0),
 }
-# A stage of its own shows it by its inner 80 %, which faults move little: of a normal distribution
-# these are within so many standard deviations, and 98 % within so many.
-INNER, INNER_NORMAL, BAND_NORMAL = 0.8, 1.2816, 2.3263
+# A stage of its own shows it by its inner 80 %, which faults move little; of the same real films
+# these are within so many deviations, in each system.
+INNER, WITHIN = 0.8, 1.24
 WIDTHS = (0.7, 1.6)  # faults and good luck move a system's width no further than this
 
-CLEARLY = 2.0  # by how many squared bands the one to blame is farther off than the next
+CLEARLY = 1.0  # by how many squared bands the one to blame is farther off than the next
 
 PER_SYSTEM = ("expected", "deviation", "residual")
 OF_A_SYSTEM = ("others", "expected", "deviation")
@@ -43,18 +44,18 @@ def features(ratings: pl.DataFrame, movies: pl.DataFrame, *, now: datetime) -> p
 
     Returns:
         `title`, `released` where the movies have them; `now`; `system_scale`, `step` of its
-        system; of its column `rated, usual, counted, swapped_with, astray`; by the other systems
+        system; of its column `rated, usual, counted, swapped_with, astray, sure`; by the others
         `others` (how many there are), `expected` and `deviation` in points of 100, `residual` in
         standard deviations, `off` in its system's bands; `audience`, the audience's points where
         the row is the critics'; and `rescaled_from`, `rescaled`: the scale on which the points
-        would fit best, and how many deviations they would then lie off.
+        would fit best, and how many bands they would then lie off.
     """
     columns = describe(ratings)
     same = (pl.col("usual") >= SAME_SHARE) & (pl.col("rated") >= SAME_LEAST)
     trusted = _without(ratings, columns.filter(same))
     bad = faults(trusted)
     columns = columns.join(bad, on=COLUMN, how="left", nulls_equal=True, maintain_order="left")
-    beside = _by_the_others(_without(trusted, bad))
+    beside = _by_the_others(_without(trusted, bad.filter("sure")))
     for more in (_audience(ratings), _facts(movies)):
         beside = beside.join(more, on="tmdb_id", how="left", maintain_order="left")
     each = [_one_system(ratings, system, columns, beside) for system in POINTS_OF]
@@ -83,10 +84,8 @@ def _one_system(
             pl.lit(POINTS_OF[system]).alias("system_scale"),
             pl.lit(STEPS.get(system), pl.Float64).alias("step"),
             _deviations(POINTS_OF[system]).alias("residual"),
-            *_rescaled(POINTS_OF[system]),
-        )
-        .with_columns(
-            (pl.col("residual").abs() / pl.lit(BANDS.get(system), pl.Float64)).alias("off")
+            _off(system, _deviations(POINTS_OF[system])).alias("off"),
+            *_rescaled(system),
         )
     )
 
@@ -95,10 +94,19 @@ def _deviations(scale: float) -> pl.Expr:
     return (pl.col("points") * 100 / scale - pl.col("expected")) / pl.col("deviation")
 
 
-def _rescaled(scale: float) -> list[pl.Expr]:
+def _off(system: str, residual: pl.Expr) -> pl.Expr:
+    """Return how many of its system's bands a residual is wide; an audience has no bands."""
+    below, above = BANDS.get(system, (math.nan, math.nan))
+    return pl.when(residual < 0).then(-residual / below).otherwise(residual / above)
+
+
+def _rescaled(system: str) -> list[pl.Expr]:
     """Return which other scale would bring the points nearest to the expected, and how near."""
-    others = sorted(set(SCALES.values()) - {scale})
-    away = [pl.when(pl.col("points") <= other).then(_deviations(other).abs()) for other in others]
+    others = sorted(set(SCALES.values()) - {POINTS_OF[system]})
+    away = [
+        pl.when(pl.col("points") <= other).then(_off(system, _deviations(other)))
+        for other in others
+    ]
     nearest = pl.min_horizontal(away)
     which = pl.coalesce(
         pl.when(off == nearest).then(other) for off, other in zip(away, others, strict=True)
@@ -159,16 +167,15 @@ def _without_the_worst(judged: pl.DataFrame, model: Model) -> pl.DataFrame:
 
 
 def _width(judged: pl.DataFrame, system: str) -> float:
-    """Return by how much the stage's band of a system is wider than that of `BANDS`, drawn to 1."""
+    """Return by how much a system lies wider in the stage than in films at large, drawn to 1."""
     own = judged.filter(pl.col(f"{system}_others") > 0)[f"{system}_residual"].drop_nulls().abs()
     weight = own.len() / (own.len() + PRIOR)
-    band = (own.quantile(INNER) or 0.0) * BAND_NORMAL / INNER_NORMAL
-    width = band / BANDS[system]
+    width = (own.quantile(INNER) or 0.0) / WITHIN
     return min(max(1 + weight * (width - 1), WIDTHS[0]), WIDTHS[1])
 
 
 def _far(system: str) -> pl.Expr:
-    return (pl.col(f"{system}_residual").abs() / BANDS[system]).fill_null(0.0)
+    return _off(system, pl.col(f"{system}_residual")).fill_null(0.0)
 
 
 def _second(values: list[pl.Expr]) -> pl.Expr:

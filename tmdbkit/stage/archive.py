@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -24,6 +23,7 @@ from tmdbkit.stage.tables import DECISIONS, FAILURES, IMPORTS
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
+    from datetime import datetime
     from pathlib import Path
 
 SAME_ANSWER = ("tmdb_id", "fetched_at", "http_status")
@@ -37,7 +37,8 @@ class Archive:
             settings say.
         settings: What shapes rows, and the default folder; default `Settings.from_env()`.
         name: What its drawing calls it, instead of the folder.
-        now: The time of day, by which rules judge what is stale or still to come.
+        now: The time of day, by which rules judge what is stale or still to come; default the
+            clock's, or the instant at which a sample stands still.
 
     Raises:
         StageError: The folder is a file, or of a newer tmdbkit.
@@ -49,13 +50,12 @@ class Archive:
         *,
         settings: Settings | None = None,
         name: str | None = None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self.settings = settings = settings or Settings.from_env()
         self.root = root_of(settings.stage if place is None else place)
         self.name = name or str(self.root)
         self.offline = settings.offline
-        self.now = now
         self.options = transform.Options.of(settings)
         self.providers = settings.providers
         # A failure is settled by what came after it: these two logs have one order.
@@ -67,6 +67,7 @@ class Archive:
         self._imports = self._log("imports", IMPORTS, "pushed_at")
         self._logs = (self._failures, self._ratings, self._decisions, self._imports)
         self.marker = Marker(self.root)
+        self.now = now or self.marker.clock()
 
     @property
     def language(self) -> str | None:

@@ -1,4 +1,4 @@
-"""What a stage says of itself in `stage.json`: its layout, and the language that it is in."""
+"""What a stage says of itself in `stage.json`: its layout, its language, a sample's present."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from tmdbkit.exceptions import StageError, StopError
 from tmdbkit.stage.tables import LAYOUT, MARKER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tmdbkit.stage.storage import Root
 
-LANGUAGE, CHANGING, SINCE = "language", "changing", "since"
+LANGUAGE, CHANGING, SINCE, PRESENT = "language", "changing", "since", "present"
 
 
 class Marker:
@@ -103,6 +105,20 @@ class Marker:
         if _is_same(said.get(LANGUAGE), language):
             self._write({name: value for name, value in said.items() if name != CHANGING})
 
+    def stand_still(self, at: datetime) -> None:
+        """Let it be that instant in the stage, for whoever opens it: a sample does not age."""
+        said = self._read() or self._created({})
+        if said.get(PRESENT) != at.isoformat():
+            self._write({**said, PRESENT: at.isoformat()})
+
+    def clock(self) -> Callable[[], datetime]:
+        """Return what tells the time in the stage: the clock, unless it stands still."""
+        text = self._read().get(PRESENT)
+        if text is None:
+            return lambda: datetime.now(UTC)
+        present = datetime.fromisoformat(text).astimezone(UTC)
+        return lambda: present
+
     def _check_layout(self) -> None:
         """Refuse a folder that cannot be a stage of ours, before anything is done with it."""
         root = self._root
@@ -169,6 +185,7 @@ def _check_meant(said: dict[str, Any]) -> None:
     if not isinstance(language, str | None) or (CHANGING in said and not language):
         raise ValueError(LANGUAGE)
     _since(said)
+    datetime.fromisoformat(said.get(PRESENT, "2026-01-01"))
 
 
 def _since(said: dict[str, Any]) -> datetime | None:

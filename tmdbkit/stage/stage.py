@@ -43,7 +43,8 @@ class Stage(Archive):
             settings say.
         settings: What shapes rows, and the default folder; default `Settings.from_env()`.
         name: What its drawing calls it, instead of the folder.
-        now: The time of day, by which rules judge what is stale or still to come.
+        now: The time of day, by which rules judge what is stale or still to come; default the
+            clock's, or the instant at which a sample stands still.
 
     Raises:
         StageError: The folder is a file, or of a newer tmdbkit.

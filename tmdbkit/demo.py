@@ -123,10 +123,14 @@ def sample_session(folder: str | Path | None = None) -> TMDBSession:
         'The Matrix'
     """
     home = Path(folder) if folder else Path(tempfile.mkdtemp(prefix="tmdbkit-cache-"))
-    session = TMDBSession(replace(Settings(), cache=home, offline=True), now=lambda: SEEN_AT)
+    return _remembering(TMDBSession(replace(Settings(), cache=home, offline=True)))
+
+
+def _remembering(session: TMDBSession, received_at: datetime | None = None) -> TMDBSession:
+    """Put the sample's answers into a session's cache, as received then; default now."""
     for tmdb_id, text in sample_payloads().items():
         path, params = movie_request(tmdb_id, session.settings.language)
-        session.remember(path, params, text, RECORDED_AT)
+        session.remember(path, params, text, received_at)
     return session
 
 
@@ -149,7 +153,8 @@ def sample_exports(folder: str | Path | None = None) -> Exports:
 
 def run_demo(folder: Path, *, progress: Progress | None = None) -> Demo:
     """Walk the sample through the offline session, the stage, the transform and a snapshot."""
-    with sample_session(folder / "cache") as session:
+    settings = replace(Settings(), cache=folder / "cache", offline=True)
+    with _remembering(TMDBSession(settings, now=lambda: SEEN_AT), RECORDED_AT) as session:
         Marker(root_of(folder / "stage")).stand_still(SEEN_AT)
         stage = Stage(folder / "stage", settings=session.settings)
         staged = stage_movies(session, stage, sample_payloads(), progress=progress)

@@ -90,7 +90,9 @@ class PushResult:
         )
 
     def _facts(self) -> list[tuple[str, str]]:
-        facts = [(name, f"{n:,}" if isinstance(n, int) else n) for name, n in self.counts().items()]
+        # A push's name is another one each time: a notebook that is run again would differ.
+        told = {name: n for name, n in self.counts().items() if name != "push"}
+        facts = [(name, f"{n:,}" if isinstance(n, int) else n) for name, n in told.items()]
         if self.left_out:
             facts.append(("not known there", ", ".join(self.left_out)))
         facts += [("next", line) for line in self.advice]

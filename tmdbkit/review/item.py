@@ -165,12 +165,16 @@ def _line(text: str, style: str) -> str:
 
 
 def _draw_rating(name: str, share: float | None, said: str) -> str:
-    """One system's name, bar and points, as wide in each row, so that all rows wrap alike."""
+    """One system's name, bar and points, as wide in each row, so that all rows wrap alike.
+
+    They begin at the top of the row: points of two lines, in a wide font, then move neither.
+    """
+    bar = draw_share(share or 0.0)
     return (
-        '<div style="display:flex;flex-wrap:wrap;gap:0px 8px;align-items:center;line-height:1.5;'
-        'padding-bottom:3px">'
+        '<div style="display:flex;flex-wrap:wrap;gap:0px 8px;align-items:flex-start;'
+        'line-height:1.5;padding-bottom:3px">'
         f'<div style="flex:none;width:8.5em">{escape(name)}</div>'
-        f'<div style="flex:9 1 60px;max-width:220px">{draw_share(share or 0.0)}</div>'
+        f'<div style="flex:9 1 60px;max-width:220px;padding-top:7px">{bar}</div>'
         f'<div style="flex:1 1 12.5em;min-width:0px">{escape(said)}</div></div>'
     )
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit.exceptions import StageError, StopError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tmdbkit.root import Root
 
 LAYOUT, MARKER = 1, "stage.json"
 LANGUAGE, CHANGING, SINCE = "language", "changing", "since"
+FIRST = "language.json"  # who may note the first language of a stage that was begun without one
 
 
 class Marker:
@@ -42,8 +46,9 @@ class Marker:
         """
         said = self._read() or self._created({LANGUAGE: language} if language else {})
         if language and not said.get(LANGUAGE):
-            self._write({**said, LANGUAGE: language})
-            said = self._read()  # somebody else may have noted another one at this moment
+            said = {**said, LANGUAGE: self._first(language)}
+            self._check_same(said, language)
+            self._write(said)
         self._check_same(said, language)
 
     def check(self, language: str) -> None:
@@ -82,6 +87,8 @@ class Marker:
             return None
         since = _since(said) if is_same else None
         if since is None:
+            if not said.get(LANGUAGE):
+                self._first(language)  # whoever is about to note the old one comes too late
             # In two steps: once the first is seen, nobody adds a payload in the old language, so
             # that each of the second's time or later is in the new one.
             begun = {**said, "layout": LAYOUT, LANGUAGE: language}
@@ -145,14 +152,27 @@ class Marker:
         except OSError as error:
             raise StageError(f"{self._root} cannot be made: {error.strerror}") from error
 
+    def _first(self, language: str) -> str:
+        """Return the first language that anybody wanted to note: this one, or another's."""
+        with _writing(self._root):
+            if self._root.create(FIRST, _content({LANGUAGE: language})):
+                return language
+            return str(json.loads(self._root.read(FIRST))[LANGUAGE])
+
     def _write(self, said: dict[str, Any]) -> None:
-        try:
+        with _writing(self._root):
             self._root.write(MARKER, _content(said))
-        except OSError as error:
-            raise StopError(
-                f"{self._root} cannot be written to ({error.strerror}); see to it that it can, "
-                "and run the same again: it goes on from here"
-            ) from error
+
+
+@contextmanager
+def _writing(root: Root) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StopError(
+            f"{root} cannot be written to ({error.strerror}); see to it that it can, "
+            "and run the same again: it goes on from here"
+        ) from error
 
 
 def _check_meant(said: dict[str, Any]) -> None:

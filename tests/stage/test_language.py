@@ -294,6 +294,19 @@ def test_a_stage_of_before_can_be_changed_as_well(stage: Stage, speak: Any) -> N
     assert (languages(stage), marker(stage)) == ({GERMAN}, {"layout": 2, "language": GERMAN})
 
 
+def test_an_empty_stage_is_changed_at_once(
+    stage: Stage, settings: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings(ENGLISH)
+    main(["stage", "1"])
+    stage.drop([1])
+    settings(GERMAN)
+    assert main(["stage", "1"]) == 2
+    assert main(["refresh", "--language", GERMAN]) == 0
+    assert main(["stage", "1"]) == 0
+    assert titles(stage) == {1: "de-DE 1"}
+
+
 def test_workers_of_an_executor_fetch_in_it(stage: Stage, speak: Any) -> None:
     staged(stage, speak(ENGLISH), *range(1, 151))
     with ThreadPoolExecutor(2) as threads:
@@ -521,9 +534,12 @@ def race(stage: Callable[[], Stage], speak: Any) -> list[BaseException | None]:
         return [run.exception(60) for run in runs]
 
 
+@pytest.mark.parametrize("begun", [False, True], ids=["new", "of before"])
 def test_of_two_that_begin_a_stage_in_two_languages_one_wins_and_the_other_stops(
-    stage: Stage, server: Translated, speak: Any
+    begun: bool, stage: Stage, server: Translated, speak: Any
 ) -> None:
+    if begun:
+        stage.root.write("stage.json", b'{"layout": 1}')
     server.latency = 0.001
     ends = race(lambda: Stage(stage.folder, settings=Settings()), speak)
     [stopped] = filter(None, ends)

@@ -102,9 +102,11 @@ def refresh(args: argparse.Namespace) -> int:
     from tmdbkit.workflows import refresh_movies
     from tmdbkit.workflows.fetching import check_language
 
-    staged = filled(open_stage(args))
-    which = names_ids(args) or args.from_target or args.snapshot
-    if args.language is not None:
+    staged = open_stage(args)
+    if args.language is None:
+        filled(staged)
+    else:
+        which = names_ids(args) or args.from_target or args.snapshot
         check_language(args.language, alone=not which)
     with open_session() as session:
         if args.language is None:

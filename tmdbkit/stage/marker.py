@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,12 @@ from tmdbkit.exceptions import StageError, StopError
 from tmdbkit.stage.tables import LAYOUT, MARKER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tmdbkit.stage.storage import Root
 
 LANGUAGE, CHANGING, SINCE, PRESENT = "language", "changing", "since", "present"
+FIRST = "language.json"  # who may note the first language of a stage that was begun without one
 
 
 class Marker:
@@ -48,10 +50,11 @@ class Marker:
         said = self._read() or self._created({LANGUAGE: language} if language else {})
         noted = {**said, "layout": LAYOUT}
         if language and not said.get(LANGUAGE):
-            noted[LANGUAGE] = language
+            noted[LANGUAGE] = self._first(language)
+            self._check_same(noted, language)
         if noted != said:
             self._write(noted)
-            said = self._read()  # somebody else may have noted another one at this moment
+            said = noted
         self._check_same(said, language)
 
     def check(self, language: str) -> None:
@@ -90,6 +93,8 @@ class Marker:
             return None
         since = _since(said) if is_same else None
         if since is None:
+            if not said.get(LANGUAGE):
+                self._first(language)  # whoever is about to note the old one comes too late
             # In two steps: once the first is seen, nobody adds a payload in the old language, so
             # that each of the second's time or later is in the new one.
             begun = {**said, "layout": LAYOUT, LANGUAGE: language}
@@ -167,14 +172,27 @@ class Marker:
         except OSError as error:
             raise StageError(f"{self._root} cannot be made: {error.strerror}") from error
 
+    def _first(self, language: str) -> str:
+        """Return the first language that anybody wanted to note: this one, or another's."""
+        with _writing(self._root):
+            if self._root.create(FIRST, _content({LANGUAGE: language})):
+                return language
+            return str(json.loads(self._root.read(FIRST))[LANGUAGE])
+
     def _write(self, said: dict[str, Any]) -> None:
-        try:
+        with _writing(self._root):
             self._root.write(MARKER, _content(said))
-        except OSError as error:
-            raise StopError(
-                f"{self._root} cannot be written to ({error.strerror}); see to it that it can, "
-                "and run the same again: it goes on from here"
-            ) from error
+
+
+@contextmanager
+def _writing(root: Root) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StopError(
+            f"{root} cannot be written to ({error.strerror}); see to it that it can, "
+            "and run the same again: it goes on from here"
+        ) from error
 
 
 def _check_meant(said: dict[str, Any]) -> None:

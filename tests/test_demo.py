@@ -19,6 +19,7 @@ from tmdbkit.demo import (
     shipped,
 )
 from tmdbkit.exceptions import UsageError
+from tmdbkit.review import ReviewQueue
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +39,12 @@ def test_the_demo_does_not_age_and_a_terminal_finds_what_a_notebook_finds(tmp_pa
     report, of_the_sample = tmdbkit.check(opened), tmdbkit.check(tmdbkit.sample(tmp_path / "s"))
     assert report.counts() == of_the_sample.counts()
     assert report.findings.filter(rule="stale").height == 2
+
+
+def test_what_a_person_sets_in_the_sample_is_not_of_the_future(tmp_path: Path) -> None:
+    stage = tmdbkit.sample(tmp_path / "sample")
+    ReviewQueue(stage, by="Ann").correct("imdb", 8.5, 603)
+    assert tmdbkit.check(stage).findings.filter(rule="fetched_in_future").is_empty()
 
 
 def test_the_first_finding_is_about_a_film_and_not_about_markup(tmp_path: Path) -> None:

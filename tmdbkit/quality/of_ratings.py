@@ -10,6 +10,7 @@ from tmdbkit.quality.features import SAME_LEAST, SAME_SHARE
 from tmdbkit.quality.rule import Rule
 from tmdbkit.ratings.aggregate import is_on, is_rated
 from tmdbkit.ratings.columns import too_fine
+from tmdbkit.ratings.model import BY_HAND
 
 # A scale is mixed up when another explains the rating so much better (squared bands), and within
 # its band; points that the system's own step cannot have count as more. Of 36,000 ratings of real
@@ -195,7 +196,8 @@ RATING_RULES = (
         "fetched_in_future",
         "warning",
         "The rating was fetched later than now, by a clock that was wrong; fetch it again",
-        pl.col("fetched_at") > pl.col("now"),
+        # What a person set was not fetched: in a sample, whose present stands still, it is later.
+        (pl.col("fetched_at") > pl.col("now")) & (pl.col("provider") != BY_HAND),
         "rating",
         pl.col("fetched_at").dt.date(),
     ),

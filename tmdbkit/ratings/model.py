@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # A rating of no system of the document, which tells whether the critics' one is right.
 AUDIENCE = "rotten_tomatoes_audience"
+BY_HAND = "override"  # the provider of a rating that a person set: it wins over any other
 POINTS_OF = {**SCALES, AUDIENCE: 100.0}  # the highest points of each system that is logged
 
 RATINGS = pl.Schema(

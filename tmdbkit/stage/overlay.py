@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from tmdbkit.ratings.aggregate import prefer, vote_objects
-from tmdbkit.ratings.model import RATINGS
+from tmdbkit.ratings.model import BY_HAND, RATINGS
 from tmdbkit.ratings.payload import of_rows
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.schema import ROW
@@ -16,7 +16,6 @@ from tmdbkit.schema import ROW
 POINTS_FIELD, VOTES_FIELD = "vote_pts_system", "vote_count_system"
 VOTE_FIELDS = (VOTES_FIELD, POINTS_FIELD)
 SAME_RATING = ("tmdb_id", "system", "provider")
-BY_HAND = "override"  # the provider of a rating that a person set: it wins over any other
 OVERRIDES = pl.Schema(
     {"tmdb_id": pl.Int64(), "field": pl.String(), "value": pl.String(), "at": RATINGS["fetched_at"]}
 )

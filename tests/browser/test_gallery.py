@@ -37,7 +37,7 @@ def test_the_gallery_s_review_runs_from_top_to_bottom(lab: Open, served: Served)
     # The panel stands at the worst that is left, and what was decided is not to go.
     tab.says("3 of 96 reviewed")
     tab.says("93 to go")
-    assert tab.page.locator(".widget-html").get_by_text("The Twin Nobody Filmed").count() == 1
+    assert tab.page.locator(".widget-html").get_by_text("The Film Without Anything").count() == 1
     tab.button("Send 93 changes").wait_for()
     assert tab.page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
     assert (tab.errors, tab.left) == ([], [])

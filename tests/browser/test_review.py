@@ -67,13 +67,13 @@ def test_what_is_decided_in_a_tab_is_there_after_it_was_closed(
     tab.says("3 of 96 reviewed")
     tab.button("Undo").click()
     tab.says("2 of 96 reviewed")
-    tab.says("is 32, becomes")
-    tab.page.get_by_placeholder("new value").fill("3.2")
+    tab.says("is 7.2, becomes")
+    tab.page.get_by_placeholder("new value").fill("3.6")
     tab.button("Correct").click()
-    tab.says("set by hand: vote_pts_system.letterboxd = 3.2")
-    tab.page.get_by_placeholder("new value").fill("32")
+    tab.says("set by hand: vote_pts_system.letterboxd = 3.6")
+    tab.page.get_by_placeholder("new value").fill("72")
     tab.button("Correct").click()
-    tab.says("goes from 0 to 5; 32 does not fit")
+    tab.says("goes from 0 to 5; 72 does not fit")
     tab.picture("review_decided")
     assert (tab.errors, tab.left) == ([], [])
     tab.close()
@@ -84,7 +84,7 @@ def test_what_is_decided_in_a_tab_is_there_after_it_was_closed(
     again.says("by Ann")
     said = verdicts(stage.decisions()).select("kind", "note", "by").rows()
     assert sorted(said) == [("approve", "", "Ann"), ("hold", "wrong poster", "Ann")]
-    assert overrides(stage.decisions())["value"].to_list() == ["3.2"]
+    assert overrides(stage.decisions())["value"].to_list() == ["3.6"]
 
 
 def test_what_is_typed_corrects_the_rating_that_is_wrong_and_is_dropped_by_nothing(

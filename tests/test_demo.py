@@ -24,6 +24,8 @@ from tmdbkit.review import ReviewQueue
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.once
+
 
 def test_the_sample_is_a_stage_that_can_be_written_to(tmp_path: Path) -> None:
     stage = tmdbkit.sample(tmp_path / "sample")

@@ -18,6 +18,8 @@ from tmdbkit.quality import RULES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.once
+
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 SOURCES = sorted(Path(tmdbkit.__file__).parent.rglob("*.py"))
 FENCED = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)

@@ -10,6 +10,8 @@ import pytest
 
 import tmdbkit
 
+pytestmark = pytest.mark.once
+
 MODULES = ["tmdbkit", *(m.name for m in pkgutil.walk_packages(tmdbkit.__path__, "tmdbkit."))]
 
 

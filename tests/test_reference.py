@@ -40,6 +40,8 @@ from tmdbkit.tmdb.export import Export, Exports
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.once
+
 CODE = re.compile(r"`([^`]+)`")
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.once
+
 KEYS = {"dev": "dev:tmdbkit-tests|0123456789abcdef", "prod": "prod:tmdbkit-tests|0123456789abcdef"}
 
 
@@ -77,11 +79,13 @@ CHANGES = {
 
 
 @pytest.mark.parametrize(
-    ("deployed", "verb"),
-    [*(("prod", verb) for verb in CHANGES), ("dev", "delete"), ("dev", "undo")],
+    ("deployed", "verb", "answer"),
+    [
+        *(("prod", verb, "tmdbkit-tests\n") for verb in CHANGES),
+        *(("dev", verb, "y\n") for verb in ("delete", "undo")),
+    ],
     indirect=["deployed"],
 )
-@pytest.mark.parametrize("answer", ["y\n", "tmdbkit-tests\n"])
 def test_where_nobody_can_be_asked_nothing_changes(
     deployed: ConvexBackend, pushed: Path, verb: str, answer: str
 ) -> None:
@@ -95,7 +99,7 @@ def test_where_nobody_can_be_asked_nothing_changes(
     assert there(deployed) == [1, 2]
 
 
-@pytest.mark.parametrize("deployed", ["dev", "prod"], indirect=True)
+@pytest.mark.parametrize("deployed", ["dev"], indirect=True)
 @pytest.mark.parametrize("source", ["<&-", "</dev/null", "< /dev/urandom", "<<< y", "< <(yes)"])
 def test_whatever_is_no_terminal_is_nobody(
     deployed: ConvexBackend, pushed: Path, source: str
@@ -152,15 +156,15 @@ def test_what_only_reads_asks_nobody(
 
 
 @pytest.mark.parametrize(
-    ("deployed", "words", "says"),
+    ("deployed", "words", "says", "typed"),
     [
-        ("prod", ("push",), "create 1, unchanged 1"),
-        ("prod", ("delete", "1"), "1 movie: 1"),
-        ("prod", ("undo",), "which created 1"),
+        ("prod", ("push",), "create 1, unchanged 1", b"y\r"),
+        ("prod", ("push",), "create 1, unchanged 1", b"\r"),
+        ("prod", ("delete", "1"), "1 movie: 1", b"tmdbkit-test\r"),
+        ("prod", ("undo",), "which created 1", b"\x04"),
     ],
     indirect=["deployed"],
 )
-@pytest.mark.parametrize("typed", [b"y\r", b"tmdbkit-test\r", b"\r", b"\x04"])
 def test_production_takes_no_yes_but_its_name(
     deployed: ConvexBackend, pushed: Path, words: tuple[str, ...], says: str, typed: bytes
 ) -> None:

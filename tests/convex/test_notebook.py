@@ -19,6 +19,8 @@ from .bench import movie
 if TYPE_CHECKING:
     from .backend import ConvexBackend
 
+pytestmark = pytest.mark.once
+
 LIVE = shipped("notebooks") / "06_your_own_convex.ipynb"
 
 

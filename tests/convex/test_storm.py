@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from .backend import ConvexBackend, Document
 
+pytestmark = pytest.mark.once
+
 STAMPS = ("created_at", "updated_at", "tmdb_data_imported_at")
 
 

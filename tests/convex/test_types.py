@@ -7,10 +7,14 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
+
 from .backend import HERE, PACKAGES, ensure_packages, tool
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.once
 
 FUNCTIONS = HERE.parents[1] / "tmdbkit/convex/functions"
 

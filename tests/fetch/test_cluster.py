@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from tests.stage.conftest import Connect
     from tmdbkit.fetch.staging import StageResult
 
+pytestmark = pytest.mark.once
+
 IDS = range(1, 401)
 # Python before 3.11.9 freezes in it now and then (python/cpython issue 106883).
 WITHOUT_PROFILER = {"distributed.worker.profile.enabled": False}

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.servers.catalogue import Catalogue
 from tests.servers.tmdb import TMDBServer
 from tests.stage.conftest import reopened
@@ -18,6 +20,8 @@ from tmdbkit.fetch.pool import OUTSTANDING
 if TYPE_CHECKING:
     from tests.servers.tmdb import TMDBProcess
     from tmdbkit import Stage
+
+pytestmark = pytest.mark.once
 
 IDS = range(1, 601)
 KILLS = 4

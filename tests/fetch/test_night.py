@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tests.servers.wire import Answer, Request
     from tests.stage.conftest import Connect
 
+pytestmark = pytest.mark.once
+
 HOUR = 3600.0
 OUTAGE = "TMDB cannot be reached at"
 FAULTS = dict.fromkeys(("500", "502html", "503", "reset", "cut"), 0.02)

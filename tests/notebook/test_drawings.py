@@ -19,6 +19,8 @@ from .conftest import WHOLE, words
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.once
+
 HOSTILE = "<img src=x onerror=alert(1)>"
 KINDS = (
     "session",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     Draw = Callable[[pl.DataFrame], plots.Picture]
 
+pytestmark = pytest.mark.once
+
 DRAWN = (plots.coverage, plots.distribution, plots.agreement, plots.disputed)
 GROUNDS = ("#ffffff", "#111111")  # of JupyterLab, in light and in dark
 HOSTILE = "<img src=x onerror=alert(1)>"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import product
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -14,6 +13,8 @@ from tmdbkit.quality import RULES, find
 
 if TYPE_CHECKING:
     from tests.ratings.drawn import Kind
+
+pytestmark = pytest.mark.once
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NAMES = {
@@ -34,7 +35,13 @@ def errors(ratings: pl.DataFrame) -> pl.DataFrame:
 
 @pytest.mark.parametrize(
     ("kind", "films"),
-    [*product((AT_LARGE, POPULAR, OLD, BEST), (30, 100)), (WORST, 30)],
+    [
+        *((kind, 30) for kind in (AT_LARGE, POPULAR, OLD, BEST, WORST)),
+        *(
+            pytest.param(kind, 100, marks=pytest.mark.large)
+            for kind in (AT_LARGE, POPULAR, OLD, BEST)
+        ),
+    ],
     ids=lambda given: given if isinstance(given, int) else NAMES[id(given)],
 )
 def test_columns_of_right_ratings_are_accused_of_nothing(kind: Kind, films: int) -> None:

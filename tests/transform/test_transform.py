@@ -416,7 +416,7 @@ def spoiled(draw: st.DrawFn) -> tuple[int, str]:
     return tmdb_id, ends[how]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(spoiled())
 def test_a_real_payload_that_is_spoiled_is_a_row_or_a_reason_and_spoils_no_other(
     payload: tuple[int, str],

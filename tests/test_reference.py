@@ -116,7 +116,7 @@ def _opened(home: Path, stack: ExitStack) -> Iterator[object]:
     both = tmdbkit.run_local_import(session, stage, target, [603], progress=quiet)
     yield from (both, both.staged, both.pushed)
     yield tmdbkit.verify(stage, target, [603], progress=quiet)
-    yield tmdbkit.delete_movies(target, [603])
+    yield tmdbkit.delete_movies(stage, target, [603], progress=quiet)
 
     queue = ReviewQueue(stage, by="Ann")
     yield from (queue, queue.current, RULES[0], Picture(None, ""), ServiceError("answered 500"))

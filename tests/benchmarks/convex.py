@@ -67,7 +67,8 @@ def _people(plan: Plan) -> list[bytes]:
 
 def _bodies(name: str, argument: str, documents: list[dict[str, Any]]) -> list[bytes]:
     slices = (documents[n : n + READY] for n in range(0, len(documents), READY))
-    calls = ({"path": f"tmdbkit:{name}", "args": {argument: s}, "format": "json"} for s in slices)
+    sent = {"path": f"tmdbkit:{name}", "format": "convex_encoded_json"}
+    calls = (sent | {"args": [{argument: some}]} for some in slices)
     return [json.dumps(call).encode() for call in calls]
 
 

@@ -38,14 +38,15 @@ class ConvexFunctionError(Exception):
 class ConvexBackend:
     """A deployment with tmdbkit's functions and `schema.ts`, or with an older app's schema.
 
-    `schema="app"` is an app whose movies have no `crew`, and that has no `genres` table;
+    `schema="app"` is an app whose movies have no `crew`, and that has no `genres` table; "watched"
+    one with fields of its own, and tables that point at movies;
     `functions=False` one to which the functions were never deployed. A context manager: the
     server ends with it, and with the test process in any case.
     """
 
     def __init__(
         self,
-        schema: Literal["ours", "app"] = "ours",
+        schema: Literal["ours", "app", "watched"] = "ours",
         *,
         functions: bool = True,
         key: str = "dev:tmdbkit-tests|0123456789abcdef",
@@ -123,13 +124,17 @@ class ConvexBackend:
         """Change fields of the documents with this id, as someone else would; returns how many."""
         return int(self._test("patch", table=table, tmdb_id=tmdb_id, fields=fields, unset=unset))
 
+    def remove(self, table: str, *tmdb_ids: int) -> None:
+        """Delete all documents with these ids, as someone else would."""
+        self._test("remove", table=table, tmdb_ids=tmdb_ids)
+
     def dump(self, table: str) -> list[Document]:
         """All documents of a table, oldest first."""
         documents: list[Document] = _read(self.request("GET", f"/test/dump?table={table}"))
         return documents
 
     def _call(self, kind: str, name: str, args: Document) -> Any:
-        call = {"path": f"tmdbkit:{name}", "args": args, "format": "json"}
+        call = {"path": f"tmdbkit:{name}", "args": [args], "format": "convex_encoded_json"}
         answer = _read(self.request("POST", f"/api/{kind}", call))
         if answer["status"] == "error":
             raise ConvexFunctionError(answer["errorMessage"], answer.get("errorData"))

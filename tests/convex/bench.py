@@ -267,6 +267,12 @@ class Bench:
         (answer,) = self.target.apply_movies([change])
         assert answer["outcome"] == "updated"
 
+    def remove(self, tmdb_id: int = 603) -> None:
+        """Delete a movie, as somebody else would."""
+        change = {"tmdb_id": tmdb_id, "expected": self.movie(tmdb_id), "delete": True}
+        (answer,) = self.target.apply_movies([change])
+        assert answer["outcome"] == "deleted"
+
     def movie(self, tmdb_id: int = 603) -> Document:
         """One movie."""
         (found,) = [row for row in self.table("movies") if row["tmdb_id"] == tmdb_id]

@@ -1,6 +1,6 @@
 // A Convex deployment for tests: the real functions on convex-test, behind Convex's HTTP interface.
 //
-//   node server.mjs --key KEY --read-only-key KEY [--schema ours|app] [--without-functions]
+//   node server.mjs --key KEY --read-only-key KEY [--schema ours|app|watched] [--without-functions]
 //
 // It prints one line of JSON with its address, and ends when its standard input does, so that it
 // never outlives the test run that started it. `/test/*` is for tests only; all else answers as
@@ -18,7 +18,11 @@ import { indexed } from "./indexed.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const FUNCTIONS = join(HERE, "../../tmdbkit/convex/functions");
-const SCHEMAS = { ours: join(FUNCTIONS, "schema.ts"), app: join(HERE, "app_schema.ts") };
+const SCHEMAS = {
+  ours: join(FUNCTIONS, "schema.ts"),
+  app: join(HERE, "app_schema.ts"),
+  watched: join(HERE, "watched_schema.ts"),
+};
 const BODY_LIMIT = 16 * 2 ** 20;
 
 // Which table a function writes to: convex-test does not say it when a document is refused.
@@ -66,8 +70,15 @@ class Refusal extends Error {
 /** An error that Convex reports without having run the function. */
 class NotRun extends Error {}
 
-const { DatabaseFake, convexTest, convexToJson, functions, makeFunctionReference, schema } =
-  await bundle();
+const {
+  DatabaseFake,
+  convexTest,
+  convexToJson,
+  functions,
+  jsonToConvex,
+  makeFunctionReference,
+  schema,
+} = await bundle();
 indexed(DatabaseFake);
 const deployed = options["without-functions"] ? {} : functions;
 
@@ -95,7 +106,7 @@ async function bundle() {
           export { default as schema } from ${JSON.stringify(SCHEMAS[options.schema])};
           export { convexTest, DatabaseFake } from "convex-test";
           export { makeFunctionReference } from "convex/server";
-          export { convexToJson } from "convex/values";
+          export { convexToJson, jsonToConvex } from "convex/values";
         `,
         resolveDir: HERE,
       },
@@ -127,11 +138,29 @@ function openDatabase({ onLoad }) {
   }));
 }
 
-async function answer(kind, { path, args = {}, format }) {
-  if (format !== "json") throw new Refusal(400, "BadFormat", `Unsupported format: ${format}`);
+/** How arguments come and values go: as plain JSON, which loses some, or as the clients send them. */
+const FORMATS = {
+  json: { read: (args = {}) => args, write: (value) => lossy(convexToJson(value)) },
+  convex_encoded_json: { read: ([args] = [{}]) => jsonToConvex(args), write: convexToJson },
+};
+
+/** What Convex makes of a value in plain JSON. */
+function lossy(value) {
+  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value)) return value.map(lossy);
+  if ("$integer" in value) return String(jsonToConvex(value));
+  if ("$float" in value) return String(jsonToConvex(value));
+  if ("$bytes" in value) return value.$bytes;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, lossy(part)]));
+}
+
+async function answer(kind, { path, args: given, format }) {
+  const { read, write } = FORMATS[format] ?? {};
+  if (!read) throw new Refusal(400, "BadFormat", `Unsupported format: ${format}`);
+  const args = read(given);
   try {
     const value = await call(kind, path, args);
-    return { status: "success", value: convexToJson(value), logLines: [] };
+    return { status: "success", value: write(value), logLines: [] };
   } catch (error) {
     const errorMessage = `[Request ID: ${randomBytes(8).toString("hex")}] Server Error\n${explain(error, path, args)}\n`;
     const errorData = error.data === undefined ? {} : { errorData: convexToJson(error.data) };
@@ -162,7 +191,7 @@ function explain(error, path, args) {
   if (error instanceof NotRun) return error.message;
   const [, mismatch] = error.message.split("Validator error: ");
   if (mismatch !== undefined) {
-    const dump = `\n\nObject: ${JSON.stringify(args)}\nValidator: v.object({...})`;
+    const dump = `\n\nObject: ${JSON.stringify(convexToJson(args))}\nValidator: v.object({...})`;
     const what = inTheWordsOfConvex(mismatch, MISMATCHES) + dump;
     if (error.stack.includes("validateFunctionArgs")) return `ArgumentValidationError: ${what}`;
     return uncaught(
@@ -243,7 +272,7 @@ const ROUTES = {
   "POST /test/insert": async ({ body: { table, docs } }) =>
     await backend.run(async ({ db }) => {
       const ids = [];
-      for (const doc of docs) ids.push(await db.insert(table, doc));
+      for (const doc of docs) ids.push(await db.insert(table, jsonToConvex(doc)));
       return ids;
     }),
   "POST /test/patch": async ({ body: { table, tmdb_id, fields, unset } }) =>
@@ -254,8 +283,15 @@ const ROUTES = {
       for (const { _id } of found) await db.patch(_id, { ...fields, ...removed });
       return found.length;
     }),
+  "POST /test/remove": async ({ body: { table, tmdb_ids } }) =>
+    await backend.run(async ({ db }) => {
+      const all = await db.query(table).collect();
+      for (const { _id, tmdb_id } of all) if (tmdb_ids.includes(tmdb_id)) await db.delete(_id);
+    }),
   "GET /test/dump": async ({ query }) =>
-    await backend.run(async ({ db }) => await db.query(query.get("table")).collect()),
+    (await backend.run(async ({ db }) => await db.query(query.get("table")).collect())).map(
+      (document) => convexToJson(document),
+    ),
 };
 
 // One call after the other, whatever the clients do: each sees all that came before it.

@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tests.servers.convex import ConvexProxy
+from tests.servers.convex import ConvexProxy, arguments
 from tests.servers.trouble import Bucket, Faults
 from tests.servers.wire import Answer
 
@@ -62,7 +62,7 @@ class Storm(ConvexProxy):
         """What one call meets."""
         said = f"{request.path} {request.body.decode()}"
         if self._someone and "tmdbkit:applyMovies" in said:
-            changes = json.loads(request.body)["args"]["changes"]
+            changes = arguments(json.loads(request.body))["changes"]
             self._someone([change["tmdb_id"] for change in changes])
         allowed = self._rate.take(self._time.clock())
         self.script("*", (self._weather.draw(said) or "ok") if allowed else "429")

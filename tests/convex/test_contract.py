@@ -56,9 +56,16 @@ def test_the_apps_schema_is_ours_without_crew_and_genres(app_backend: ConvexBack
 # Reading it
 
 
-def test_another_version_of_the_functions_is_said_with_what_to_do() -> None:
-    with pytest.raises(FunctionsMissing, match=r"version 2.*needs 1; run tmdbkit functions"):
-        Contract.read({"version": 2.0, "tables": {}})
+@pytest.mark.parametrize(
+    ("version", "do"), [(0.0, "run tmdbkit functions"), (3.0, "update tmdbkit, or run")]
+)
+def test_another_version_of_the_functions_is_said_with_what_to_do(version: float, do: str) -> None:
+    with pytest.raises(FunctionsMissing, match=f"version {version:.0f}.*needs 2; {do}"):
+        Contract.read({"version": version, "tables": {}})
+
+
+def test_the_functions_of_before_do_and_do_not_tell_what_points_at_movies() -> None:
+    assert Contract.read({"version": 1.0, "tables": {}}).references is None
 
 
 def test_a_table_that_the_app_lacks_is_not_known(app_backend: ConvexBackend) -> None:

@@ -123,6 +123,33 @@ def test_after_its_undo_the_table_is_as_it_was_before_the_push(
             assert stage.pushes()["unknown"].sum() == 0
 
 
+@pytest.mark.parametrize(
+    ("count", "turns"),
+    [(400, [2]), pytest.param(2_000, range(1, BATCHES + 1, 2), marks=LARGE)],
+    ids=["some", "many"],
+)
+def test_a_deletion_that_is_killed_and_run_again_is_whole_and_its_undos_bring_all_back(
+    backend: ConvexBackend, tmp_path: Path, count: int, turns: list[int]
+) -> None:
+    movies = films(count)
+    backend.insert("movies", *(movie(row["id"], title=row["title"], mood=["m"]) for row in movies))
+    before = stored(backend)
+    stage = staged(tmp_path / "stage")
+    delete = [*cli("delete", stage), *(str(row["id"]) for row in movies), "--yes"]
+    undo = [*cli("undo", stage), "--yes"]
+    for turn in turns:
+        with ConvexProxy(backend.url) as proxy:
+            ended_at(proxy, backend, delete, turn, ran=turn % 2 == 0)
+            assert len(stored(backend)) < count or turn == 1
+            assert ended_at(proxy, backend, delete) == 0
+            assert stored(backend) == {}
+            ended_at(proxy, backend, undo, 1, ran=True)
+            for _ in range(2):  # of the second deletion, and of the first
+                ended_at(proxy, backend, undo)
+            assert stored(backend) == before
+            assert stage.pushes()["unknown"].sum() == 0
+
+
 def test_a_closed_terminal_does_not_end_what_was_begun_with_nohup(
     backend: ConvexBackend, tmp_path: Path
 ) -> None:

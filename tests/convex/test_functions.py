@@ -10,7 +10,7 @@ import pytest
 from .backend import ConvexBackend, ConvexFunctionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from .backend import Document
 
@@ -84,7 +84,7 @@ def outcomes(results: Iterable[Document]) -> list[str]:
 
 def test_the_contract_says_what_our_tables_accept(backend: ConvexBackend) -> None:
     contract = backend.query("contract")
-    assert contract["version"] == 1
+    assert contract["version"] == 2
     fields = contract["tables"]["movies"]["value"]
     assert {name for name, field in fields.items() if not field["optional"]} == set(movie())
     assert {name for name, field in fields.items() if field["optional"]} == OPTIONAL
@@ -510,24 +510,51 @@ def test_genres_without_a_table_are_an_error_that_says_so(app_backend: ConvexBac
     assert caught.value.data["table"] == "genres"
 
 
-# Deleting
+# What points at movies
 
 
-def test_deleting_takes_every_copy_and_says_how_many(backend: ConvexBackend) -> None:
-    backend.insert("movies", movie(1), movie(2), movie(2), movie(3))
-    results = backend.mutation("deleteMovies", tmdb_ids=[2, 1, 9])
-    assert results == [
-        {"tmdb_id": 2, "outcome": "deleted", "deleted": 2},
-        {"tmdb_id": 1, "outcome": "deleted", "deleted": 1},
-        {"tmdb_id": 9, "outcome": "absent", "deleted": 0},
+@pytest.fixture(scope="module")
+def watched() -> Iterator[ConvexBackend]:
+    with ConvexBackend(schema="watched") as backend:
+        yield backend
+
+
+def test_the_contract_names_every_field_that_holds_ids_of_movies_and_an_index_that_leads_there(
+    watched: ConvexBackend,
+) -> None:
+    references = watched.query("contract")["references"]
+    assert [(one["table"], one["field"], one["index"]) for one in references] == [
+        ("movies", "sequel", "by_sequel"),
+        ("watchlist", "movie", "by_movie"),
+        ("reviews", "about.movie", "by_about_movie"),
+        ("lists", "movies[]", None),
     ]
-    assert [stored["tmdb_id"] for stored in backend.dump("movies")] == [3]
 
 
-def test_deleting_again_finds_nothing(backend: ConvexBackend) -> None:
+def test_what_points_at_movies_is_counted_by_table_and_field_up_to_so_many(
+    watched: ConvexBackend,
+) -> None:
+    watched.reset()
+    one, two, _ = watched.insert("movies", movie(1), movie(2), movie(3))
+    watched.insert("movies", movie(4, sequel=one))
+    watched.insert("watchlist", *({"user": str(n), "movie": one} for n in range(5)))
+    watched.insert("reviews", {"about": {"movie": two, "stars": 5}})
+    watched.insert("reviews", {"about": {"movie": None, "stars": 1}})
+    found = watched.query("pointingAt", tmdb_ids=[1, 2, 3, 9], most=3)
+    told = [(one["tmdb_id"], one["table"], one["field"], one["documents"]) for one in found]
+    assert told == [
+        (1, "movies", "sequel", 1),
+        (1, "watchlist", "movie", 3),
+        (2, "reviews", "about.movie", 1),
+    ]
+
+
+def test_in_an_app_whose_tables_hold_no_ids_nothing_points_at_movies(
+    backend: ConvexBackend,
+) -> None:
     backend.insert("movies", movie())
-    results = backend.mutation("deleteMovies", tmdb_ids=[603, 603])
-    assert outcomes(results) == ["deleted", "absent"]
+    assert backend.query("contract")["references"] == []
+    assert backend.query("pointingAt", tmdb_ids=[603], most=3) == []
 
 
 # Keys, and functions that are not there
@@ -547,7 +574,8 @@ def test_a_read_only_key_reads(backend: ConvexBackend) -> None:
 
 
 def test_a_read_only_key_does_not_write(backend: ConvexBackend) -> None:
-    call = {"path": "tmdbkit:deleteMovies", "args": {"tmdb_ids": [603]}, "format": "json"}
+    change = {"tmdb_id": 603, "expected": movie(), "delete": True}
+    call = {"path": "tmdbkit:applyMovies", "args": {"changes": [change]}, "format": "json"}
     backend.insert("movies", movie())
     answer = backend.request("POST", "/api/mutation", call, key=backend.read_only_key)
     assert (answer.status_code, answer.json()["code"]) == (403, "OperationNotPermitted")
@@ -580,7 +608,7 @@ def test_a_missing_function_is_named(backend: ConvexBackend) -> None:
 
 def test_a_mutation_is_no_query(backend: ConvexBackend) -> None:
     with pytest.raises(ConvexFunctionError, match="as Query, but it is defined as Mutation"):
-        backend.query("deleteMovies", tmdb_ids=[])
+        backend.query("applyMovies", changes=[])
 
 
 def test_an_app_without_the_functions_has_none_of_them() -> None:

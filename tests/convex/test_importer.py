@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tmdbkit import ConvexSnapshot, delete_movies
+from tmdbkit import ConvexSnapshot
 from tmdbkit.convex.contract import Contract
 from tmdbkit.exceptions import (
     BatchTooLarge,
@@ -421,7 +421,7 @@ def test_two_documents_of_one_movie_are_withheld_and_untouched(bench: Bench, sta
     result = push_movie(bench, stage)
     assert outcome(result) == (
         "withheld",
-        "the target has 2 documents with this tmdb_id; delete all but one",
+        "the target has 2 documents with this tmdb_id; delete all but one in the dashboard",
     )
     assert bench.table("movies") == [movie(popularity=1.0), movie(popularity=2.0)]
 
@@ -446,7 +446,7 @@ def test_a_movie_that_someone_created_meanwhile_is_a_conflict(bench: Bench, stag
 
 def test_a_movie_that_someone_deleted_meanwhile_is_a_conflict(bench: Bench, stage: Shelf) -> None:
     bench.plant(movie(popularity=1.0))
-    meddled = Meddled(bench.target, lambda: bench.target.delete_movies([603]))
+    meddled = Meddled(bench.target, bench.remove)
     result = push(stage.put(payload()), meddled)
     assert outcome(result)[0] == "conflict"
     assert bench.table("movies") == []
@@ -496,34 +496,6 @@ def test_slugs_do_not_collide_across_the_parts_of_a_push(
     monkeypatch.setattr(pushing, "CHUNK", 1)
     push(stage.put(payload(1), payload(2)), bench.target)
     assert [row["slug"] for row in bench.table("movies")] == ["the-matrix", "the-matrix-1999"]
-
-
-# Deleting
-
-
-def test_deleting_takes_away_what_is_there_and_says_what_is_not(
-    bench: Bench, tmp_path: Path
-) -> None:
-    bench.plant(movie(1), movie(2), movie(3), movie(3))
-    result = delete_movies(bench.target, [1, 3, 9])
-    assert result.counts() == {"deleted": 2, "absent": 1}
-    assert result.outcomes.rows() == [(1, "deleted"), (3, "deleted"), (9, "absent")]
-    assert [row["tmdb_id"] for row in bench.table("movies")] == [2]
-
-
-def test_no_id_is_asked_about_where_one_is_none(proxy: ConvexProxy) -> None:
-    with pytest.raises(UsageError, match="'603' is not a TMDB id"):
-        delete_movies(deployment(proxy.url), [1, "603"])  # type: ignore[list-item]
-    assert proxy.calls == []
-
-
-def test_a_deletion_whose_answer_is_lost_is_counted_as_one(
-    proxy: ConvexProxy, backend: ConvexBackend
-) -> None:
-    backend.insert("movies", movie())
-    proxy.script("deleteMovies", "lost")
-    assert delete_movies(deployment(proxy.url), [603]).counts() == {"deleted": 1, "absent": 0}
-    assert [call.met for call in proxy.called("deleteMovies")] == ["lost", "ok"]
 
 
 # The app as it is today

@@ -286,7 +286,7 @@ def test_an_empty_one_does_not_advise_to_import_it(tmp_path: Path) -> None:
 
 def test_a_deletion_is_written_too(tmp_path: Path) -> None:
     path = export(tmp_path / "prod.zip", THEIRS, movie(604))
-    assert delete_movies(ConvexSnapshot(path), [603]).counts() == {"deleted": 1, "absent": 0}
+    assert delete_movies(staged(tmp_path / "s"), ConvexSnapshot(path), [603]).deleted == 1
     assert [row["tmdb_id"] for row in ConvexSnapshot(path).table("movies")] == [604]
 
 

@@ -53,7 +53,10 @@ def test_stage_push_import_refresh_and_delete_do_what_they_say(
     backend.patch("movies", 603, title="Changed by hand")
     assert asked(capsys, "refresh", "603")["staged"] == 1
     assert asked(capsys, "push", "603")["updated"] == 1
-    assert asked(capsys, "delete", "13", "60", "--yes") == {"deleted": 1, "absent": 1}
+    deleted = asked(capsys, "delete", "13", "60", "--yes")
+    assert (deleted["deleted"], deleted["absent"]) == (1, 1)
+    assert asked(capsys, "undo", "--yes")["created"] == 1
+    assert asked(capsys, "delete", "13", "--yes")["deleted"] == 1
     assert {int(movie["tmdb_id"]) for movie in backend.dump("movies")} == {603, 550}
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from tests.servers.tmdb import TMDBServer
 from tests.stage.conftest import correct
-from tmdbkit import TMDBSession, workflows
+from tmdbkit import workflows
 from tmdbkit.convex.merge import Scope
 from tmdbkit.convex.sending import one_ahead
 from tmdbkit.exceptions import UsageError
@@ -18,7 +17,6 @@ from tmdbkit.progress import Silent
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.review import ReviewQueue
-from tmdbkit.settings import Secret, Settings
 
 from .bench import FETCHED, LATER, NOW, counts, movie, outcome, payload, push, staged
 
@@ -338,25 +336,6 @@ def test_the_same_rules_hold_for_them(snapshot: SnapshotBench, tmp_path: Path) -
     assert counts(result) == {"updated": 1, "withheld": 2}
     assert points(snapshot) == {"letterboxd": 4.1, "tmdb": 8.2}
     assert points(snapshot, 604) == {"tmdb": 8.2}
-
-
-# Without a stage in between.
-
-
-def test_an_import_has_the_same_rules(bench: Bench, tmp_path: Path) -> None:
-    with TMDBServer() as server:
-        server.payloads.update({1: payload(1, vote_average=82.0), 2: payload(2)})
-        settings = Settings(
-            tmdb_base_url=server.base_url,
-            tmdb_token=Secret(server.token),
-            cache=tmp_path / "cache",
-            rate=1e6,
-        )
-        with TMDBSession(settings) as session:
-            result = workflows.import_direct(session, bench.target, [1, 2], progress=Silent())
-    assert counts(result) == {"created": 2, "withheld": 1}
-    assert outcome(result, 1)[1] == "tmdb: The points are not on the system's scale"
-    assert points(bench, 1) == {}
 
 
 # Planning ahead.

@@ -207,6 +207,12 @@ FAULTS: dict[str, Fault] = {
 } | BROKEN
 
 
+def arguments(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call; the clients send them as the one item of a list."""
+    [given] = body.get("args", [{}])
+    return dict(given)
+
+
 class ConvexProxy(LocalServer):
     """Passes calls on to a backend, except where a script says what they meet instead.
 
@@ -243,7 +249,7 @@ class ConvexProxy(LocalServer):
         last = request.path.rpartition("/")[2]
         call = Call(
             str(body.get("path", last)).removeprefix("tmdbkit:"),
-            body.get("args", {}),
+            arguments(body),
             request.headers,
         )
         self.calls.append(call)

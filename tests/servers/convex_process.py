@@ -23,7 +23,7 @@ from tmdbkit import schema as schemas
 from tmdbkit.convex.contract import FUNCTIONS
 from tmdbkit.convex.snapshot import TABLES
 
-from .convex import ENOUGH, dumps
+from .convex import ENOUGH, arguments, dumps
 from .wire import Answer, LocalServer
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class FastDeployment(LocalServer):
         if request.path == "/api/check_admin_key":
             return Answer(200, dumps(ENOUGH))
         call = orjson.loads(request.body)
-        value = self._functions[call["path"].removeprefix("tmdbkit:")](**call["args"])
+        value = self._functions[call["path"].removeprefix("tmdbkit:")](**arguments(call))
         body = orjson.dumps({"status": "success", "value": value, "logLines": []})
         return Answer(200, body, delay=self._latency)
 

@@ -198,6 +198,13 @@ def _amiss(result: PushResult) -> int:
     return result.failed + result.conflicts + result.unknown
 
 
+def _tell_plan(plan: Plan) -> None:
+    """Say what a plan that deletes or takes back would do, before anybody is asked."""
+    for line in repr(plan).splitlines()[1:]:
+        if not line.endswith(": 0") and not line.startswith(("unchanged: ", "batches: ")):
+            tell_target(line)
+
+
 def _tell_counts(plan: Plan) -> None:
     """Say in one line what a plan would change, before anybody is asked."""
     counts = {name: count for name, count in plan.counts().items() if name != "target" and count}
@@ -254,27 +261,26 @@ def undo(args: argparse.Namespace) -> int:
     staged = open_stage(args)
     target = open_target(args, "undo in")
     asks = needs_consent(args, target, everywhere=True)
-    back = plan_undo(staged, target, args.push)
-    for line in repr(back).splitlines()[1:5]:
-        tell_target(line)
+    back = plan_undo(staged, target, args.push, referenced=args.referenced)
+    _tell_plan(back)
     if asks:
         ask_consent(target)
     result = push_movies(staged, target, plan=back)
-    return show(args, result, failed=_amiss(result))
+    return show(args, result, failed=_amiss(result) + result.withheld)
 
 
 def import_(args: argparse.Namespace) -> int:
     """Fetch movies and send them, with no stage in between."""
     from tmdbkit.workflows import import_direct
 
-    target = open_target(args, "import into")
+    stage, target = open_stage(args), open_target(args, "import into")
     asks = needs_consent(args, target)
     ids = needed_ids(args)
     if asks:
         tell_target(counted(len(set(ids)), "movie"))
         ask_consent(target)
     with open_session() as session:
-        result = import_direct(session, target, ids, people=args.people)
+        result = import_direct(session, target, ids, stage=stage, people=args.people)
     return show(args, result, failed=_amiss(result) + result.withheld)
 
 
@@ -283,7 +289,9 @@ ABSENT_SHARE = 0.05  # of what the stage holds; more than that is more often a m
 
 def delete(args: argparse.Namespace) -> int:
     """Delete movies from Convex, after showing which and asking."""
-    from tmdbkit.workflows import delete_movies
+    from tmdbkit.convex.results import DeleteResult
+    from tmdbkit.workflows import plan_deletion
+    from tmdbkit.workflows import push as push_movies
 
     staged = open_stage(args)
     target = open_target(args, "delete from")
@@ -291,9 +299,12 @@ def delete(args: argparse.Namespace) -> int:
     ids = _absent(args, staged, target) if args.absent else needed_ids(args)
     named = f": {', '.join(map(str, ids[:20]))}{' …' * (len(ids) > 20)}" if ids else ""
     tell_target(f"{counted(len(ids), 'movie')}{named}")
-    if asks:
+    plan = plan_deletion(staged, target, ids, referenced=args.referenced)
+    _tell_plan(plan)
+    if asks and plan:
         ask_consent(target)
-    return show(args, delete_movies(target, ids), failed=0)
+    result = push_movies(staged, target, plan=plan)
+    return show(args, DeleteResult(result), failed=_amiss(result) + result.withheld)
 
 
 def _absent(args: argparse.Namespace, staged: Stage, target: Target) -> list[int]:

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from contextlib import suppress
-from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tmdbkit import __version__
 from tmdbkit.cli import commands, output, upkeep
 from tmdbkit.cli import ratings as rating_commands
 from tmdbkit.cli import review as review_command
+from tmdbkit.cli.arguments import (
+    ALL,
+    NEEDED,
+    RULES,
+    age,
+    count,
+    decade,
+    may_change,
+    may_delete,
+    names,
+    takes_ids,
+    takes_people,
+    takes_scope,
+    takes_source,
+    takes_stage,
+    takes_target,
+)
 from tmdbkit.cli.signals import end_as_ctrl_c_does
 from tmdbkit.exceptions import StopError, TMDBKitError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-
-    Where = argparse.ArgumentParser | argparse._ArgumentGroup
 
 WRONG, STOPPED, INTERRUPTED = 2, 3, 130
 
@@ -113,8 +126,8 @@ def parser() -> Grammar:
         "stage --list popular --pages 5",
     )
     stage.add_argument("--refresh", action="store_true", help="fetch staged movies again too")
-    _takes_ids(stage, NEEDED)
-    _takes_source(stage)
+    takes_ids(stage, NEEDED)
+    takes_source(stage)
 
     ratings = _verb(
         verbs,
@@ -127,15 +140,15 @@ def parser() -> Grammar:
         "--provider", action="append", metavar="NAME", help="imdb, mdblist or omdb; repeat it"
     )
     ratings.add_argument("--dry-run", action="store_true", help="say what it takes; ask nobody")
-    ratings.add_argument("--older-than", metavar="AGE", type=_age, help="30d: ask again for older")
+    ratings.add_argument("--older-than", metavar="AGE", type=age, help="30d: ask again for older")
     ratings.add_argument("--table", metavar="FILE", help="a CSV or Parquet file of your own")
     ratings.add_argument("--id", default="tmdb_id", metavar="COLUMN", help="its column of ids")
     for option in ("--points", "--votes"):
         ratings.add_argument(
             option, action="append", metavar="SYSTEM=COLUMN", help=f"its column of {option[2:]}"
         )
-    _takes_ids(ratings, ALL)
-    _takes_source(ratings)
+    takes_ids(ratings, ALL)
+    takes_source(ratings)
 
     check = _verb(
         verbs,
@@ -145,10 +158,10 @@ def parser() -> Grammar:
         "check --skip poster_missing",
     )
     check.add_argument(
-        "--skip", type=_names, default=[], metavar="RULES", help=f"leave these out; {RULES}"
+        "--skip", type=names, default=[], metavar="RULES", help=f"leave these out; {RULES}"
     )
     check.add_argument("--html", metavar="FILE", help="write the report as a page, too")
-    _takes_source(check)
+    takes_source(check)
 
     review = _verb(
         verbs,
@@ -159,11 +172,11 @@ def parser() -> Grammar:
     )
     review.add_argument("--rule", metavar="RULE", help=f"only those that break it; {RULES}")
     review.add_argument("--system", metavar="SYSTEM", help="only findings on this one's ratings")
-    review.add_argument("--decade", type=_decade, metavar="YEAR", help="only its ten years: 1990")
+    review.add_argument("--decade", type=decade, metavar="YEAR", help="only its ten years: 1990")
     review.add_argument(
         "--state", default="undecided", metavar="STATE", help="undecided, changed, decided or all"
     )
-    _takes_stage(review)
+    takes_stage(review)
 
     plan = _verb(
         verbs,
@@ -175,9 +188,9 @@ def parser() -> Grammar:
     plan.add_argument("--size", action="store_true", help="measure the tables there, too")
     plan.add_argument("--save", metavar="FILE", help="keep the plan, for push --plan FILE")
     plan.add_argument("--movie", type=int, metavar="ID", help="show one movie's changes")
-    _takes_scope(plan)
-    _takes_ids(plan, ALL)
-    _takes_target(plan)
+    takes_scope(plan)
+    takes_ids(plan, ALL)
+    takes_target(plan)
 
     push = _verb(
         verbs,
@@ -187,9 +200,9 @@ def parser() -> Grammar:
         "push --only ratings --limit 5",
     )
     push.add_argument("--plan", metavar="FILE", help="send exactly a plan that was saved")
-    _takes_scope(push)
-    _takes_ids(push, ALL)
-    _may_change(_takes_target(push))
+    takes_scope(push)
+    takes_ids(push, ALL)
+    may_change(takes_target(push))
 
     verify = _verb(
         verbs,
@@ -198,8 +211,8 @@ def parser() -> Grammar:
         "verify",
         "verify 603 --snapshot rehearsal",
     )
-    _takes_ids(verify, ALL)
-    _takes_target(verify)
+    takes_ids(verify, ALL)
+    takes_target(verify)
 
     undo = _verb(verbs, commands.undo, "take a push back", "undo", "undo --snapshot rehearsal")
     undo.add_argument(
@@ -208,7 +221,7 @@ def parser() -> Grammar:
         metavar="PUSH",
         help="which, as tmdbkit status names it; default the latest",
     )
-    _may_change(_takes_target(undo))
+    may_delete(takes_target(undo))
 
     direct = _verb(
         verbs,
@@ -217,9 +230,9 @@ def parser() -> Grammar:
         "import 603 550",
         "import --list popular --snapshot rehearsal",
     )
-    _takes_people(direct)
-    _takes_ids(direct, NEEDED)
-    _may_change(_takes_snapshot(direct.add_argument_group("where")))
+    takes_people(direct)
+    takes_ids(direct, NEEDED)
+    may_change(takes_target(direct))
 
     refresh = _verb(
         verbs,
@@ -231,12 +244,12 @@ def parser() -> Grammar:
     refresh.add_argument(
         "--changed", action="store_true", help="only those that TMDB changed since they came"
     )
-    refresh.add_argument("--older-than", metavar="AGE", type=_age, help="30d, 12h: only older ones")
+    refresh.add_argument("--older-than", metavar="AGE", type=age, help="30d, 12h: only older ones")
     refresh.add_argument(
         "--language", metavar="LANGUAGE", help="de-DE: fetch all of the stage in another language"
     )
-    _takes_ids(refresh, ALL)
-    _takes_source(refresh)
+    takes_ids(refresh, ALL)
+    takes_source(refresh)
 
     delete = _verb(
         verbs,
@@ -248,14 +261,14 @@ def parser() -> Grammar:
     delete.add_argument(
         "--absent", action="store_true", help="those that this stage created and no longer holds"
     )
-    delete.add_argument("--max", type=_count, metavar="N", help="how many --absent may delete")
-    _takes_ids(delete, NEEDED)
-    _may_change(_takes_target(delete))
+    delete.add_argument("--max", type=count, metavar="N", help="how many --absent may delete")
+    takes_ids(delete, NEEDED)
+    may_delete(takes_target(delete))
 
     status = _verb(
         verbs, commands.status, "say what the stage holds and what was pushed", "status --json"
     )
-    _takes_stage(status)
+    takes_stage(status)
 
     functions = _verb(
         verbs,
@@ -271,13 +284,13 @@ def parser() -> Grammar:
         "make the stage's rows anew, where the settings have changed since",
         "transform",
     )
-    _takes_stage(transform)
+    takes_stage(transform)
 
     compact = _verb(verbs, upkeep.compact, "merge the stage's small files", "compact")
-    _takes_stage(compact)
+    takes_stage(compact)
 
     doctor = _verb(verbs, upkeep.doctor, "say which of the stage's files are damaged", "doctor")
-    _takes_stage(doctor)
+    takes_stage(doctor)
 
     cache = _verb(verbs, upkeep.cache, "show or empty the cache of answers", "cache clear")
     cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show")
@@ -298,143 +311,6 @@ def _verb(
     verb.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     verb.set_defaults(run=run)
     return verb
-
-
-NEEDED, ALL = "needed, or one of these", "default all that are staged"
-RULES = "tmdbkit check --json has all names"
-SNAPSHOT = "a folder, or a ZIP of npx convex export"
-
-
-def _takes_ids(verb: Grammar, without: str) -> None:
-    which = verb.add_argument_group("which movies; several of these add up")
-    which.add_argument(
-        "ids", nargs="*", metavar="ID", help=f"TMDB ids, such as 603, or IMDb ids; {without}"
-    )
-    which.add_argument("--from-file", metavar="FILE", help="ids in a file, apart by space or line")
-    which.add_argument(
-        "--list",
-        metavar="NAME|NUMBER",
-        help="popular, top_rated, now_playing or upcoming; or one that someone made, such as 8136",
-    )
-    which.add_argument(
-        "--collection", type=_count, metavar="NUMBER", help="the movies of one, such as 10"
-    )
-    which.add_argument("--search", metavar="TEXT", help="what TMDB finds under a title")
-    which.add_argument(
-        "--discover",
-        nargs="+",
-        type=_filter,
-        metavar="KEY=VALUE",
-        help="TMDB's own filters, such as vote_count.gte=1000 with_genres=18",
-    )
-    which.add_argument(
-        "--pages",
-        type=int,
-        metavar="N",
-        help="20 movies each; default 1 of TMDB's lists and a search, all of what else there is",
-    )
-    which.add_argument(
-        "--export", type=_export, metavar="latest|YYYY-MM-DD", help="all movies that TMDB has"
-    )
-    which.add_argument(
-        "--min-popularity", type=float, metavar="P", help="of the export, only as popular ones"
-    )
-    which.add_argument(
-        "--changed-since", type=_day, metavar="YYYY-MM-DD", help="what TMDB changed since a day"
-    )
-
-
-def _takes_stage(verb: Grammar) -> Where:
-    where = verb.add_argument_group("where")
-    where.add_argument("--stage", metavar="DIR", help="a folder, or s3://…; default data/stage")
-    return where
-
-
-def _takes_source(verb: Grammar) -> None:
-    where = _takes_stage(verb)
-    where.add_argument("--from-target", action="store_true", help="what your deployment holds")
-    where.add_argument(
-        "--snapshot", metavar="DIR|ZIP", help=f"what a local snapshot holds: {SNAPSHOT}"
-    )
-
-
-def _takes_target(verb: Grammar) -> Where:
-    return _takes_snapshot(_takes_stage(verb))
-
-
-def _takes_snapshot(where: Where) -> Where:
-    where.add_argument(
-        "--snapshot",
-        metavar="DIR|ZIP",
-        help=f"a local snapshot instead of the deployment: {SNAPSHOT}",
-    )
-    return where
-
-
-def _may_change(where: Where) -> None:
-    where.add_argument("--yes", action="store_true", help="do not ask before something changes")
-
-
-def _takes_people(verb: Where) -> None:
-    verb.add_argument(
-        "--people", choices=("named", "all", "none"), help="whose names go into the table crew"
-    )
-
-
-def _takes_scope(verb: Grammar) -> None:
-    what = verb.add_argument_group("what of them")
-    what.add_argument("--approved", action="store_true", help="only what was approved in review")
-    what.add_argument("--only", type=_names, metavar="FIELDS", help="touch these alone")
-    what.add_argument(
-        "--keep", type=_names, default=[], metavar="FIELDS", help="set these on creation only"
-    )
-    what.add_argument(
-        "--clear", type=_names, default=[], metavar="FIELDS", help="erase these where TMDB has none"
-    )
-    what.add_argument("--limit", type=_count, metavar="N", help="let N movies go at most")
-    _takes_people(what)
-
-
-def _names(text: str) -> list[str]:
-    return [name for name in re.split(r"[,\s]+", text) if name]
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return int(text)
-
-
-def _decade(text: str) -> int:
-    if not re.fullmatch(r"\d{4}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no year, such as 1990")
-    return int(text) // 10 * 10
-
-
-def _age(text: str) -> timedelta:
-    match = re.fullmatch(r"(\d+)([dh])", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is no age; write 30d or 12h")
-    number = int(match.group(1))
-    return timedelta(days=number) if match.group(2) == "d" else timedelta(hours=number)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day; write YYYY-MM-DD") from None
-
-
-def _export(text: str) -> date | str:
-    return text if text == "latest" else _day(text)
-
-
-def _filter(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not (name and sign and value):
-        raise argparse.ArgumentTypeError(f"{text!r} is no filter; write KEY=VALUE")
-    return name, value
 
 
 def _complain(error: object, status: int) -> int:

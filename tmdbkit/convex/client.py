@@ -17,7 +17,7 @@ import requests
 from tmdbkit import __version__
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.reading import movies_of
-from tmdbkit.convex.target import Page, TargetName
+from tmdbkit.convex.target import Page, Pointing, TargetName
 from tmdbkit.convex.verdict import judge
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import (
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 MODULE = "tmdbkit"
 KINDS = ("prod", "dev", "preview")
+MOST_COUNTED = 100  # documents that point at a movie by one field
 PACE = 1000.0  # requests a second, more than a push ever makes; a 429 teaches a slower one
 
 
@@ -155,10 +156,19 @@ class ConvexDeployment:
         counts: Document = self.mutation("addGenres", genres=list(genres))
         return counts
 
-    def delete_movies(self, tmdb_ids: Sequence[int]) -> list[Document]:
-        """Delete every document with one of these ids; return `tmdb_id, outcome` for each."""
-        outcomes: list[Document] = self.mutation("deleteMovies", tmdb_ids=list(tmdb_ids))
-        return outcomes
+    def pointing_at(self, tmdb_ids: Sequence[int]) -> list[Pointing]:
+        """Return what points at these movies, as far as an index leads there."""
+        found = self.query("pointingAt", tmdb_ids=list(tmdb_ids), most=MOST_COUNTED)
+        return [
+            Pointing(
+                int(one["tmdb_id"]),
+                one["table"],
+                one["field"],
+                int(one["documents"]),
+                one["documents"] >= MOST_COUNTED,
+            )
+            for one in found
+        ]
 
     def flush(self) -> dict[int, Document]:
         """Nothing: a mutation that was answered is durable."""
@@ -199,7 +209,9 @@ class ConvexDeployment:
     def _call(
         self, kind: str, name: str, args: Document, lost: list[TMDBKitError] | None = None
     ) -> Any:
-        body = {"path": f"{MODULE}:{name}", "args": args, "format": "json"}
+        # As Convex's own clients do: plain JSON would lose Int64, bytes, and what is no number.
+        encoded = {"args": [args], "format": "convex_encoded_json"}
+        body = {"path": f"{MODULE}:{name}", **encoded}
         return self._ask("POST", f"/api/{kind}", body, lost)
 
     def _ask(

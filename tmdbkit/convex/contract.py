@@ -15,7 +15,23 @@ if TYPE_CHECKING:
 
     Test = Callable[[Any], bool]
 
-FUNCTIONS = 1  # the version of tmdbkit.ts that this package speaks with
+FUNCTIONS = 2  # the version of tmdbkit.ts that this package speaks with
+OLDEST = 1  # which lacks what tells of references
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A field of the target that holds ids of movies.
+
+    Attributes:
+        table: Its table.
+        field: Its path; `[]` stands for the items of a list.
+        index: An index that begins with it; None where there is none.
+    """
+
+    table: str
+    field: str
+    index: str | None = None
 
 
 @dataclass(frozen=True)
@@ -24,9 +40,11 @@ class Contract:
 
     Attributes:
         tables: A validator in Convex's JSON for each table; those that the app lacks are left out.
+        references: The fields that hold ids of movies; None where the functions do not tell.
     """
 
     tables: Mapping[str, dict[str, Any]]
+    references: tuple[Reference, ...] | None = None
 
     @classmethod
     def read(cls, answer: Mapping[str, Any]) -> Contract:
@@ -36,12 +54,15 @@ class Contract:
             FunctionsMissing: The functions there are of another version.
         """
         version = int(answer["version"])
-        if version != FUNCTIONS:
+        if not OLDEST <= version <= FUNCTIONS:
+            then = "update tmdbkit, or run" if version > FUNCTIONS else "run"
             raise FunctionsMissing(
                 f"the functions there are of version {version}, this tmdbkit needs {FUNCTIONS}; "
-                "run tmdbkit functions on your app's convex folder, and deploy"
+                f"{then} tmdbkit functions on your app's convex folder, and deploy"
             )
-        return cls({name: table for name, table in answer["tables"].items() if table})
+        tables = {name: table for name, table in answer["tables"].items() if table}
+        told = answer.get("references")
+        return cls(tables, None if told is None else tuple(Reference(**one) for one in told))
 
     def fields(self, table: str) -> dict[str, dict[str, Any]]:
         """Return the fields of a table that takes objects; none where it takes anything."""

@@ -52,7 +52,7 @@ class Delivery:
         """
         asked = [
             [
-                self._asking.submit(_ask_in_halves, ask, items[start : start + size])
+                self._asking.submit(ask_in_halves, ask, items[start : start + size])
                 for start in range(0, len(items), size)
             ]
             for ask, items, size in questions
@@ -180,7 +180,13 @@ def _error_of(send: Send, batch: Batch) -> ServiceError | None:
     return None
 
 
-def _ask_in_halves(ask: Ask, items: Sequence[Any]) -> list[Any]:
+def asked(ask: Ask, items: Sequence[Any], size: int = READ) -> list[Any]:
+    """Return what comes of a question about many items, asked for so many at a time."""
+    starts = range(0, len(items), size)
+    return [found for n in starts for found in ask_in_halves(ask, items[n : n + size])]
+
+
+def ask_in_halves(ask: Ask, items: Sequence[Any]) -> list[Any]:
     """Ask for some items, or where they are more than one answer holds, for half of them twice."""
     try:
         return ask(items)
@@ -188,4 +194,4 @@ def _ask_in_halves(ask: Ask, items: Sequence[Any]) -> list[Any]:
         if len(items) == 1:
             raise
     middle = len(items) // 2
-    return _ask_in_halves(ask, items[:middle]) + _ask_in_halves(ask, items[middle:])
+    return ask_in_halves(ask, items[:middle]) + ask_in_halves(ask, items[middle:])

@@ -93,9 +93,6 @@ class Importer:
         self._naming = [name for name in COLUMNS if self.contract.takes(name, COLUMNS[name])]
         if self._people == "none" and "crew" in self._naming:
             self._naming.remove("crew")
-        self.contract.check("movies", SENT)
-        for table in self._naming:
-            self.contract.check(table, COLUMNS[table])
         self._images = image_form(target.page("movies", None, 50).documents, images)
         self._now, self._log, self._unsettled = now, log, unsettled
         self._intended: dict[int, Plan] = {}  # whose changes are in the log, and no outcomes yet
@@ -132,11 +129,18 @@ class Importer:
             payloads: `tmdb_id, payload, fetched_at` of the same movies, for the names of people.
             withheld: What of them is not to be sent.
         """
+        self._check_contract()
         changes = self._few_enough(self._compare(rows.to_dicts(), withheld))
         going = pl.col("tmdb_id").is_in([change.tmdb_id for change in changes if change.goes])
         names = self._names(rows.filter(going), payloads.filter(going))
         title, left_out = self.target.title, self.left_out()
         return Plan.to(title, tuple(changes), names=names, left_out=left_out, scope=self._scope)
+
+    def _check_contract(self) -> None:
+        """Make sure that what is planned can be created; a way back needs no new documents."""
+        self.contract.check("movies", SENT)
+        for table in self._naming:
+            self.contract.check(table, COLUMNS[table])
 
     def prepare(
         self, rows: pl.DataFrame, payloads: pl.DataFrame, withheld: Withheld = NOTHING

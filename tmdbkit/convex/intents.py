@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tmdbkit.convex.answers import WROTE
-from tmdbkit.convex.delivery import READ
+from tmdbkit.convex.delivery import asked
 from tmdbkit.convex.plan import Change, content_hash
 from tmdbkit.schema import INSTANT, STAMPS
 
@@ -104,8 +104,7 @@ class Unsettled:
     def look_up(self, target: Target, tmdb_ids: Collection[int] | None = None) -> pl.DataFrame:
         """Settle all of them, or those for some movies, by asking the target for these alone."""
         wanted = sorted(self._rows if tmdb_ids is None else self._rows.keys() & set(tmdb_ids))
-        pieces = [wanted[start : start + READ] for start in range(0, len(wanted), READ)]
-        return self.settle(wanted, [row for piece in pieces for row in target.documents(piece)])
+        return self.settle(wanted, asked(target.documents, wanted))
 
     def _settled(self, rows: list[Row], there: Sequence[Document]) -> list[Row]:
         """Return of the rows of one movie those of which something else is known now."""

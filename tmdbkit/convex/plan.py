@@ -22,6 +22,8 @@ Kind = Literal[
     "create", "update", "unchanged", "withheld", "delete", "failed", "not_staged", "unknown"
 ]
 
+REPEATED = "the target has {} documents with this tmdb_id; delete all but one in the dashboard"
+
 
 @dataclass(frozen=True)
 class Change:
@@ -185,7 +187,7 @@ def _judged(
 def _change(row: Document, there: Sequence[Document], making: _Making) -> Change:
     tmdb_id, title = row["tmdb_id"], row["title"]
     if len(there) > 1:
-        reason = f"the target has {len(there)} documents with this tmdb_id; delete all but one"
+        reason = REPEATED.format(len(there))
         return Change(tmdb_id, title, "withheld", reason=reason)
     contract = making.contract
     known = {name: value for name, value in row.items() if contract.knows("movies", name)}

@@ -58,6 +58,7 @@ class Plan:
         scope: Which fields it was allowed to touch.
         undoes: The push that it takes back; "" where it is no way back.
         identity: Of a snapshot, which one it is, however its path is written.
+        notes: What a person should know before sending it.
     """
 
     target: str
@@ -67,6 +68,7 @@ class Plan:
     scope: Scope = ALL
     undoes: str = ""
     identity: str = ""
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def to(cls, title: TargetName, changes: tuple[Change, ...], **rest: Any) -> Plan:
@@ -162,6 +164,7 @@ class Plan:
             "identity": self.identity,
             "left_out": self.left_out,
             "undoes": self.undoes,
+            "notes": self.notes,
             "scope": self.scope.names(),
             "names": {table: rows.rows() for table, rows in self.names.items()},
             "changes": [asdict(change) for change in self.changes],
@@ -186,8 +189,8 @@ class Plan:
             changes = tuple(Change(**_tuples(change)) for change in saved["changes"])
             scope = Scope.of(**saved["scope"])
             left_out, undoes = tuple(saved["left_out"]), saved["undoes"]
-            identity = saved.get("identity", "")
-            return cls(saved["target"], changes, names, left_out, scope, undoes, identity)
+            identity, notes = saved.get("identity", ""), tuple(saved.get("notes", ()))
+            return cls(saved["target"], changes, names, left_out, scope, undoes, identity, notes)
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError) as error:
@@ -220,7 +223,8 @@ class Plan:
         facts = [(name, f"{n:,}" if isinstance(n, int) else n) for name, n in self.counts().items()]
         if self.undoes:
             facts.insert(1, ("takes back", f"push {self.undoes}, which {self._was_done()}"))
-        moved = Counter(name for change in self.changes for name in _moved(change))
+        updates = [change for change in self.changes if change.kind == "update"]
+        moved = Counter(name for change in updates for name in _moved(change))
         if moved:
             told = ", ".join(f"{name} {count:,}" for name, count in moved.most_common(12))
             facts.append(("fields", told))
@@ -231,6 +235,7 @@ class Plan:
         facts.append(("batches", f"{self.batches():,}"))
         if self.left_out:
             facts.append(("not known there", ", ".join(self.left_out)))
+        facts += [("note", note) for note in self.notes]
         withheld = [change for change in self.changes if change.kind == "withheld"]
         lines = [f"{change.title}: {change.reason}" for change in withheld]
         lines += [f"{change.title}: {line}" for change in self.changes for line in change.withheld]
@@ -285,7 +290,9 @@ FieldRow = tuple[int, str, str, str | None, str | None, str | None, str]
 
 
 def _moved(change: Change) -> list[str]:
-    """Return the fields that an update changes, its stamps aside."""
+    """Return the fields that an update changes, its stamps aside, or that a deletion takes away."""
+    if change.kind == "delete":
+        return list(change.before)
     if change.kind != "update":
         return []
     return [name for name in (*change.set, *change.unset) if name not in STAMPS]
@@ -297,7 +304,7 @@ def _field_rows(change: Change) -> list[FieldRow]:
         (change.tmdb_id, change.title, "withheld", None, None, None, line)
         for line in change.withheld
     ]
-    if change.kind in ("withheld", "create", "delete", "not_staged", "unknown"):
+    if change.kind in ("withheld", "create", "not_staged", "unknown"):
         return [(*head, None, None, None, change.reason), *withheld]
     return [
         (*head, name, _text(change.before.get(name)), _text(change.set.get(name)), "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
@@ -12,9 +12,11 @@ from tmdbkit.display import draw_facts
 from tmdbkit.schema import INSTANT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tmdbkit.convex.planned import Plan
+
+T = TypeVar("T")
 
 OUTCOMES = pl.Schema(
     {
@@ -131,29 +133,45 @@ class DeleteResult:
     """What a deletion came to.
 
     Attributes:
-        target: Which target.
-        deleted: How many movies were deleted.
-        absent: How many were not there.
-        outcomes: `tmdb_id, outcome`.
+        pushed: What sending it came to; `undo` takes it back by its name in the import log.
     """
 
-    target: str
-    deleted: int
-    absent: int
-    outcomes: pl.DataFrame = field(repr=False)
+    pushed: PushResult
 
-    def counts(self) -> dict[str, int]:
-        """Return the counts by name."""
-        return {"deleted": self.deleted, "absent": self.absent}
+    @property
+    def deleted(self) -> int:
+        """How many movies were deleted."""
+        return self.pushed.deleted
+
+    @property
+    def absent(self) -> int:
+        """How many were not there."""
+        return self.pushed.unchanged
+
+    @property
+    def outcomes(self) -> pl.DataFrame:
+        """One row for each movie; one that was not there is `unchanged`."""
+        return self.pushed.outcomes
+
+    def counts(self) -> dict[str, str | int]:
+        """Return the target and the counts by name."""
+        return dict(_of_deletion(self.pushed.counts().items()))
 
     def _facts(self) -> list[tuple[str, str]]:
-        return [("target", self.target), *((k, f"{n:,}") for k, n in self.counts().items())]
+        return list(_of_deletion(self.pushed._facts()))
 
     def __repr__(self) -> str:
         return "\n".join(f"{name}: {value}" for name, value in self._facts())
 
     def _repr_html_(self) -> str:
         return draw_facts("Deleted", self._facts())
+
+
+def _of_deletion(facts: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
+    """Yield the facts of a push as those of a deletion, which creates and updates nothing."""
+    for name, told in facts:
+        if name not in ("created", "updated"):
+            yield "absent" if name == "unchanged" else name, told
 
 
 TOLD = ("tmdb_id", "title", "outcome", "reason", "withheld")  # what a result keeps of outcomes

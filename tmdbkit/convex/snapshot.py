@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from tmdbkit import schema
 from tmdbkit.convex import zipped
 from tmdbkit.convex.contract import FUNCTIONS, Contract
 from tmdbkit.convex.reading import movies_of
-from tmdbkit.convex.target import Page, TargetName
+from tmdbkit.convex.target import Page, Pointing, TargetName
 from tmdbkit.convex.zipped import TABLES, Contents
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import RequestRefused, SettingsError, StopError
@@ -48,7 +48,6 @@ class ConvexSnapshot:
             raise SettingsError(f"{given} is a file; --snapshot takes a folder or a .zip")
         self._made: list[tuple[Document, Document]] = []  # each change, and what was answered
         self._added: list[tuple[str, Sequence[Document]]] = []
-        self._deleted: list[int] = []
         self._otherwise: dict[int, Document] = {}
         self._load()
 
@@ -96,7 +95,7 @@ class ConvexSnapshot:
     def contract(self) -> Contract:
         """Return what its tables accept: our own contract."""
         tables = {name: schema.validator(name) for name in TABLES}
-        return Contract.read({"version": FUNCTIONS, "tables": tables})
+        return Contract.read({"version": FUNCTIONS, "tables": tables, "references": []})
 
     def documents(self, tmdb_ids: Sequence[int]) -> list[Document]:
         """Return all documents of movies with these ids, repeated ones too."""
@@ -138,14 +137,13 @@ class ConvexSnapshot:
         self._added.append(("genres", genres))
         return self._add("genres", genres)
 
-    def delete_movies(self, tmdb_ids: Sequence[int]) -> list[Document]:
-        """Delete every document with one of these ids; return `tmdb_id, outcome` for each."""
-        self._deleted += tmdb_ids
-        found = {tmdb_id for tmdb_id in tmdb_ids if self._by_id[tmdb_id]}
-        self._remove(set(tmdb_ids))
+    def pointing_at(self, tmdb_ids: Sequence[int]) -> list[Pointing]:
+        """Return what points at these movies: whatever holds the id that an export gave them."""
+        rows = {row["_id"]: row for n in tmdb_ids for row in self._by_id[n] if "_id" in row}
+        held = zipped.pointing(self._tables, self._others, rows.keys()) if rows else Counter()
         return [
-            {"tmdb_id": tmdb_id, "outcome": "deleted" if tmdb_id in found else "absent"}
-            for tmdb_id in tmdb_ids
+            Pointing(int(rows[one]["tmdb_id"]), table, field, count)
+            for (one, table, field), count in held.items()
         ]
 
     def flush(self) -> dict[int, Document]:
@@ -173,7 +171,7 @@ class ConvexSnapshot:
         except OSError as error:
             raise StopError(f"{self.path} cannot be written: {error.strerror}") from error
         otherwise = self._otherwise
-        self._made, self._added, self._deleted, self._otherwise = [], [], [], {}
+        self._made, self._added, self._otherwise = [], [], {}
         return otherwise
 
     def _catch_up(self) -> None:
@@ -181,7 +179,6 @@ class ConvexSnapshot:
         identity = self._identity
         self._load()
         self._identity = identity
-        self._remove(set(self._deleted))
         for table, rows in self._added:
             self._add(table, rows)
         again = [
@@ -317,10 +314,15 @@ def _differing(there: Document, wanted: Document) -> list[str]:
 def _refuse(contract: Contract, change: Document) -> None:
     create = change.get("create")
     faults = contract.faults(change.get("set", {}), partial=True)
-    faults += contract.faults(create) if create is not None else []
+    faults += contract.faults(_known(contract, create)) if create is not None else []
     faults += [f"{name} is missing" for name in change.get("unset", ()) if name not in OPTIONAL]
     if faults:
         raise RequestRefused("refused it", path="snapshot:applyMovies", message="; ".join(faults))
+
+
+def _known(contract: Contract, fields: Document) -> Document:
+    """Return the fields that are ours to judge; what comes back may have the app's own, too."""
+    return {name: value for name, value in fields.items() if contract.knows("movies", name)}
 
 
 def _person(row: Document) -> tuple[int, str]:

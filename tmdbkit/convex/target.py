@@ -78,6 +78,25 @@ class Page:
     done: bool
 
 
+@dataclass(frozen=True)
+class Pointing:
+    """What in the target points at a movie, by one field.
+
+    Attributes:
+        tmdb_id: Which movie.
+        table: The table of the documents that do.
+        field: Their field.
+        documents: How many they are.
+        more: Whether there may be more than were counted.
+    """
+
+    tmdb_id: int
+    table: str
+    field: str
+    documents: int
+    more: bool = False
+
+
 class Target(Protocol):
     """Where documents go, and where they are read.
 
@@ -126,8 +145,8 @@ class Target(Protocol):
     def add_genres(self, genres: Sequence[Document]) -> Document:
         """Add or rename rows of `genres`; return the counts created, updated, unchanged."""
 
-    def delete_movies(self, tmdb_ids: Sequence[int]) -> list[Document]:
-        """Delete every document with one of these ids; return `tmdb_id, outcome` for each."""
+    def pointing_at(self, tmdb_ids: Sequence[int]) -> list[Pointing]:
+        """Return what points at these movies, as far as that can be looked up."""
 
     def flush(self) -> dict[int, Document]:
         """Make what was written durable, where that is not so already.

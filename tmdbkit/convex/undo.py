@@ -83,10 +83,10 @@ def _last_word_first(undos: dict[str, str]) -> list[str]:
 def _latest(there: pl.DataFrame, changes: pl.DataFrame) -> str:
     """Return the latest push of which something stands that no undo has come to yet.
 
-    An undo has come to what it left alone, since someone edited it; else no push before that one
-    could ever be meant.
+    An undo has come to what it left alone, since someone edited it or points at it; else no push
+    before that one could ever be meant.
     """
-    was_left = (pl.col("outcome") == "conflict") | IS_SAID_UNKNOWN
+    was_left = pl.col("outcome").is_in(["conflict", "withheld"]) | IS_SAID_UNKNOWN
     left_alone = there.filter(IS_UNDO & was_left).select(UNDONE)
     meant = changes.filter(~IS_UNDO).join(left_alone, on=CHANGE, how="anti", maintain_order="left")
     return str(meant.item(-1, "push")) if meant.height else ""
@@ -100,7 +100,8 @@ def _nothing_left(there: pl.DataFrame, target: str, push_id: str | None) -> str:
         named = f"push {push_id}" if push_id else "push"
         return f"the import log of this stage has no {named} that changed {target}"
     return (
-        f"all pushes to {target} are taken back already, but for what someone edited since; "
+        f"all pushes to {target} are taken back already, but for what someone edited or points "
+        "at since; "
         "undo PUSH goes over one of them again, an undo as well"
     )
 

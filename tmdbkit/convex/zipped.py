@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import sys
 import zipfile
 import zlib
+from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -17,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from tmdbkit.convex.target import Document
@@ -28,6 +30,7 @@ UNREADABLE = (
     *(OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error),
     *(ValueError, TypeError, KeyError, AttributeError),
 )
+TEXT = re.compile(rb'"([^"\\]+)"')  # ids have nothing in them that JSON escapes
 Writing = tuple[object, ...]  # tells one writing of a ZIP from another
 
 
@@ -92,6 +95,43 @@ def writing_of(path: Path) -> Writing:
         return ()
     except zipfile.BadZipFile:  # none that was ever read
         return (None,)
+
+
+def pointing(
+    tables: Mapping[str, list[Document]], others: Mapping[str, bytes], ids: Collection[str]
+) -> Counter[tuple[str, str, str]]:
+    """Count the documents that hold one of these ids in a field: by id, table and field."""
+    theirs = {
+        member.removesuffix("/documents.jsonl"): content.splitlines()
+        for member, content in others.items()
+        if member.endswith("/documents.jsonl") and not member.startswith("_")
+    }
+    wanted = {one.encode() for one in ids}
+    rows = [(name, row) for name in TABLES for row in tables[name]]
+    rows += [
+        (table, loads(line.decode()))
+        for table, lines in theirs.items()
+        for line in lines
+        if not wanted.isdisjoint(TEXT.findall(line))
+    ]
+    return Counter(
+        (found, table, field)
+        for table, row in rows
+        for found, field in set(_texts({n: v for n, v in row.items() if n != "_id"}, ""))
+        if found in ids
+    )
+
+
+def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield all texts in a value, each with its path."""
+    if isinstance(value, str):
+        yield value, path
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, f"{path}[]")
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield from _texts(part, f"{path}.{name}" if path else name)
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """The verbs that users call; composition only."""
 
 from tmdbkit.workflows.both import LocalImport, run_local_import
-from tmdbkit.workflows.deleting import absent_from_stage, delete_movies
+from tmdbkit.workflows.deleting import absent_from_stage, delete_movies, plan_deletion
+from tmdbkit.workflows.direct import import_direct
 from tmdbkit.workflows.fetching import refresh_movies, stage_movies
-from tmdbkit.workflows.pushing import import_direct, plan_push, push, undo, verify
+from tmdbkit.workflows.pushing import plan_push, push, undo, verify
 from tmdbkit.workflows.rating import check, collect_ratings, rating_costs
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "collect_ratings",
     "delete_movies",
     "import_direct",
+    "plan_deletion",
     "plan_push",
     "push",
     "rating_costs",

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import polars as pl
-
-from tmdbkit.convex.delivery import READ
+from tmdbkit.convex.deletion import deletions, guarded
+from tmdbkit.convex.delivery import asked
+from tmdbkit.convex.intents import unknown
+from tmdbkit.convex.planned import Plan
 from tmdbkit.convex.results import DeleteResult
 from tmdbkit.convex.undo import standing
 from tmdbkit.schema import checked_ids
+from tmdbkit.workflows.logging_pushes import unsettled_of
+from tmdbkit.workflows.pushing import push
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tmdbkit.convex.target import Target
+    from tmdbkit.progress import Progress
     from tmdbkit.stage.stage import Stage
 
 
@@ -23,27 +28,61 @@ def absent_from_stage(stage: Stage, target: Target) -> list[int]:
 
     What it found there, or changed, is somebody else's to delete.
     """
-    there = target.title.rows_of(stage.imports())
-    return sorted(set(standing(there).filter(outcome="created")["tmdb_id"]) - stage.ids())
+    there = standing(target.title.rows_of(stage.imports()))
+    gone = there.unique("tmdb_id", keep="last", maintain_order=True).filter(outcome="deleted")
+    created = set(there.filter(outcome="created")["tmdb_id"])
+    return sorted(created - set(gone["tmdb_id"]) - stage.ids())
 
 
-def delete_movies(target: Target, ids: Iterable[int]) -> DeleteResult:
-    """Delete the documents of movies from a target.
+def delete_movies(
+    stage: Stage,
+    target: Target,
+    ids: Iterable[int],
+    *,
+    referenced: bool = False,
+    progress: Progress | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> DeleteResult:
+    """Delete the documents of movies from a target: a change like any other, and undone like one.
 
-    What is there is looked up first: where the answer to a deletion is lost, the second try finds
-    nothing, and would report as absent what the first one deleted.
+    What someone edits between the look and the deletion is a conflict, and left alone.
+
+    Args:
+        stage: Whose import log keeps the whole documents.
+        target: Where they are.
+        ids: Which movies.
+        referenced: Delete also what other documents of the target point at.
+        progress: What is told how far it is.
+        now: The time of day.
+
+    Raises:
+        UsageError: An id that is none.
+        StopError: Going on is pointless, such as without a log to write to.
+
+    Example:
+        >>> stage, target = tmdbkit.sample(), tmdbkit.ConvexSnapshot("rehearsal")
+        >>> sent = tmdbkit.push(stage, target, [603, 550])
+        >>> delete_movies(stage, target, [603]).deleted
+        1
+        >>> tmdbkit.push(stage, target, plan=tmdbkit.undo(stage, target)).created
+        1
     """
+    plan = plan_deletion(stage, target, ids, referenced=referenced, now=now)
+    return DeleteResult(push(stage, target, plan=plan, progress=progress, now=now))
+
+
+def plan_deletion(
+    stage: Stage,
+    target: Target,
+    ids: Iterable[int],
+    *,
+    referenced: bool = False,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Plan:
+    """Say what a deletion would take away, and change nothing; `push(..., plan=...)` sends it."""
     wanted = checked_ids(ids)
-    target.preflight(writing=True)
-    target.contract()
-    there: set[int] = set()
-    for start in range(0, len(wanted), READ):
-        found = {int(row["tmdb_id"]) for row in target.documents(wanted[start : start + READ])}
-        if found:
-            target.delete_movies(sorted(found))
-        there |= found
-    target.flush()
-    rows = [(tmdb_id, "deleted" if tmdb_id in there else "absent") for tmdb_id in wanted]
-    frame = pl.DataFrame(rows, {"tmdb_id": pl.Int64, "outcome": pl.String}, orient="row")
-    deleted = frame.filter(pl.col("outcome") == "deleted").height
-    return DeleteResult(str(target.title), deleted, frame.height - deleted, frame)
+    target.preflight(writing=False)
+    there = asked(target.documents, wanted)
+    settled = unsettled_of(stage, target, now, needed=False).settle(wanted, there)
+    plan = Plan.to(target.title, (*deletions(there, wanted), *unknown(settled)))
+    return guarded(plan, target, referenced=referenced)

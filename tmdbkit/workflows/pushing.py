@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import progress as progresses
-from tmdbkit import transform
+from tmdbkit.convex.deletion import guarded
 from tmdbkit.convex.importer import CHUNK, PEOPLE, Importer
 from tmdbkit.convex.intents import Unsettled, unknown
 from tmdbkit.convex.merge import ALL, Scope
@@ -21,13 +20,12 @@ from tmdbkit.convex.sending import Sending, one_ahead
 from tmdbkit.convex.undo import WROTE, way_back
 from tmdbkit.convex.verification import Verification
 from tmdbkit.exceptions import UsageError
-from tmdbkit.fetch.staging import THREADS, fetch_movies
 from tmdbkit.images import ImageForm
-from tmdbkit.schema import RATINGS, ROW, checked_ids
+from tmdbkit.schema import RATINGS, checked_ids
 from tmdbkit.settings import Settings
 from tmdbkit.stage.decisions import verdicts
 from tmdbkit.stage.tables import PAYLOADS
-from tmdbkit.workflows.checking import withheld_of, withheld_rows, withheld_unless_approved
+from tmdbkit.workflows.checking import withheld_of, withheld_unless_approved
 from tmdbkit.workflows.logging_pushes import import_log, unsettled_of
 
 if TYPE_CHECKING:
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
     from tmdbkit.stage.stage import Stage
-    from tmdbkit.tmdb.session import TMDBSession
 
 
 Piece = tuple[pl.DataFrame, pl.DataFrame, Withheld]
@@ -77,13 +74,13 @@ def plan_push(
         >>> plan[603]
         The Matrix (603): create
     """
-    _check_people(people)
+    check_people(people)
     target.preflight(writing=False)
     sent = Outgoing.of(stage, ids, scope, approved=approved)
     shown = progress or progresses.default()
     parts = [_not_staged(target, sent.not_staged)]
     shown.begin("planning", sent.total)
-    form = images or _image_form()
+    form = images or image_form()
     unsettled = unsettled_of(stage, target, now or _now, needed=False)
     try:
         with Importer(
@@ -147,13 +144,13 @@ def push(
     """
     if plan is not None and (approved or ids is not None or limit is not None):
         raise UsageError("a plan is sent exactly as it is; leave out ids, approved and limit")
-    _check_people(people)
+    check_people(people)
     name, now = token_hex(8), now or _now
     unsettled = unsettled_of(stage, target, now)
     sending = Sending(
         target,
         people,
-        images or _image_form(),
+        images or image_form(),
         progress,
         import_log(stage, target, name, plan),
         now,
@@ -186,6 +183,8 @@ def _send_plan(plan: Plan, stage: Stage, sending: Sending, unsettled: Unsettled)
     doubtful = unknown(unsettled.look_up(target, plan.ids()))
     plan = replace(plan, changes=(*plan.changes, *doubtful))
     sent = sending.run(lambda _: plan.parts(CHUNK), len(plan))
+    if any(change.kind == "delete" for change in plan.changes):
+        return sent  # a new plan of a push would be no plan of what was meant
     return _planned_anew(sent, stage, sending, plan.scope)
 
 
@@ -242,11 +241,14 @@ def verify(
     )
 
 
-def undo(stage: Stage, target: Target, push_id: str | None = None) -> Plan:
+def undo(
+    stage: Stage, target: Target, push_id: str | None = None, *, referenced: bool = False
+) -> Plan:
     """Plan the way back from a push, by the import log; send it with `push(..., plan=...)`.
 
-    What was created is deleted, what was changed is set back; a document that someone edited since
-    is a conflict when the plan is sent, and left alone. What was taken back already is not in it,
+    What was created is deleted, what was changed is set back, what was deleted is created again,
+    with another `_id`; a document that someone edited since is a conflict when the plan is sent,
+    and left alone. What was taken back already is not in it,
     so that one that was interrupted goes on.
 
     Args:
@@ -254,6 +256,7 @@ def undo(stage: Stage, target: Target, push_id: str | None = None) -> Plan:
         target: Where it was done.
         push_id: Which push, as the import log names it; default the latest there that is itself no
             undo and not wholly taken back. One that is an undo, named, is done again by it.
+        referenced: Delete also what other documents of the target point at by now.
 
     What a push that was killed has come to is read off its documents first.
 
@@ -270,46 +273,11 @@ def undo(stage: Stage, target: Target, push_id: str | None = None) -> Plan:
     if unsettled:
         target.preflight(writing=False)
         unsettled.look_up(target)
-    return way_back(stage.imports(), target.title, push_id)
+    return guarded(way_back(stage.imports(), target.title, push_id), target, referenced=referenced)
 
 
-def import_direct(
-    session: TMDBSession,
-    target: Target,
-    ids: Iterable[int],
-    *,
-    people: str | None = None,
-    images: ImageForm | None = None,
-    threads: int = THREADS,
-    progress: Progress | None = None,
-) -> PushResult:
-    """Fetch movies and send them to a target, with no stage in between.
-
-    A movie that TMDB does not have, or that could not be fetched, is `failed` in the outcomes.
-    """
-    wanted = checked_ids(ids)
-    options = transform.Options.of(session.settings)
-    unsent: list[tuple[int, str]] = []
-
-    def batches() -> Generator[Piece]:
-        for payloads, failed in fetch_movies(session, wanted, threads=threads):
-            made = transform.transform(payloads, options)
-            unsent.extend(failed)
-            unsent.extend(made.malformed.rows())
-            rows = made.rows.select(ROW.names())
-            yield rows, payloads, withheld_rows(rows, _now())
-
-    form = images or _image_form(session.settings)
-    _check_people(people)
-    sending = Sending(
-        target, people, form, progress, lambda _: None, _now, interrupt=session.interrupt
-    )
-    with closing(batches()) as fetched:  # a push that stops ends the fetching too
-        sent = sending.run(lambda importer: _prepared(importer, fetched), len(wanted))
-        return sent.with_failures(unsent)
-
-
-def _check_people(people: str | None) -> None:
+def check_people(people: str | None) -> None:
+    """Refuse a choice of people that there is not."""
     if people not in (None, *PEOPLE):
         raise UsageError(f"people is {people!r}; it must be one of {', '.join(PEOPLE)}")
 
@@ -373,12 +341,8 @@ def _not_staged(target: Target, ids: list[int]) -> Plan:
     return Plan.to(target.title, tuple(changes))
 
 
-def _prepared(importer: Importer, pieces: Iterable[Piece]) -> Generator[Plan]:
-    for piece in pieces:
-        yield importer.prepare(*piece)
-
-
-def _image_form(settings: Settings | None = None) -> ImageForm:
+def image_form(settings: Settings | None = None) -> ImageForm:
+    """Return the form of images that the settings say."""
     chosen = settings or Settings.from_env()
     return ImageForm(chosen.images, chosen.poster_size, chosen.backdrop_size)
 

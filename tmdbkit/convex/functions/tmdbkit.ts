@@ -24,7 +24,7 @@ import {
 import schema from "./schema";
 
 /** Goes up when names, arguments or results change; tmdbkit compares it with what it speaks. */
-export const VERSION = 1;
+export const VERSION = 2;
 
 // By name, so that an app without one of the tables still compiles and deploys.
 const tables: Partial<Record<string, TableDefinition>> = schema.tables;
@@ -56,14 +56,43 @@ type Stored = Fields & { _id: GenericId<string> };
 type Outcome = "created" | "updated" | "deleted" | "unchanged" | "conflict";
 type Applied = { tmdb_id: number; outcome: Outcome; id: string | null; differs: string[] };
 type Counts = { created: number; updated: number; unchanged: number };
+type Reference = { table: string; field: string; index: string | null };
+type Pointing = { tmdb_id: number; table: string; field: string; documents: number };
 
-/** What the app's tables accept, and which version of these functions it has. */
+// A validator as Convex exports it; only the kinds that have others inside, and `id`, matter here.
+type Exported =
+  | { type: "id"; tableName: string }
+  | { type: "object"; value: Record<string, { fieldType: Exported }> }
+  | { type: "array"; value: Exported }
+  | { type: "union"; value: Exported[] }
+  | { type: "record"; keys: Exported; values: { fieldType: Exported } }
+  | { type: "other" };
+
+/** What the app's tables accept and which fields point at movies; the version of these functions. */
 export const contract = internalQueryGeneric({
   args: {},
   handler: async () => ({
     version: VERSION,
     tables: { movies: accepted("movies"), crew: accepted("crew"), genres: accepted("genres") },
+    references: references(),
   }),
+});
+
+/** How many documents point at these movies, by the indexes that lead there; at most so many. */
+export const pointingAt = internalQueryGeneric({
+  args: { tmdb_ids: v.array(v.number()), most: v.number() },
+  handler: async ({ db }, { tmdb_ids, most }) => {
+    const found: Pointing[] = [];
+    for (const { _id, tmdb_id } of await lookUp(db, "movies", "tmdb_id", tmdb_ids)) {
+      for (const { table, field, index } of references()) {
+        if (index === null) continue;
+        const pointing = db.query(table).withIndex(index, (range) => range.eq(field, _id));
+        const documents = (await pointing.take(most)).length;
+        if (documents > 0) found.push({ tmdb_id: tmdb_id as number, table, field, documents });
+      }
+    }
+    return found;
+  },
 });
 
 /** All documents with these ids, repeated ones too. */
@@ -116,27 +145,47 @@ export const addGenres = internalMutationGeneric({
   handler: async ({ db }, { genres }) => await addNamed(db, "genres", ["genre_id"], "name", genres),
 });
 
-/** Deletes every document that has one of these ids. */
-export const deleteMovies = internalMutationGeneric({
-  args: { tmdb_ids: v.array(v.number()) },
-  handler: async ({ db }, { tmdb_ids }) => {
-    const results: { tmdb_id: number; outcome: "deleted" | "absent"; deleted: number }[] = [];
-    for (const tmdb_id of tmdb_ids) {
-      const found = await lookUp(db, "movies", "tmdb_id", [tmdb_id]);
-      for (const { _id } of found) await db.delete(_id);
-      const outcome = found.length > 0 ? "deleted" : "absent";
-      results.push({ tmdb_id, outcome, deleted: found.length });
-    }
-    return results;
-  },
-});
-
 /** What a table's validator accepts, as JSON; null where the app has no such table. */
 function accepted(table: string): Value {
   const validator = tables[table]?.validator;
-  if (validator === undefined) return null;
-  // Convex itself reads `json` when it deploys a schema; only its published types leave it out.
-  return JSON.parse(JSON.stringify((validator as unknown as { json: unknown }).json));
+  return validator === undefined ? null : JSON.parse(JSON.stringify(exported(validator)));
+}
+
+/** Convex itself reads `json` when it deploys a schema; only its published types leave it out. */
+function exported(validator: TableDefinition["validator"]): Exported {
+  return (validator as unknown as { json: Exported }).json;
+}
+
+/** The fields of the app's schema that hold ids of movies, each with an index that begins with it. */
+function references(): Reference[] {
+  return Object.entries(schema.tables as typeof tables).flatMap(([table, definition]) => {
+    if (definition === undefined) return [];
+    const indexes = definition[" indexes"]();
+    return [...new Set(pointers(exported(definition.validator), ""))].map((field) => {
+      const index = indexes.find(({ fields }) => fields[0] === field);
+      return { table, field, index: index?.indexDescriptor ?? null };
+    });
+  });
+}
+
+/** The paths in a validator that hold ids of movies; those in lists end in a bracket: no index. */
+function pointers(type: Exported, path: string): string[] {
+  switch (type.type) {
+    case "id":
+      return type.tableName === "movies" ? [path] : [];
+    case "object":
+      return Object.entries(type.value).flatMap(([name, { fieldType }]) =>
+        pointers(fieldType, path === "" ? name : `${path}.${name}`),
+      );
+    case "array":
+      return pointers(type.value, `${path}[]`);
+    case "union":
+      return type.value.flatMap((choice) => pointers(choice, path));
+    case "record":
+      return [type.keys, type.values.fieldType].flatMap((part) => pointers(part, `${path}[]`));
+    default:
+      return [];
+  }
 }
 
 /** The documents whose field has one of these values: one index range for each distinct value. */

@@ -1,0 +1,166 @@
+"""What several commands take on their line: ids, a place, fields; and how their values are read."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Where = argparse.ArgumentParser | argparse._ArgumentGroup
+
+NEEDED, ALL = "needed, or one of these", "default all that are staged"
+RULES = "tmdbkit check --json has all names"
+SNAPSHOT = "a folder, or a ZIP of npx convex export"
+
+
+def takes_ids(verb: argparse.ArgumentParser, without: str) -> None:
+    """Let a command take ids, and all ways to name many."""
+    which = verb.add_argument_group("which movies; several of these add up")
+    which.add_argument(
+        "ids", nargs="*", metavar="ID", help=f"TMDB ids, such as 603, or IMDb ids; {without}"
+    )
+    which.add_argument("--from-file", metavar="FILE", help="ids in a file, apart by space or line")
+    which.add_argument(
+        "--list",
+        metavar="NAME|NUMBER",
+        help="popular, top_rated, now_playing or upcoming; or one that someone made, such as 8136",
+    )
+    which.add_argument(
+        "--collection", type=count, metavar="NUMBER", help="the movies of one, such as 10"
+    )
+    which.add_argument("--search", metavar="TEXT", help="what TMDB finds under a title")
+    which.add_argument(
+        "--discover",
+        nargs="+",
+        type=_filter,
+        metavar="KEY=VALUE",
+        help="TMDB's own filters, such as vote_count.gte=1000 with_genres=18",
+    )
+    which.add_argument(
+        "--pages",
+        type=int,
+        metavar="N",
+        help="20 movies each; default 1 of TMDB's lists and a search, all of what else there is",
+    )
+    which.add_argument(
+        "--export", type=_export, metavar="latest|YYYY-MM-DD", help="all movies that TMDB has"
+    )
+    which.add_argument(
+        "--min-popularity", type=float, metavar="P", help="of the export, only as popular ones"
+    )
+    which.add_argument(
+        "--changed-since", type=_day, metavar="YYYY-MM-DD", help="what TMDB changed since a day"
+    )
+
+
+def takes_stage(verb: argparse.ArgumentParser) -> Where:
+    """Let it take the stage's place."""
+    where = verb.add_argument_group("where")
+    where.add_argument("--stage", metavar="DIR", help="a folder, or s3://…; default data/stage")
+    return where
+
+
+def takes_source(verb: argparse.ArgumentParser) -> None:
+    """Let it take a stage, or what a target holds."""
+    where = takes_stage(verb)
+    where.add_argument("--from-target", action="store_true", help="what your deployment holds")
+    where.add_argument(
+        "--snapshot", metavar="DIR|ZIP", help=f"what a local snapshot holds: {SNAPSHOT}"
+    )
+
+
+def takes_target(verb: argparse.ArgumentParser) -> Where:
+    """Let it take a stage and a target."""
+    return _takes_snapshot(takes_stage(verb))
+
+
+def _takes_snapshot(where: Where) -> Where:
+    where.add_argument(
+        "--snapshot",
+        metavar="DIR|ZIP",
+        help=f"a local snapshot instead of the deployment: {SNAPSHOT}",
+    )
+    return where
+
+
+def may_change(where: Where) -> None:
+    """Let it change something without asking."""
+    where.add_argument("--yes", action="store_true", help="do not ask before something changes")
+
+
+def may_delete(where: Where) -> None:
+    """Let it delete, also what is pointed at, without asking."""
+    where.add_argument(
+        "--referenced", action="store_true", help="delete also what other documents point at"
+    )
+    may_change(where)
+
+
+def takes_people(verb: Where) -> None:
+    """Let it take whose names go along."""
+    verb.add_argument(
+        "--people", choices=("named", "all", "none"), help="whose names go into the table crew"
+    )
+
+
+def takes_scope(verb: argparse.ArgumentParser) -> None:
+    """Let it take which movies and fields go."""
+    what = verb.add_argument_group("what of them")
+    what.add_argument("--approved", action="store_true", help="only what was approved in review")
+    what.add_argument("--only", type=names, metavar="FIELDS", help="touch these alone")
+    what.add_argument(
+        "--keep", type=names, default=[], metavar="FIELDS", help="set these on creation only"
+    )
+    what.add_argument(
+        "--clear", type=names, default=[], metavar="FIELDS", help="erase these where TMDB has none"
+    )
+    what.add_argument("--limit", type=count, metavar="N", help="let N movies go at most")
+    takes_people(what)
+
+
+def names(text: str) -> list[str]:
+    """Read names apart by commas."""
+    return [name for name in re.split(r"[,\s]+", text) if name]
+
+
+def count(text: str) -> int:
+    """Read a number above 0."""
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return int(text)
+
+
+def decade(text: str) -> int:
+    """Read a year as that of its decade."""
+    if not re.fullmatch(r"\d{4}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no year, such as 1990")
+    return int(text) // 10 * 10
+
+
+def age(text: str) -> timedelta:
+    """Read an age such as 30d."""
+    match = re.fullmatch(r"(\d+)([dh])", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is no age; write 30d or 12h")
+    number = int(match.group(1))
+    return timedelta(days=number) if match.group(2) == "d" else timedelta(hours=number)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day; write YYYY-MM-DD") from None
+
+
+def _export(text: str) -> date | str:
+    return text if text == "latest" else _day(text)
+
+
+def _filter(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not (name and sign and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is no filter; write KEY=VALUE")
+    return name, value

@@ -1,0 +1,96 @@
+"""From TMDB to a target, with no stage in between but its import log."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import TYPE_CHECKING
+
+from tmdbkit import transform
+from tmdbkit.convex.sending import Sending
+from tmdbkit.fetch.staging import THREADS, fetch_movies
+from tmdbkit.schema import ROW, checked_ids
+from tmdbkit.stage.stage import Stage
+from tmdbkit.workflows.checking import withheld_rows
+from tmdbkit.workflows.logging_pushes import import_log, unsettled_of
+from tmdbkit.workflows.pushing import Piece, check_people, image_form
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+    from tmdbkit.convex.importer import Importer
+    from tmdbkit.convex.planned import Plan
+    from tmdbkit.convex.results import PushResult
+    from tmdbkit.convex.target import Target
+    from tmdbkit.images import ImageForm
+    from tmdbkit.progress import Progress
+    from tmdbkit.tmdb.session import TMDBSession
+
+
+def import_direct(
+    session: TMDBSession,
+    target: Target,
+    ids: Iterable[int],
+    *,
+    stage: Stage | None = None,
+    people: str | None = None,
+    images: ImageForm | None = None,
+    threads: int = THREADS,
+    progress: Progress | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> PushResult:
+    """Fetch movies and send them to a target; no movie is staged, and `undo` takes it back.
+
+    A movie that TMDB does not have, or that could not be fetched, is `failed` in the outcomes.
+
+    Args:
+        session: What asks TMDB.
+        target: Where they go.
+        ids: Which movies.
+        stage: Whose import log keeps what is changed, and how it was before; default the stage of
+            the settings.
+        people: `named`, `all` or `none`: whose names go into the table crew.
+        images: The form of images in an empty target; default as the settings say.
+        threads: How many ask TMDB at once.
+        progress: What is told how far it is.
+        now: The time of day.
+
+    Raises:
+        UsageError: An id that is none.
+        StopError: Going on is pointless, such as without a log to write to.
+    """
+    wanted = checked_ids(ids)
+    check_people(people)
+    stage = Stage(settings=session.settings) if stage is None else stage
+    options = transform.Options.of(session.settings)
+    unsent: list[tuple[int, str]] = []
+
+    def batches() -> Generator[Piece]:
+        for payloads, failed in fetch_movies(session, wanted, threads=threads):
+            made = transform.transform(payloads, options)
+            unsent.extend(failed)
+            unsent.extend(made.malformed.rows())
+            rows = made.rows.select(ROW.names())
+            yield rows, payloads, withheld_rows(rows, now())
+
+    push = token_hex(8)
+    sending = Sending(
+        target,
+        people,
+        images or image_form(session.settings),
+        progress,
+        import_log(stage, target, push),
+        now,
+        interrupt=session.interrupt,
+        push=push,
+        unsettled=unsettled_of(stage, target, now),
+    )
+    with closing(batches()) as fetched:  # a push that stops ends the fetching too
+        sent = sending.run(lambda importer: _prepared(importer, fetched), len(wanted))
+        return sent.with_failures(unsent)
+
+
+def _prepared(importer: Importer, pieces: Iterable[Piece]) -> Generator[Plan]:
+    for piece in pieces:
+        yield importer.prepare(*piece)

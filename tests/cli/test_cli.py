@@ -224,7 +224,7 @@ def test_the_demo_says_what_it_did_and_what_comes_next(capsys: pytest.CaptureFix
     assert "Letterboxd: 4.5 of 5" in out
     assert "snapshot.zip" in out
     offered = re.findall(r"tmdbkit ((?:check|push) .*)", out)
-    assert [run(capsys, *words.split())[0] for words in offered] == [1, 1]  # three are wrong
+    assert [run(capsys, *words.split())[0] for words in offered] == [1, 0]  # three are wrong
     status, out, _ = run(capsys, "demo", "gallery")
     assert out.strip().endswith("jupyter lab gallery")
 

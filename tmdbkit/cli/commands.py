@@ -152,7 +152,7 @@ def plan(args: argparse.Namespace) -> int:
         say(repr(made[args.movie]))
         return FINE
     counts = made.counts()
-    found = ("withheld", "erase", "not_staged", "unknown")
+    found = ("failed", "not_staged", "unknown")
     status = show(args, made, failed=sum(int(counts.get(name, 0)) for name in found))
     if args.size and not args.json:
         _tell_sizes(target)
@@ -187,7 +187,7 @@ def push(args: argparse.Namespace) -> int:
         result = push_movies(staged, target, plan=plan, people=args.people)
     else:
         result = push_movies(staged, target, ids, people=args.people, **what)
-    status = show(args, result, failed=_amiss(result) + result.withheld)
+    status = show(args, result, failed=_amiss(result))
     if result.anew is not None:
         _tell_anew(args, result.anew)
     return status
@@ -281,7 +281,7 @@ def import_(args: argparse.Namespace) -> int:
         ask_consent(target)
     with open_session() as session:
         result = import_direct(session, target, ids, stage=stage, people=args.people)
-    return show(args, result, failed=_amiss(result) + result.withheld)
+    return show(args, result, failed=_amiss(result))
 
 
 ABSENT_SHARE = 0.05  # of what the stage holds; more than that is more often a mistake

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from tmdbkit.convex.decoded import not_understood
 from tmdbkit.exceptions import FunctionsMissing, TargetRefused
 
 if TYPE_CHECKING:
@@ -29,19 +30,25 @@ class Contract:
     tables: Mapping[str, dict[str, Any]]
 
     @classmethod
-    def read(cls, answer: Mapping[str, Any]) -> Contract:
+    def read(cls, answer: Any) -> Contract:
         """Take what the `contract` query hands out.
 
         Raises:
             FunctionsMissing: The functions there are of another version.
         """
-        version = int(answer["version"])
+        told: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
+        version, tables = told.get("version"), told.get("tables")
         if version != FUNCTIONS:
+            told_as = f"{version:g}" if isinstance(version, float) else str(version)
             raise FunctionsMissing(
-                f"the functions there are of version {version}, this tmdbkit needs {FUNCTIONS}; "
+                f"the functions there are of version {told_as}, this tmdbkit needs {FUNCTIONS}; "
                 "run tmdbkit functions on your app's convex folder, and deploy"
             )
-        return cls({name: table for name, table in answer["tables"].items() if table})
+        if not (
+            isinstance(tables, dict) and all(map(_is_validator, filter(None, tables.values())))
+        ):
+            raise not_understood("contract")
+        return cls({name: table for name, table in tables.items() if table})
 
     def fields(self, table: str) -> dict[str, dict[str, Any]]:
         """Return the fields of a table that takes objects; none where it takes anything."""
@@ -110,6 +117,22 @@ class Contract:
             for name, table in self.tables.items()
             for partial in (False, True)
         }
+
+
+def _is_validator(said: Any) -> bool:
+    """Tell whether it is a validator in Convex's JSON; kinds that are not known here may be any."""
+    if not (isinstance(said, dict) and isinstance(said.get("type"), str)):
+        return False
+    inner = said.get("value")
+    if said["type"] == "object":
+        return isinstance(inner, dict) and all(map(_is_member, inner.values()))
+    if said["type"] == "union":
+        return isinstance(inner, list) and all(map(_is_validator, inner))
+    return said["type"] != "array" or _is_validator(inner)
+
+
+def _is_member(said: Any) -> bool:
+    return isinstance(said, dict) and "optional" in said and _is_validator(said.get("fieldType"))
 
 
 LARGEST_INTEGER = 2**53

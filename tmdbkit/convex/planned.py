@@ -14,9 +14,9 @@ import polars as pl
 from tmdbkit.convex.delivery import movie_batches, row_batches
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Change
-from tmdbkit.convex.saved import LAYOUT, NO_PLAN, Odd, read_saved
+from tmdbkit.convex.saved import LAYOUT, read_saved
 from tmdbkit.display import draw_facts
-from tmdbkit.exceptions import NoSuchMovie, UsageError
+from tmdbkit.exceptions import NoSuchMovie
 from tmdbkit.files import write_text
 from tmdbkit.progress import counted
 from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
@@ -174,21 +174,16 @@ class Plan:
         Raises:
             UsageError: The file is no plan, or one that could not be sent as it was meant.
         """
-        try:
-            saved = read_saved(path.read_text(encoding="utf-8"), NAMES)
-            names = {
-                table: pl.DataFrame(rows, NAMES[table], orient="row")
-                for table, rows in saved["names"].items()
-            }
-            changes = tuple(Change(**_tuples(change)) for change in saved["changes"])
-            scope = Scope.of(**saved["scope"])
-            left_out, undoes = tuple(saved["left_out"]), saved["undoes"]
-            identity = saved.get("identity", "")
-            return cls(saved["target"], changes, names, left_out, scope, undoes, identity)
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-        except (Odd, UnicodeDecodeError) as error:
-            raise UsageError(f"{path} {error if isinstance(error, Odd) else NO_PLAN}") from None
+        saved = read_saved(path, NAMES)
+        names = {
+            table: pl.DataFrame(rows, NAMES[table], orient="row")
+            for table, rows in saved["names"].items()
+        }
+        changes = tuple(Change(**_tuples(change)) for change in saved["changes"])
+        scope = Scope.of(**saved["scope"])
+        left_out, undoes = tuple(saved["left_out"]), saved["undoes"]
+        identity = saved.get("identity", "")
+        return cls(saved["target"], changes, names, left_out, scope, undoes, identity)
 
     def __getitem__(self, tmdb_id: int) -> MovieChange:
         """Return what would be done to one movie.

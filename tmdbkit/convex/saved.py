@@ -11,55 +11,56 @@ import polars as pl
 
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.plan import Change, Kind
+from tmdbkit.exceptions import UsageError
 from tmdbkit.schema import MOVIE, NULLABLE, RATINGS, validator
 from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from tmdbkit.convex.target import Document
 
 LAYOUT = 1
-NO_PLAN = "is not a plan of tmdbkit; make one with --save"
-OF_ANOTHER = "is a plan of another tmdbkit; make it anew"
 MOST_ID = 2**53
 # What a target may have more in, and a plan then has as well.
 _JOINED = RATINGS | NULLABLE
 
 
-class Odd(ValueError):
-    """Why a text cannot be sent as a plan, as the end of a sentence."""
-
-
-def read_saved(text: str, names: Mapping[str, pl.Schema]) -> Document:
+def read_saved(path: Path, names: Mapping[str, pl.Schema]) -> Document:
     """Return what a saved plan says, where all of it can be sent as it was meant.
 
     Args:
-        text: The file's.
+        path: The file.
         names: The tables of people and genres that go with the movies.
 
     Raises:
-        Odd: It cannot.
+        UsageError: It cannot.
     """
-    saved = _parsed(text)
+    saved = _parsed(path)
     if not isinstance(saved, dict) or "plan" not in saved:
-        raise Odd(NO_PLAN)
+        raise UsageError(f"{path} is not a plan of tmdbkit; make one with --save")
     if saved["plan"] != LAYOUT or isinstance(saved["plan"], bool):
-        raise Odd(OF_ANOTHER)
+        raise UsageError(f"{path} is a plan of another tmdbkit; make it anew")
     try:
         fault = next(_faults(saved, names), None)
     except RecursionError:
         fault = "it is nested too deeply"
     if fault:
-        raise Odd(f"is a plan of another tmdbkit, or was edited ({fault}); make it anew")
+        raise UsageError(
+            f"{path} is a plan of another tmdbkit, or was edited ({fault}); make it anew"
+        )
     return saved
 
 
-def _parsed(text: str) -> Any:
+def _parsed(path: Path) -> Any:
+    """Return what a file of JSON says; None where it is no JSON."""
     try:
-        return loads(text)
+        return loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError:
-        raise Odd(NO_PLAN) from None
+        return None
 
 
 def _faults(saved: Document, names: Mapping[str, pl.Schema]) -> Iterator[str]:

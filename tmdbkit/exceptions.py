@@ -21,6 +21,8 @@
             ├── TargetRefused                a deployment that is paused, disabled or full
             └── FunctionsMissing             tmdbkit's functions are not deployed there
 
+    PassedOver (UserWarning)                 what another hand or version wrote is left out
+
 A branch also inherits the builtin that one would guess, so `except LookupError` works. Errors carry
 data, never a key: the address is a path without its query.
 """
@@ -168,3 +170,7 @@ class TargetRefused(StopError):
 
 class FunctionsMissing(StopError):
     """The functions of tmdbkit are not deployed there, or are of another version."""
+
+
+class PassedOver(UserWarning):
+    """What another hand or version wrote is not understood; it was left out, and all else done."""

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 KEY = "dev:happy-animal-123|eyJ2MiI6InNlY3JldA"
 VALUES: dict[str, Any] = {
-    "contract": {"version": 1.0, "tables": {}},
+    "contract": {"version": 1.0, "tables": {"movies": {"type": "any"}}},
     "slugOwners": [{"slug": "the-matrix", "tmdb_id": 603.0}],
     "moviesByTmdbIds": [],
     "applyMovies": [],

@@ -65,7 +65,7 @@ def test_another_version_of_the_functions_is_said_with_what_to_do(version: float
 
 
 def test_the_functions_of_before_do_and_do_not_tell_what_points_at_movies() -> None:
-    assert Contract.read({"version": 1.0, "tables": {}}).references is None
+    assert Contract.read({"version": 1.0, "tables": {"movies": {"type": "any"}}}).references is None
 
 
 def test_a_table_that_the_app_lacks_is_not_known(app_backend: ConvexBackend) -> None:

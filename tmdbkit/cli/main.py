@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     output.take_any_text()
     args = parser().parse_args(argv)
     try:
-        status: int = args.run(args)
+        with output.told_what_is_passed_over() as told:
+            status: int = args.run(args)
         sys.stdout.flush()
     except UsageError as error:
         return _complain(error, WRONG)
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         _discard_output()
         return _complain(f"{error.filename or 'the output'}: {error.strerror or error}", STOPPED)
-    return status
+    return status or (output.FOUND if told else output.FINE)
 
 
 class Grammar(argparse.ArgumentParser):

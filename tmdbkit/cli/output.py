@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import suppress
+import warnings
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper, UnsupportedOperation
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from tmdbkit.exceptions import PassedOver
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 FINE, FOUND = 0, 1  # exit statuses: all went well; finished, and something failed or was found
 
@@ -39,6 +42,32 @@ def printed_json(args: argparse.Namespace, facts: Mapping[str, object]) -> bool:
 def say(text: str) -> None:
     """Print a line."""
     sys.stdout.write(f"{text}\n")
+
+
+@contextmanager
+def told_what_is_passed_over() -> Iterator[set[str]]:
+    """Say each thing that is passed over in one line, once, and keep what was said."""
+    told: set[str] = set()
+    with warnings.catch_warnings():
+        show_others = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if not issubclass(category, PassedOver):
+                show_others(message, category, filename, lineno, file, line)
+            elif str(message) not in told:
+                told.add(str(message))
+                sys.stderr.write(f"tmdbkit: {message}\n")
+
+        warnings.showwarning = show
+        warnings.simplefilter("always", PassedOver)
+        yield told
 
 
 def take_any_text() -> None:

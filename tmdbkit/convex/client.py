@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 import requests
 
 from tmdbkit import __version__
+from tmdbkit.convex import decoded
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.reading import movies_of
-from tmdbkit.convex.target import Page, Pointing, TargetName
+from tmdbkit.convex.target import Pointing, TargetName
 from tmdbkit.convex.verdict import judge
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import (
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from tmdbkit.convex.target import Document
+    from tmdbkit.convex.target import Document, Page
 
 MODULE = "tmdbkit"
 KINDS = ("prod", "dev", "preview")
@@ -122,8 +123,8 @@ class ConvexDeployment:
 
     def documents(self, tmdb_ids: Sequence[int]) -> list[Document]:
         """Return all documents of movies with these ids, repeated ones too."""
-        found: list[Document] = self.query("moviesByTmdbIds", tmdb_ids=list(tmdb_ids))
-        return found
+        found = self.query("moviesByTmdbIds", tmdb_ids=list(tmdb_ids))
+        return decoded.movies(found, "moviesByTmdbIds")
 
     def movies(self) -> pl.DataFrame:
         """Return all documents of movies as a frame."""
@@ -131,19 +132,19 @@ class ConvexDeployment:
 
     def slug_owners(self, slugs: Sequence[str]) -> list[tuple[str, int]]:
         """Return `slug, tmdb_id` of the documents that have one of these slugs."""
-        owners = self.query("slugOwners", slugs=list(slugs))
-        return [(owner["slug"], int(owner["tmdb_id"])) for owner in owners]
+        owners = decoded.documents(self.query("slugOwners", slugs=list(slugs)), "slugOwners")
+        return decoded.slug_owners(owners)
 
     def page(self, table: str, cursor: str | None, size: int) -> Page:
         """Return a page of a table."""
-        answer = self.query("page", table=table, cursor=cursor, size=size)
-        return Page(answer["page"], answer["cursor"], bool(answer["done"]))
+        return decoded.page(self.query("page", table=table, cursor=cursor, size=size))
 
     def apply_movies(self, changes: Sequence[Document]) -> list[Document]:
         """Compare and set; return `tmdb_id, outcome, id, differs` for each change, in order."""
         lost: list[TMDBKitError] = []
         args = {"changes": list(changes)}
-        outcomes: list[Document] = self._call("mutation", "applyMovies", args, lost)
+        answer = self._call("mutation", "applyMovies", args, lost)
+        outcomes = decoded.outcomes(answer, changes)
         return [{**outcome, "lost": True} for outcome in outcomes] if lost else outcomes
 
     def add_people(self, people: Sequence[Document]) -> Document:
@@ -159,16 +160,7 @@ class ConvexDeployment:
     def pointing_at(self, tmdb_ids: Sequence[int]) -> list[Pointing]:
         """Return what points at these movies, as far as an index leads there."""
         found = self.query("pointingAt", tmdb_ids=list(tmdb_ids), most=MOST_COUNTED)
-        return [
-            Pointing(
-                int(one["tmdb_id"]),
-                one["table"],
-                one["field"],
-                int(one["documents"]),
-                one["documents"] >= MOST_COUNTED,
-            )
-            for one in found
-        ]
+        return decoded.pointing(found, MOST_COUNTED)
 
     def flush(self) -> dict[int, Document]:
         """Nothing: a mutation that was answered is durable."""

@@ -8,30 +8,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from tmdbkit.convex import decoded
 from tmdbkit.exceptions import FunctionsMissing, TargetRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+    from tmdbkit.convex.target import Reference
+
     Test = Callable[[Any], bool]
 
 FUNCTIONS = 2  # the version of tmdbkit.ts that this package speaks with
 OLDEST = 1  # which lacks what tells of references
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A field of the target that holds ids of movies.
-
-    Attributes:
-        table: Its table.
-        field: Its path; `[]` stands for the items of a list.
-        index: An index that begins with it; None where there is none.
-    """
-
-    table: str
-    field: str
-    index: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,22 +35,30 @@ class Contract:
     references: tuple[Reference, ...] | None = None
 
     @classmethod
-    def read(cls, answer: Mapping[str, Any]) -> Contract:
+    def read(cls, answer: Any) -> Contract:
         """Take what the `contract` query hands out.
 
         Raises:
             FunctionsMissing: The functions there are of another version.
         """
-        version = int(answer["version"])
-        if not OLDEST <= version <= FUNCTIONS:
-            then = "update tmdbkit, or run" if version > FUNCTIONS else "run"
+        told: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
+        version, tables, pointing = (told.get(name) for name in ("version", "tables", "references"))
+        if not (isinstance(version, int | float) and OLDEST <= version <= FUNCTIONS):
+            told_as = f"{version:g}" if isinstance(version, float) else str(version)
+            newer = isinstance(version, int | float) and version > FUNCTIONS
             raise FunctionsMissing(
-                f"the functions there are of version {version}, this tmdbkit needs {FUNCTIONS}; "
-                f"{then} tmdbkit functions on your app's convex folder, and deploy"
+                f"the functions there are of version {told_as}, this tmdbkit needs {FUNCTIONS}; "
+                f"{'update tmdbkit, or run' if newer else 'run'} tmdbkit functions on your app's "
+                "convex folder, and deploy"
             )
-        tables = {name: table for name, table in answer["tables"].items() if table}
-        told = answer.get("references")
-        return cls(tables, None if told is None else tuple(Reference(**one) for one in told))
+        if not (
+            isinstance(tables, dict)
+            and tables.get("movies")
+            and all(map(_is_validator, filter(None, tables.values())))
+        ):
+            raise decoded.not_understood("contract")
+        references = None if pointing is None else decoded.references(pointing)
+        return cls({name: table for name, table in tables.items() if table}, references)
 
     def fields(self, table: str) -> dict[str, dict[str, Any]]:
         """Return the fields of a table that takes objects; none where it takes anything."""
@@ -131,6 +127,22 @@ class Contract:
             for name, table in self.tables.items()
             for partial in (False, True)
         }
+
+
+def _is_validator(said: Any) -> bool:
+    """Tell whether it is a validator in Convex's JSON; kinds that are not known here may be any."""
+    if not (isinstance(said, dict) and isinstance(said.get("type"), str)):
+        return False
+    inner = said.get("value")
+    if said["type"] == "object":
+        return isinstance(inner, dict) and all(map(_is_member, inner.values()))
+    if said["type"] == "union":
+        return isinstance(inner, list) and all(map(_is_validator, inner))
+    return said["type"] != "array" or _is_validator(inner)
+
+
+def _is_member(said: Any) -> bool:
+    return isinstance(said, dict) and "optional" in said and _is_validator(said.get("fieldType"))
 
 
 LARGEST_INTEGER = 2**53

@@ -12,6 +12,7 @@ from tmdbkit.convex.answers import WROTE
 from tmdbkit.convex.delivery import asked
 from tmdbkit.convex.plan import Change, content_hash
 from tmdbkit.schema import INSTANT, STAMPS
+from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -34,6 +35,7 @@ INTENTS = pl.Schema(
     }
 )
 NOT_DONE = "the push ended before it was done"
+UNREADABLE = "what the import log has of it was not written by this tmdbkit"
 _ABSENT: Any = object()
 
 
@@ -153,8 +155,9 @@ def _is_same(row: Row, other: Row) -> bool:
 
 def _verdict(row: Row, there: Sequence[Document]) -> Verdict:
     """Return what became of an intent by the documents of its movie: the outcome, and why."""
-    before: Document = json.loads(row["before"] or "{}")
-    after: Document = json.loads(row["after"] or "{}")
+    before, after = values(row["before"]), values(row["after"])
+    if before is None or after is None or row["kind"] not in WROTE:
+        return _unknown(row, UNREADABLE)
     if len(there) > 1:
         return _unknown(row, f"there are {len(there)} documents of it")
     if not there:
@@ -169,6 +172,15 @@ def _verdict(row: Row, there: Sequence[Document]) -> Verdict:
         return "failed", NOT_DONE
     other = _differing(there[0], before if row["kind"] == "delete" else wanted)
     return _unknown(row, f"other values now: {', '.join(other)}")
+
+
+def values(text: str | None) -> Document | None:
+    """Return values as the import log has them; None where that is no object."""
+    try:
+        found = loads(text or "{}")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _unknown(row: Row, why: str) -> Verdict:

@@ -162,9 +162,13 @@ def joined(name: str, ours: Any, theirs: Any) -> Any:
     """Return what a field becomes: ratings join by system, a collection's pictures by part."""
     if name in RATINGS and isinstance(theirs, dict):
         return {**theirs, **{key: value for key, value in ours.items() if value is not None}}
-    if name == "belong_to_collection" and theirs and theirs.get("id") == ours["id"]:
+    if name == "belong_to_collection" and _has_id(theirs, ours["id"]):
         return {**theirs, **{key: value for key, value in ours.items() if value}}
     return ours
+
+
+def _has_id(theirs: Any, own: Any) -> bool:
+    return isinstance(theirs, dict) and theirs.get("id") == own
 
 
 def is_same(name: str, ours: Any, theirs: Any) -> bool:

@@ -14,12 +14,12 @@ import polars as pl
 from tmdbkit.convex.delivery import movie_batches, row_batches
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Change
+from tmdbkit.convex.saved import LAYOUT, read_saved
 from tmdbkit.display import draw_facts
-from tmdbkit.exceptions import NoSuchMovie, UsageError
+from tmdbkit.exceptions import NoSuchMovie
 from tmdbkit.files import write_text
 from tmdbkit.progress import counted
 from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
-from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from tmdbkit.convex.target import TargetName
 
-LAYOUT = 1
 UNDO = "undo-"  # begins the name of a plan that takes a push back, before that push's
 NAMES = {
     "crew": pl.Schema({"tmdb_id": pl.Int64(), **CREW}),
@@ -176,27 +175,18 @@ class Plan:
         """Read it from a file.
 
         Raises:
-            UsageError: The file is no plan.
+            UsageError: The file is no plan, or one that could not be sent as it was meant.
         """
-        try:
-            saved = loads(path.read_text(encoding="utf-8"))
-            if saved["plan"] != LAYOUT:
-                raise UsageError(f"{path} is a plan of another tmdbkit; make it anew")
-            names = {
-                table: pl.DataFrame(rows, NAMES[table], orient="row")
-                for table, rows in saved["names"].items()
-            }
-            changes = tuple(Change(**_tuples(change)) for change in saved["changes"])
-            scope = Scope.of(**saved["scope"])
-            left_out, undoes = tuple(saved["left_out"]), saved["undoes"]
-            identity, notes = saved.get("identity", ""), tuple(saved.get("notes", ()))
-            return cls(saved["target"], changes, names, left_out, scope, undoes, identity, notes)
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-        except (ValueError, KeyError, TypeError) as error:
-            if isinstance(error, UsageError):
-                raise
-            raise UsageError(f"{path} is not a plan of tmdbkit; make one with --save") from None
+        saved = read_saved(path, NAMES)
+        names = {
+            table: pl.DataFrame(rows, NAMES[table], orient="row")
+            for table, rows in saved["names"].items()
+        }
+        changes = tuple(Change(**_tuples(change)) for change in saved["changes"])
+        scope = Scope.of(**saved["scope"])
+        left_out, undoes = tuple(saved["left_out"]), saved["undoes"]
+        identity, notes = saved.get("identity", ""), tuple(saved.get("notes", ()))
+        return cls(saved["target"], changes, names, left_out, scope, undoes, identity, notes)
 
     def __getitem__(self, tmdb_id: int) -> MovieChange:
         """Return what would be done to one movie.

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import warnings
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.schema import MOVIE
+from tmdbkit.convex.contract import Contract
+from tmdbkit.convex.decoded import id_of
+from tmdbkit.exceptions import PassedOver
+from tmdbkit.progress import counted
+from tmdbkit.schema import MOVIE, validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,6 +22,7 @@ if TYPE_CHECKING:
 
 PAGE = 200  # documents a query, some 4 KB each, of the 16 MiB that one may read
 COLLECTED = {"documents": 32_000, "mib": 16.0}  # beyond either, a function that collects all fails
+_OURS = Contract({"movies": validator("movies")})
 SIZES = pl.Schema(
     {"table": pl.String(), "documents": pl.Int64(), "mib": pl.Float64(), "too_large": pl.Boolean()}
 )
@@ -31,16 +38,49 @@ def pages(target: Target, table: str) -> Iterator[list[Document]]:
 
 
 def movies_of(target: Target) -> pl.DataFrame:
-    """Return all documents of movies, in `schema.MOVIE`; fields of the app's own are left out."""
-    rows = [document for page in pages(target, "movies") for document in page]
+    """Return all documents of movies, in `schema.MOVIE`; fields of the app's own are left out.
+
+    A value of another type than ours is read as none, and said.
+    """
+    rows, odd = [], Counter[str]()
+    for document in _movies(target):
+        own = {name: document[name] for name in MOVIE.names() if name in document}
+        strange = _strange(own)
+        odd.update(strange)
+        rows.append({name: value for name, value in own.items() if name not in strange})
+    if odd:
+        _pass_over(f"{counted(odd.total(), 'value')} of {', '.join(sorted(odd))}, of other types")
     columns = {name: [row.get(name) for row in rows] for name in MOVIE.names()}
     return pl.DataFrame(columns, MOVIE, strict=False)
 
 
+def _strange(own: Document) -> set[str]:
+    """Return the fields whose values are of other types than ours; null is nothing."""
+    if not _OURS.faults(own, partial=True):
+        return set()
+    return {
+        name
+        for name, value in own.items()
+        if value is not None and _OURS.faults({name: value}, partial=True)
+    }
+
+
 def ids_of(target: Target) -> list[int]:
     """Return the TMDB ids of all movies there, without repeats."""
-    ids = (int(row["tmdb_id"]) for page in pages(target, "movies") for row in page)
-    return list(dict.fromkeys(ids))
+    return list(dict.fromkeys(id_of(row) or 0 for row in _movies(target)))
+
+
+def _movies(target: Target) -> list[Document]:
+    """Return all documents of movies with an id; how many there are without one is said."""
+    every = [document for page in pages(target, "movies") for document in page]
+    found = [document for document in every if id_of(document) is not None]
+    if without := len(every) - len(found):
+        _pass_over(f"{counted(without, 'movie')} without a tmdb_id that is a number")
+    return found
+
+
+def _pass_over(what: str) -> None:
+    warnings.warn(f"in the target, passed over: {what}", PassedOver, stacklevel=4)
 
 
 def measure(target: Target, tables: Sequence[str]) -> pl.DataFrame:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter, defaultdict
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit import schema
-from tmdbkit.convex import zipped
+from tmdbkit.convex import decoded, zipped
 from tmdbkit.convex.contract import FUNCTIONS, Contract
+from tmdbkit.convex.decoded import id_of
 from tmdbkit.convex.reading import movies_of
 from tmdbkit.convex.target import Page, Pointing, TargetName
 from tmdbkit.convex.zipped import TABLES, Contents
@@ -20,7 +22,7 @@ from tmdbkit.files import atomic_write, make_folder
 from tmdbkit.schema import OPTIONAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import polars as pl
 
@@ -65,8 +67,10 @@ class ConvexSnapshot:
         try:
             read = zipped.read(self.path)
             by_id = _index(read.tables["movies"])
-            people = {_person(row): row for row in reversed(read.tables["crew"])}
-            genres = {row["genre_id"]: row for row in reversed(read.tables["genres"])}
+            if read.tables["movies"] and not by_id:
+                raise ValueError  # of some other app
+            people = _by_key(read.tables["crew"], _person)
+            genres = _by_key(read.tables["genres"], _genre)
         except zipped.UNREADABLE:
             raise SettingsError(f"{self.path} cannot be read as a snapshot of Convex") from None
         self._tables, self._others = read.tables, read.others
@@ -108,8 +112,8 @@ class ConvexSnapshot:
     def slug_owners(self, slugs: Sequence[str]) -> list[tuple[str, int]]:
         """Return `slug, tmdb_id` of the documents that have one of these slugs."""
         wanted = set(slugs)
-        movies = self._tables["movies"]
-        return [(row["slug"], int(row["tmdb_id"])) for row in movies if row.get("slug") in wanted]
+        owners = decoded.slug_owners(self._tables["movies"])
+        return [(slug, owner) for slug, owner in owners if slug in wanted]
 
     def page(self, table: str, cursor: str | None, size: int) -> Page:
         """Return a page of a table."""
@@ -239,12 +243,12 @@ class ConvexSnapshot:
     def _add(self, table: str, rows: Sequence[Document]) -> Document:
         if table == "crew":
             return _add(self._tables[table], self._people, [_person(row) for row in rows], rows)
-        return _add(self._tables[table], self._genres, [row["genre_id"] for row in rows], rows)
+        return _add(self._tables[table], self._genres, [_genre(row) for row in rows], rows)
 
     def _remove(self, tmdb_ids: set[int]) -> None:
         if any(self._by_id[tmdb_id] for tmdb_id in tmdb_ids):
             movies = self._tables["movies"]
-            self._tables["movies"] = [row for row in movies if row["tmdb_id"] not in tmdb_ids]
+            self._tables["movies"] = [row for row in movies if id_of(row) not in tmdb_ids]
             self._by_id = _index(self._tables["movies"])
 
     def _apply(self, change: Document) -> Document:
@@ -325,9 +329,13 @@ def _known(contract: Contract, fields: Document) -> Document:
     return {name: value for name, value in fields.items() if contract.knows("movies", name)}
 
 
-def _person(row: Document) -> tuple[int, str]:
+def _person(row: Document) -> tuple[Any, Any]:
     """Return what tells people apart: one row for every person and job."""
-    return row["crew_id"], row["crew_type"]
+    return row.get("crew_id"), row.get("crew_type")
+
+
+def _genre(row: Document) -> Any:
+    return row.get("genre_id")
 
 
 def _outcome(tmdb_id: int, outcome: str, differs: Iterable[str] = ()) -> Document:
@@ -352,8 +360,18 @@ def _add(
     return counts
 
 
+def _by_key(rows: Sequence[Document], key: Callable[[Document], Any]) -> dict[Any, Document]:
+    """Return rows by their key, the oldest of each; what has none that can be one is left out."""
+    found: dict[Any, Document] = {}
+    for row in reversed(rows):
+        with suppress(TypeError):  # a list, or an object
+            found[key(row)] = row
+    return found
+
+
 def _index(movies: Iterable[Document]) -> dict[int, list[Document]]:
     found: dict[int, list[Document]] = defaultdict(list)
     for row in movies:
-        found[int(row["tmdb_id"])].append(row)
+        if (tmdb_id := id_of(row)) is not None:
+            found[tmdb_id].append(row)
     return found

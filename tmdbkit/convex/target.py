@@ -79,6 +79,21 @@ class Page:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A field of the target that holds ids of movies.
+
+    Attributes:
+        table: Its table.
+        field: Its path; `[]` stands for the items of a list.
+        index: An index that begins with it; None where there is none.
+    """
+
+    table: str
+    field: str
+    index: str | None = None
+
+
+@dataclass(frozen=True)
 class Pointing:
     """What in the target points at a movie, by one field.
 

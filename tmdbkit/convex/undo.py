@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tmdbkit.convex.intents import unknown
+from tmdbkit.convex.intents import UNREADABLE, unknown, values
 from tmdbkit.convex.plan import Change
 from tmdbkit.convex.planned import UNDO, Plan
 from tmdbkit.exceptions import UsageError
 
 if TYPE_CHECKING:
-    from tmdbkit.convex.target import Document, TargetName
+    from tmdbkit.convex.target import TargetName
 
 WROTE = ("created", "updated", "deleted")
 
@@ -74,8 +73,10 @@ def _last_word_first(undos: dict[str, str]) -> list[str]:
         undos: Which push each takes back.
     """
 
-    def depth(push: str) -> int:
-        return 1 + depth(undos[push]) if push in undos else 0
+    def depth(push: str, before: frozenset[str] = frozenset()) -> int:
+        if push not in undos or push in before:  # a circle is of another program's making
+            return 0
+        return 1 + depth(undos[push], before | {push})
 
     return sorted(undos, key=depth, reverse=True)
 
@@ -107,8 +108,9 @@ def _nothing_left(there: pl.DataFrame, target: str, push_id: str | None) -> str:
 
 
 def _backwards(row: dict[str, Any]) -> Change:
-    before: Document = json.loads(row["before"] or "{}")
-    after: Document = json.loads(row["after"] or "{}")
+    before, after = values(row["before"]), values(row["after"])
+    if before is None or after is None:
+        return Change(row["tmdb_id"], str(row["tmdb_id"]), "unknown", reason=UNREADABLE)
     title = str(after.get("title") or before.get("title") or row["tmdb_id"])
     if row["outcome"] == "created":
         return Change(row["tmdb_id"], title, "delete", before=after)

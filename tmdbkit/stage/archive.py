@@ -75,7 +75,7 @@ class Archive:
         return self.marker.language
 
     def _log(self, name: str, columns: pl.Schema, age: str, order: Order | None = None) -> Log:
-        return Log(self.root.under(name), columns, age=pl.col(age), order=order)
+        return Log(self.root.under(name), columns, age=pl.col(age), order=order, mixed=True)
 
     @property
     def folder(self) -> Path | None:

@@ -11,7 +11,7 @@ import polars as pl
 from tmdbkit.exceptions import UsageError
 from tmdbkit.schema import CREATED_ONLY, IMAGES, ROW, SCALES, STAMPS, SYSTEMS
 from tmdbkit.stage.tables import DECISIONS
-from tmdbkit.surrogates import whole
+from tmdbkit.surrogates import loads, whole
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -76,7 +76,7 @@ def changed_since(table: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
 
 def moved(before: str, now: str) -> list[str]:
     """Return a line for each value that differs between two judged texts: `title: old → new`."""
-    old, new = json.loads(before), json.loads(now)
+    old, new = _object(before), _object(now)
     names = [name for name in new if old.get(name) != new[name]]
     return [f"{name}: {_shown(old.get(name))} → {_shown(new[name])}" for name in names]
 
@@ -158,6 +158,14 @@ def decision(
     said = (whole(note), whole(by))
     row = (tmdb_id, kind, field, *texts, *said, at, judged, waived or [], name, undoes)
     return pl.DataFrame([row], DECISIONS, orient="row")
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Return what was in view; nothing is known of it where another program decided."""
+    try:
+        return dict(loads(text))
+    except (ValueError, TypeError):
+        return {}
 
 
 def _shown(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -17,6 +16,7 @@ from tmdbkit.progress import counted
 from tmdbkit.stage.damage import ELSE, REMEDIES
 from tmdbkit.stage.log import KEPT_AFTER_COMPACTION, Listing, Log
 from tmdbkit.stage.manifests import SUFFIX, is_manifest
+from tmdbkit.stage.marker import layout_of
 from tmdbkit.stage.parts import DAMAGE, fault, is_part_name, is_sealed
 from tmdbkit.stage.tables import LAYOUT, MARKER
 
@@ -269,7 +269,7 @@ class _Examination:
             return
         mend = f'write {{"layout": {LAYOUT}}} into it'
         try:
-            layout = int(json.loads(self.root.read(MARKER))["layout"])
+            layout = layout_of(self.root.read(MARKER))
         except FileNotFoundError:
             yield self._problem("marker", MARKER, f"{NOTHING}; it is missing", mend)
         except (ValueError, KeyError, TypeError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit.exceptions import StopError
-from tmdbkit.stage import manifests, parts
+from tmdbkit.stage import foreign, manifests, parts
 from tmdbkit.stage.damage import reading
 from tmdbkit.stage.parts import MERGED, Order
 from tmdbkit.stage.storage import root_of
@@ -95,6 +95,7 @@ class Log:
         age: What told the order of rows that an older tmdbkit merged, which kept no `part`; a row
             for which it is null is before the others.
         order: Whose names sort after one another; default this log's alone.
+        mixed: Whether people and other programs write to it as well: files are looked at first.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Log:
         *,
         age: pl.Expr | None = None,
         order: Order | None = None,
+        mixed: bool = False,
     ) -> None:
         self.root = root_of(root)
         self.columns = columns
@@ -114,6 +116,8 @@ class Log:
         self._age = age
         self._footers: dict[str, dict[str, str]] = {}  # of merged parts; none ever changes
         self._manifests: dict[str, frozenset[str]] = {}
+        self._mixed = mixed
+        self._strange: dict[str, set[str]] = {}
 
     def append(
         self, rows: pl.DataFrame, *, name: str | None = None, tags: dict[str, str] | None = None
@@ -186,6 +190,13 @@ class Log:
     def scan_files(self, files: list[str] | None = None) -> pl.LazyFrame:
         """Return the same with the `file` too that each row stands in: a merged part, perhaps."""
         names = self.parts() if files is None else files
+        odd = [name for name in names if not self._strange_columns(name).isdisjoint(self.columns)]
+        if not odd:
+            return self._scan(names)
+        others = [name for name in names if name not in odd]
+        return pl.concat([self._scan(others), *map(self._read_foreign, odd)])
+
+    def _scan(self, names: list[str]) -> pl.LazyFrame:
         if not names:
             return pl.LazyFrame(schema=pl.Schema({**self.columns, **OWN}))
         found = pl.scan_parquet(
@@ -198,6 +209,18 @@ class Log:
         )
         stem = pl.col("file").str.extract(r"([^/\\]+)\.parquet$", 1)
         return found.with_columns(part=self._part_of_rows(names, stem), file=stem)
+
+    def _strange_columns(self, name: str) -> set[str]:
+        """Return what of a file these columns do not hold; few logs need to ask."""
+        if not self._mixed:
+            return set()
+        if name not in self._strange:
+            self._strange[name] = foreign.strange_columns(self.source(name), self.columns)
+        return self._strange[name]
+
+    def _read_foreign(self, name: str) -> pl.LazyFrame:
+        rows = foreign.read(self.source(name), self.columns)
+        return rows.with_columns(part=pl.coalesce("part", pl.lit(name)), file=pl.lit(name))
 
     def _part_of_rows(self, names: list[str], stem: pl.Expr) -> pl.Expr:
         """Return the part that each row came in, as cheaply as the files there allow."""
@@ -218,7 +241,8 @@ class Log:
         """Merge small parts into larger ones, unnoticed by readers; return how many they replace.
 
         A part of `FULL` bytes is left alone, so that the work does not grow with the log; and so is
-        a damaged one, which `damaged` names.
+        a damaged one, which `damaged` names, and one of another program or version: merged, it
+        would lose what these columns cannot hold.
 
         Raises:
             StopError: What was merged could not be written, or is not what was written.
@@ -227,7 +251,8 @@ class Log:
         self.sweep(now)
         listing, replaced = self.listing(), 0
         for group in _groups(listing):
-            whole = [part for part in group if self._is_whole(part)]
+            held = [part for part in group if not self._strange_columns(part)]
+            whole = [part for part in held if self._is_whole(part)]
             if len(whole) > 1 or any(map(listing.to_fold_in, whole)):
                 self._merge(whole, listing, now)
                 replaced += len(whole)

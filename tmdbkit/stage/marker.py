@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tmdbkit.exceptions import StageError, StopError
 from tmdbkit.stage.tables import LAYOUT, MARKER
+from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,7 +130,7 @@ class Marker:
         root = self._root
         if root.folder and root.folder.exists() and not root.folder.is_dir():
             raise StageError(f"{root} is a file; a stage is a folder: name another with --stage")
-        layout = int(self._read().get("layout", LAYOUT))
+        layout = self._read().get("layout", LAYOUT)
         if layout > LAYOUT:
             raise StageError(
                 f"{root} is of a newer tmdbkit (layout {layout}, this one knows {LAYOUT}); "
@@ -156,7 +157,7 @@ class Marker:
                 f"{self._root} cannot be read ({error.strerror}); is it a stage?"
             ) from None
         try:
-            said: dict[str, Any] = json.loads(content)
+            said = _facts(content)
             _check_meant(said)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise StageError(
@@ -195,9 +196,29 @@ def _writing(root: Root) -> Iterator[None]:
         ) from error
 
 
+def layout_of(content: bytes) -> int:
+    """Return the layout that a marker says; a ValueError, TypeError or KeyError where it is none.
+
+    What is nested too deeply is one of them.
+    """
+    return _layout(_facts(content))
+
+
+def _facts(content: bytes) -> dict[str, Any]:
+    said: dict[str, Any] = loads(content.decode("utf-8-sig"))
+    return said
+
+
+def _layout(said: dict[str, Any]) -> int:
+    layout = said["layout"]
+    if isinstance(layout, bool) or not isinstance(layout, int) or layout < 1:
+        raise ValueError("layout")
+    return layout
+
+
 def _check_meant(said: dict[str, Any]) -> None:
     """Raise whatever comes of it where this is no marker; a newer layout may be of any form."""
-    if int(said["layout"]) > LAYOUT:
+    if _layout(said) > LAYOUT:
         return
     language = said.get(LANGUAGE)
     if not isinstance(language, str | None) or (CHANGING in said and not language):

@@ -14,7 +14,7 @@ from tmdbkit.quality import find
 from tmdbkit.ratings.aggregate import consensus
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
-from tmdbkit.stage import history, pushes
+from tmdbkit.stage import history, pushes, understood
 from tmdbkit.stage.archive import Archive
 from tmdbkit.stage.card import MovieCard, flat
 from tmdbkit.stage.damage import reading
@@ -197,8 +197,8 @@ class Stage(Archive):
     def decisions(self) -> pl.DataFrame:
         """Return the log of decisions: everything that people decided or set, the newest last."""
         with reading(self.root):
-            rows = self._decisions.scan().sort("part", maintain_order=True).drop("part")
-            return rows.unique("decision", maintain_order=True).collect()
+            rows = self._decisions.scan().sort("part", maintain_order=True).collect()
+        return understood.decisions(rows).unique("decision", maintain_order=True)
 
     def asked(self, provider: str) -> pl.DataFrame:
         """Return `tmdb_id, asked_at` of the movies that a provider was asked for, latest only."""
@@ -210,12 +210,12 @@ class Stage(Archive):
     def imports(self) -> pl.DataFrame:
         """Return the import log: one row for each document of each push, the newest last."""
         with reading(self.root):
-            return pushes.read(self._imports.scan().drop("part"))
+            return pushes.read(understood.imports(self._imports.scan().drop("part")))
 
     def unsettled(self) -> pl.DataFrame:
         """Return the import log of the movies with a change of which it is not known if it went."""
         with reading(self.root):
-            return pushes.unsettled(self._imports.scan().drop("part"))
+            return pushes.unsettled(understood.imports(self._imports.scan().drop("part")))
 
     def pushes(self) -> pl.DataFrame:
         """Return one row for each push, the newest first: when, which plan, where to, outcomes."""

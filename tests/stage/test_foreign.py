@@ -1,0 +1,214 @@
+"""What another program or another version wrote into a log is read, or passed over and said."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from tmdbkit.cli.main import main
+from tmdbkit.exceptions import PassedOver
+from tmdbkit.review import ReviewQueue
+from tmdbkit.stage.decisions import decision, overrides, verdicts
+from tmdbkit.stage.tables import DECISIONS
+
+from .conftest import T0, movies, reopened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tmdbkit import Stage
+
+LAST = "29990101T000000000000-0badcafe"  # sorts after all that a test writes
+HOLD: dict[str, Any] = {
+    "tmdb_id": 1,
+    "kind": "hold",
+    "field": "",
+    "value": None,
+    "old": None,
+    "note": "",
+    "by": "Ann",
+    "at": T0,
+    "judged": "",
+    "waived": [],
+    "decision": "d1",
+    "undoes": "",
+}
+TITLE = HOLD | {"kind": "override", "field": "title", "value": '"Mine"'}
+IMDB = HOLD | {"kind": "override", "field": "vote_pts_system.imdb", "value": "7.4"}
+
+
+@pytest.fixture
+def two(stage: Stage) -> Stage:
+    stage.add(movies(1, 2))
+    return stage
+
+
+def write(stage: Stage, rows: pl.DataFrame | dict[str, Any], log: str = "decisions") -> Path:
+    """A file that another program puts beside those of a log."""
+    assert stage.folder is not None
+    frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame([rows], DECISIONS)
+    path = stage.folder / log / f"{LAST}.parquet"
+    path.parent.mkdir(exist_ok=True)
+    frame.write_parquet(path)
+    return path
+
+
+def said(stage: Stage) -> dict[int, str]:
+    return dict(verdicts(reopened(stage).decisions()).select("tmdb_id", "kind").rows())
+
+
+# Other types than ours, or other columns.
+
+
+def as_another_program_has_it(**types: Any) -> pl.DataFrame:
+    return pl.DataFrame([HOLD], DECISIONS).cast(types)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        as_another_program_has_it(tmdb_id=pl.Int32),
+        as_another_program_has_it(tmdb_id=pl.UInt64),
+        as_another_program_has_it(tmdb_id=pl.Float64),
+        as_another_program_has_it(tmdb_id=pl.String),
+        as_another_program_has_it(kind=pl.Categorical, by=pl.Enum(["Ann"])),
+        as_another_program_has_it(kind=pl.Binary),
+        as_another_program_has_it(at=pl.Datetime("ns", "UTC")),
+        as_another_program_has_it(at=pl.Datetime("ms", "Europe/Berlin")),
+        as_another_program_has_it(at=pl.String),
+        as_another_program_has_it().with_columns(value=None, note=None, waived=None),
+        as_another_program_has_it().with_columns(team=pl.lit("night")),
+        as_another_program_has_it().select(sorted(DECISIONS)),
+        as_another_program_has_it().select("tmdb_id", "kind", "at"),
+        as_another_program_has_it().with_columns(at=pl.lit("yesterday"), waived=pl.lit(1.5)),
+    ],
+    ids=lambda file: ",".join(f"{n}:{t}" for n, t in file.schema.items() if DECISIONS.get(n) != t),
+)
+def test_a_decision_of_another_program_counts_as_it_is_meant(
+    two: Stage, file: pl.DataFrame
+) -> None:
+    write(two, file)
+    assert said(two) == {1: "hold"}
+    assert reopened(two).decisions().schema == DECISIONS
+    assert ReviewQueue(reopened(two), by="Ann").reload() is None
+
+
+def test_a_time_without_a_zone_is_utc(two: Stage) -> None:
+    naive = pl.col("at").dt.replace_time_zone(None).cast(pl.Datetime("ns"))
+    write(two, pl.DataFrame([HOLD], DECISIONS).with_columns(naive))
+    assert reopened(two).decisions()["at"].to_list() == [T0]
+
+
+def test_nulls_are_what_nobody_wrote(two: Stage) -> None:
+    empty = dict.fromkeys(("field", "note", "by", "at", "judged", "waived", "decision", "undoes"))
+    write(two, pl.DataFrame([HOLD | empty, HOLD | empty | {"tmdb_id": 2}], DECISIONS))
+    found = reopened(two).decisions()
+    assert found.select("tmdb_id", "field", "by", "waived").rows() == [
+        (1, "", "", []),
+        (2, "", "", []),
+    ]
+    assert found["decision"].n_unique() == 2
+    assert found["at"].to_list() == [datetime(1970, 1, 1, tzinfo=UTC)] * 2
+
+
+@pytest.mark.parametrize("odd", [28.5, float("nan"), 1e300, -1.0, None])
+def test_an_id_that_is_none_is_of_no_movie(two: Stage, odd: float | None) -> None:
+    rows = pl.DataFrame([HOLD], DECISIONS).with_columns(tmdb_id=pl.lit(odd, pl.Float64))
+    write(two, rows)
+    with pytest.warns(PassedOver, match="1 decision passed over.*hold of no movie|of movie -1"):
+        assert said(two) == {}
+
+
+def test_a_compaction_leaves_a_file_alone_that_has_more_than_these_columns(two: Stage) -> None:
+    two.add_decisions(decision(2, "approve", name="d2", by="Ann", at=T0))
+    two.add_decisions(decision(2, "hold", name="d3", by="Ann", at=T0))
+    path = write(two, as_another_program_has_it().with_columns(team=pl.lit("night")))
+    before = path.read_bytes()
+    for days in (0, 2):
+        two.compact(now=datetime.now(UTC) + timedelta(days=days))
+    assert path.read_bytes() == before
+    assert said(two) == {1: "hold", 2: "hold"}
+
+
+def test_ratings_of_another_program_count(two: Stage) -> None:
+    rating = {"tmdb_id": 1, "system": "imdb", "points": 7.5, "provider": "mine", "fetched_at": T0}
+    rows = pl.DataFrame([rating]).cast({"tmdb_id": pl.Int32, "system": pl.Categorical})
+    write(two, rows, "ratings")
+    found = reopened(two).ratings().filter(system="imdb")
+    assert found.select("tmdb_id", "points").rows() == [(1, 7.5)]
+
+
+# What nobody here understands.
+
+
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [
+        (HOLD | {"kind": "embargo"}, "embargo of movie 1"),
+        (HOLD | {"kind": None}, "no kind of movie 1"),
+        (TITLE | {"field": "mood_ring"}, 'mood_ring "Mine" of movie 1'),
+        (TITLE | {"field": "slug"}, 'slug "Mine" of movie 1'),
+        (TITLE | {"field": ""}, 'no field "Mine" of movie 1'),
+        (TITLE | {"value": None}, "title  of movie 1"),
+        (TITLE | {"value": "Mine"}, "title Mine of movie 1"),
+        (TITLE | {"value": '{"en": "Mine"}'}, "title {.*} of movie 1"),
+        (TITLE | {"value": "[" * 9999}, "title"),
+        (TITLE | {"field": "runtime_minutes", "value": '"long"'}, "runtime_minutes"),
+        (TITLE | {"field": "runtime_minutes", "value": "1e30"}, "runtime_minutes"),
+        (TITLE | {"field": "runtime_minutes", "value": "1" * 400}, "runtime_minutes"),
+        (TITLE | {"field": "budget", "value": "true"}, "budget"),
+        (TITLE | {"field": "popularity", "value": "NaN"}, "popularity"),
+        (IMDB | {"field": "vote_pts_system.trakt"}, "vote_pts_system.trakt"),
+        (IMDB | {"field": "stars.imdb"}, "stars.imdb"),
+        (IMDB | {"value": "74"}, "vote_pts_system.imdb 74"),
+        (IMDB | {"value": '"great"'}, "vote_pts_system.imdb"),
+        (IMDB | {"value": "[7]"}, "vote_pts_system.imdb"),
+    ],
+)
+def test_a_decision_that_is_not_understood_is_passed_over_and_said(
+    two: Stage, row: dict[str, Any], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    two.add_decisions(decision(2, "hold", name="d2", by="Ann", at=T0))
+    write(two, row)
+    with pytest.warns(PassedOver, match=f"1 decision passed over.*{named}"):
+        assert said(two) == {2: "hold"}
+    with pytest.warns(PassedOver):
+        assert reopened(two).table()["decision"].to_list() == [None, "hold"]
+    for verb in ("status", "check", "plan --snapshot rehearsal"):
+        assert main([*verb.split(), "--stage", str(two.folder), "--json"]) == 1
+        out, err = capsys.readouterr()
+        assert json.loads(out)
+        assert err.count("decision passed over") == 1
+        assert "Traceback" not in err
+
+
+def test_of_several_the_first_are_named(two: Stage) -> None:
+    rows = [HOLD | {"kind": f"kind{n}", "decision": f"d{n}"} for n in range(5)]
+    write(two, pl.DataFrame(rows, DECISIONS))
+    with pytest.warns(PassedOver, match="5 decisions passed over.*kind0.*kind1.*kind2.*…; upgrade"):
+        reopened(two).decisions()
+
+
+def test_whoever_decides_anew_is_told_no_more(two: Stage) -> None:
+    path = write(two, HOLD | {"kind": "embargo"})
+    path.rename(path.with_name("20200101T000000000000-0badcafe.parquet"))
+    two.add_decisions(decision(1, "approve", name="d2", by="Ann", at=T0))
+    assert said(two) == {1: "approve"}
+
+
+def test_a_number_as_text_is_the_number(two: Stage) -> None:
+    write(two, IMDB | {"value": '"7.4"'})
+    assert overrides(reopened(two).decisions())["value"].to_list() == ["7.4"]
+
+
+@pytest.mark.parametrize("judged", ["", "[1]", '{"title', "7", "null"])
+def test_what_was_in_view_of_another_program_is_not_known(two: Stage, judged: str) -> None:
+    write(two, HOLD | {"judged": judged})
+    queue = ReviewQueue(reopened(two), by="Ann").show(state="all")
+    queue.open(1)
+    assert queue.current is not None
+    assert "title: nothing → Movie 1" in queue.current.changed

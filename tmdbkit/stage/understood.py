@@ -1,0 +1,116 @@
+"""What is understood of rows that other hands and other versions write; the rest is said."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import polars as pl
+
+from tmdbkit.exceptions import PassedOver
+from tmdbkit.progress import counted
+from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS, fitting
+from tmdbkit.stage.tables import DECISIONS, OUTCOMES
+from tmdbkit.surrogates import loads
+
+KINDS = (*VERDICTS, "override", "undo")
+FIELDS = frozenset((*PLAIN_FIELDS, *RATING_FIELDS))
+TEXTS = ("field", "note", "by", "judged", "undoes")
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # where nobody wrote a time
+NAMED = 3  # of what is passed over, in one line
+
+
+def decisions(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the decisions in the rows of their log, in `DECISIONS`.
+
+    What another program left out is filled in. One of a kind or a field that is not known here, or
+    whose field cannot hold its value, is passed over.
+
+    Args:
+        rows: In the log's order, with the `part` that each came in.
+    """
+    at_place = pl.format("{}:{}", "part", pl.int_range(pl.len()).over("part"))
+    whole = rows.with_columns(
+        *(pl.col(name).fill_null("") for name in TEXTS),
+        at=pl.col("at").fill_null(LONG_AGO),
+        waived=pl.col("waived").fill_null(pl.lit([], pl.List(pl.String))),
+        decision=pl.coalesce("decision", at_place),
+    )
+    is_override = pl.col("kind").eq_missing("override")
+    held = _held_values(whole.filter(is_override).select("field", "value").unique())
+    found = whole.join(
+        held, on=["field", "value"], how="left", nulls_equal=True, maintain_order="left"
+    )
+    is_known = _has_id() & pl.col("kind").is_in(KINDS).fill_null(value=False)
+    is_understood = is_known & (~is_override | pl.col("held").is_not_null())
+    _say_passed_over(found.with_row_index("place"), is_understood)
+    value = pl.when(is_override).then("held").otherwise("value")
+    return found.filter(is_understood).with_columns(value=value).select(DECISIONS.names())
+
+
+def imports(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the rows of the import log that say of which movie, push and target they are.
+
+    An outcome that is not known here is `unknown`.
+    """
+    said = pl.col("outcome")
+    is_known = said.is_null() | said.is_in(list(OUTCOMES.values()))
+    reason = pl.format("the log says {}, which this tmdbkit does not know", said)
+    return rows.filter(_has_id(), pl.col("push", "target").is_not_null()).with_columns(
+        outcome=pl.when(is_known).then(said).otherwise(pl.lit("unknown")),
+        reason=pl.when(is_known).then("reason").otherwise(reason),
+        pushed_at=pl.col("pushed_at").fill_null(LONG_AGO),
+    )
+
+
+def _has_id() -> pl.Expr:
+    return pl.col("tmdb_id").is_between(0, 2**53).fill_null(value=False)
+
+
+def _held_values(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Return `field, value` and `held`: the value as the field holds it, null where it cannot."""
+    held = [_held(*pair) for pair in pairs.rows()]
+    return pairs.with_columns(held=pl.Series(held, dtype=pl.String))
+
+
+@lru_cache(maxsize=2**16)
+def _held(field: str, text: str | None) -> str | None:
+    """Return a value, which is JSON, as its field holds it; None where it cannot."""
+    if field not in FIELDS or text is None:
+        return None
+    try:
+        value = loads(text)
+        if isinstance(value, bool | list | dict):
+            return None
+        return json.dumps(fitting(field, value), ensure_ascii=False)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _say_passed_over(rows: pl.DataFrame, is_understood: pl.Expr) -> None:
+    """Warn of decisions that are not understood, and after which nobody decided on the movie."""
+    odd = rows.filter(~is_understood)
+    if odd.is_empty():
+        return
+    last = rows.filter(is_understood).group_by("tmdb_id").agg(last=pl.max("place"))
+    later = pl.col("last").is_null() | (pl.col("place") > pl.col("last"))
+    odd = odd.join(last, on="tmdb_id", how="left", maintain_order="left").filter(later)
+    if odd.is_empty():
+        return
+    told = [_what(*row) for row in odd.select("tmdb_id", "kind", "field", "value").rows()[:NAMED]]
+    more = " …" if odd.height > NAMED else ""
+    warnings.warn(
+        f"{counted(odd.height, 'decision')} passed over, which this tmdbkit does not understand: "
+        f"{'; '.join(told)}{more}; upgrade it, or decide anew with tmdbkit review",
+        PassedOver,
+        stacklevel=3,
+    )
+
+
+def _what(tmdb_id: int | None, kind: str | None, field: str, value: str | None) -> str:
+    which = f"of movie {tmdb_id}" if tmdb_id else "of no movie"
+    if kind != "override":
+        return f"{kind or 'no kind'} {which}"
+    return f"{field or 'no field'} {value or ''} {which}"

@@ -24,7 +24,6 @@ from tmdbkit.exceptions import UsageError
 from tmdbkit.fetch.staging import THREADS, fetch_movies
 from tmdbkit.images import ImageForm
 from tmdbkit.schema import RATINGS, ROW, checked_ids
-from tmdbkit.settings import Settings
 from tmdbkit.stage.decisions import verdicts
 from tmdbkit.stage.tables import PAYLOADS
 from tmdbkit.workflows.checking import withheld_of, withheld_rows, withheld_unless_approved
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
+    from tmdbkit.settings import Settings
     from tmdbkit.stage.stage import Stage
     from tmdbkit.tmdb.session import TMDBSession
 
@@ -68,7 +68,7 @@ def plan_push(
         scope: Which fields may be touched.
         limit: How many movies go at most.
         people: `named`, `all` or `none`: whose names go into the table crew.
-        images: The form of images in an empty target; default as the settings say.
+        images: The form of images in an empty target; default as the stage's settings say.
         progress: What is told how far it is.
         now: The time of day.
 
@@ -83,7 +83,7 @@ def plan_push(
     shown = progress or progresses.default()
     parts = [_not_staged(target, sent.not_staged)]
     shown.begin("planning", sent.total)
-    form = images or _image_form()
+    form = images or _image_form(stage.settings)
     unsettled = unsettled_of(stage, target, now or _now, needed=False)
     try:
         with Importer(
@@ -129,7 +129,7 @@ def push(
         scope: Which fields may be touched.
         limit: How many movies go at most.
         people: `named`, `all` or `none`: whose names go into the table crew.
-        images: The form of images in an empty target; default as the settings say.
+        images: The form of images in an empty target; default as the stage's settings say.
         progress: What is told how far it is.
         now: The time of day.
 
@@ -153,7 +153,7 @@ def push(
     sending = Sending(
         target,
         people,
-        images or _image_form(),
+        images or _image_form(stage.settings),
         progress,
         import_log(stage, target, name, plan),
         now,
@@ -378,9 +378,8 @@ def _prepared(importer: Importer, pieces: Iterable[Piece]) -> Generator[Plan]:
         yield importer.prepare(*piece)
 
 
-def _image_form(settings: Settings | None = None) -> ImageForm:
-    chosen = settings or Settings.from_env()
-    return ImageForm(chosen.images, chosen.poster_size, chosen.backdrop_size)
+def _image_form(settings: Settings) -> ImageForm:
+    return ImageForm(settings.images, settings.poster_size, settings.backdrop_size)
 
 
 def _now() -> datetime:

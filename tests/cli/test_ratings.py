@@ -16,6 +16,7 @@ from tests.convex.bench import SnapshotBench, movie, payload, staged
 from tests.leaks import leaks, told_by_files, told_by_logs
 from tests.servers.datasets import DatasetServer, tsv
 from tests.servers.ratings import RatingsServer, mdblist_error
+from tests.stage.conftest import let_rows_be_old
 from tmdbkit.cli.main import main
 from tmdbkit.exceptions import QuotaUsedUp
 from tmdbkit.stage.decisions import verdicts
@@ -323,11 +324,13 @@ def test_only_movies_that_are_asked_for_are_reviewed(stage: Stage, run: Run, ask
 # The rest.
 
 
-def test_transform_makes_the_rows_anew_that_another_setting_wants(
+def test_transform_makes_the_rows_anew_that_an_older_one_made_and_no_setting_wants_any(
     stage: Stage, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert asked("transform") == (0, {"movies": 2, "parts": 0})
     monkeypatch.setenv("TMDBKIT_CAST", "3")
+    assert asked("transform") == (0, {"movies": 2, "parts": 0})
+    let_rows_be_old(stage)
     assert asked("transform") == (0, {"movies": 2, "parts": 1})
     assert asked("transform") == (0, {"movies": 2, "parts": 0})
 

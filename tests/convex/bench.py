@@ -158,6 +158,7 @@ class Shelf:
     """A stage in memory, as far as a push needs one; its tests are many, and files are slow."""
 
     def __init__(self) -> None:
+        self.settings = Settings()
         self._payloads: dict[int, tuple[str, datetime]] = {}
         self._imports = [IMPORTS.to_frame()]
 

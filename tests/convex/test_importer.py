@@ -406,9 +406,9 @@ def test_a_new_document_takes_the_form_that_the_target_uses(
     [("path", "/poster.jpg"), ("url", "https://image.tmdb.org/t/p/w500/poster.jpg")],
 )
 def test_the_setting_decides_for_an_empty_target(
-    bench: Bench, stage: Shelf, monkeypatch: pytest.MonkeyPatch, form: str, then: str
+    bench: Bench, stage: Shelf, form: str, then: str
 ) -> None:
-    monkeypatch.setenv("TMDBKIT_IMAGES", form)
+    stage.settings = Settings(images=form)
     push(stage.put(payload()), bench.target, images=None)
     assert bench.movie()["main_poster"] == then
 

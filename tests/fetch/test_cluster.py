@@ -8,7 +8,6 @@ import pickle
 import signal
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -16,7 +15,7 @@ import pytest
 
 from tests.servers.datasets import DatasetServer, tsv
 from tests.servers.tmdb import TMDBServer
-from tests.stage.conftest import T0, answers, movies, payload, titles
+from tests.stage.conftest import T0, answers, let_rows_be_old, movies, payload, titles
 from tmdbkit import (
     Settings,
     Stage,
@@ -150,7 +149,8 @@ def test_the_rate_is_shared_and_what_one_learns_holds_for_all() -> None:
 def test_a_pool_makes_rows_anew(pool: Executor, stage: Stage) -> None:
     for number in range(4):
         stage.add(movies(number))
-    other = Stage(stage.folder, settings=replace(Settings(), cast=3))
+    let_rows_be_old(stage)
+    other = Stage(stage.folder, settings=Settings())
     assert other.derive_all(executor=pool) == 4
     assert other.derive_all() == 0
     assert sorted(titles(other)) == [0, 1, 2, 3]
@@ -306,6 +306,7 @@ def test_a_cluster_stages_to_an_object_store_though_one_worker_is_killed(
 def test_a_cluster_makes_rows_anew(cluster: Client, stage: Stage) -> None:
     for number in range(3):
         stage.add(movies(number))
-    other = Stage(stage.folder, settings=replace(Settings(), cast=3))
+    let_rows_be_old(stage)
+    other = Stage(stage.folder, settings=Settings())
     assert other.derive_all(executor=cluster.get_executor()) == 3
     assert sorted(titles(other)) == [0, 1, 2]

@@ -17,7 +17,9 @@ from tests.servers.tmdb import TOKEN
 from tmdbkit import Settings, Stage, TMDBSession
 from tmdbkit.settings import Secret
 from tmdbkit.stage.decisions import decision, field_named, fitting
+from tmdbkit.stage.derived import TAG
 from tmdbkit.stage.tables import PAYLOADS, STAGED
+from tmdbkit.transform import STORED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,6 +52,13 @@ def people(*cast: str, director: str = "") -> dict[str, Any]:
     crew = [{"id": 99, "name": director, "job": "Director"}] if director else []
     roles = [{"id": n, "name": name, "order": n} for n, name in enumerate(cast, 1)]
     return {"cast": roles, "crew": crew}
+
+
+def released(**certified: str) -> dict[str, Any]:
+    """A payload's release dates: what each region certified for theaters."""
+    dates = {region: [{"certification": word, "type": 3}] for region, word in certified.items()}
+    entries = [{"iso_3166_1": region, "release_dates": some} for region, some in dates.items()]
+    return {"results": entries}
 
 
 def answers(*rows: tuple[int, str, datetime] | tuple[int, str, datetime, int]) -> pl.DataFrame:
@@ -95,6 +104,13 @@ def stage(tmp_path: Path) -> Stage:
 def reopened(stage: Stage, **changes: Any) -> Stage:
     """The same folder, as the next process opens it."""
     return Stage(stage.folder, settings=replace(Settings(), **changes))
+
+
+def let_rows_be_old(stage: Stage) -> None:
+    """Let all rows be such as an older tmdbkit made, with other columns, or none that are right."""
+    log = stage._holdings.derived.log
+    for part in log.parts():
+        log.append(STORED.to_frame(), name=part, tags={TAG: "2/url/w500/w1280/10/US"})
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def test_a_compaction_keeps_what_it_cannot_read_and_all_others(spoiled: Stage) -
 def test_its_reason_is_noted_once_however_often_rows_are_made(spoiled: Stage) -> None:
     for cast in (10, 2, 3, 10):
         assert len(Stage(spoiled.folder, settings=Settings(cast=cast))) == 2
-    assert spoiled._holdings.failures.scan().collect().height == 1
+    assert spoiled._holdings.derived.failures.scan().collect().height == 1
 
 
 def test_the_others_are_pushed_and_verified(spoiled: Stage, tmp_path: object) -> None:

@@ -18,7 +18,17 @@ from tmdbkit.schema import ROW
 from tmdbkit.stage import log as logs
 from tmdbkit.stage.tables import FAILURES, IMPORTS, MISSING, PAYLOADS
 
-from .conftest import T0, answers, movies, payload, people, reopened, titles
+from .conftest import (
+    T0,
+    answers,
+    let_rows_be_old,
+    movies,
+    payload,
+    people,
+    released,
+    reopened,
+    titles,
+)
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LATER = T0 + HOUR
@@ -296,11 +306,11 @@ def test_a_malformed_answer_does_not_hide_the_good_one_of_before(stage: Stage) -
 # Rows are made from payloads, and made again.
 
 
-def test_another_setting_makes_the_rows_again_by_itself(stage: Stage) -> None:
+def test_rows_of_another_transform_are_made_again_by_themselves(stage: Stage) -> None:
     stage.add(answers((1, payload(1, credits=people("Ann", "Bob", "Cid")), T0)))
-    assert stage.movies()["cast"].to_list() == [[1, 2, 3]]
-    assert reopened(stage, cast=2).movies()["cast"].to_list() == [[1, 2]]
-    assert reopened(stage).movies()["cast"].to_list() == [[1, 2, 3]]
+    let_rows_be_old(stage)
+    for opened in (stage, reopened(stage)):
+        assert opened.movies()["cast"].to_list() == [[1, 2, 3]]
 
 
 def test_rows_that_are_up_to_date_are_not_made_again(stage: Stage) -> None:
@@ -598,9 +608,16 @@ def test_files_that_a_compaction_replaced_are_not_named_while_they_are_kept(stag
     assert set(stage.files()) < {str(path) for path in parts(stage, "movies")}
 
 
-def test_files_have_the_rows_of_today_s_settings(stage: Stage) -> None:
-    stage.add(answers((1, payload(1, credits=people("Ann", "Bob", "Cid")), T0)))
-    assert pl.read_parquet(reopened(stage, cast=2).files())["cast"].to_list() == [[1, 2]]
+def test_files_have_what_rows_of_any_settings_are_made_of(stage: Stage) -> None:
+    more = {"poster_path": "/p.jpg", "release_dates": released(US="R", DE="16")}
+    credited = people("Ann", "Bob", *map(str, range(30)))
+    stage.add(answers((1, payload(1, credits=credited, **more), T0)))
+    [row] = pl.read_parquet(reopened(stage, cast=2, images="url").files()).to_dicts()
+    cast = [*row["cast"], *row["cast_after_10"], *row["cast_after_20"]]
+    names = [*row["cast_names"], *row["cast_names_after_10"], *row["cast_names_after_20"]]
+    assert cast == [*range(1, 33)]
+    assert names == ["Ann", "Bob", *map(str, range(30))]
+    assert (row["main_poster"], row["certifications"]) == ("/p.jpg", "US=R\nDE=16")
 
 
 # In batches.

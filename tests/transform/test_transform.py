@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tmdbkit.demo import sample_payloads
 from tmdbkit.schema import ROW, SYSTEMS
-from tmdbkit.transform import names
+from tmdbkit.transform import ROWS, Options, genres, names, people, transform
 from tmdbkit.transform.payloads import CHUNK
-from tmdbkit.transform.rows import CREDIT, ROWS, Options, genres, people, transform
+from tmdbkit.transform.rows import CREDIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -282,7 +282,7 @@ def parser() -> Grammar:
     transform = _verb(
         verbs,
         upkeep.transform,
-        "make the stage's rows anew, where the settings have changed since",
+        "make the stage's rows anew, where they are of an older tmdbkit",
         "transform",
     )
     takes_stage(transform)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def transform(args: argparse.Namespace) -> int:
-    """Make the stage's rows anew, where the settings or the transform have changed since."""
+    """Make the stage's rows anew, where another transform than today's made them."""
     staged = open_stage(args)
     made = staged.derive_all()  # first of all, for whoever reads a stage makes them as well
     filled(staged)

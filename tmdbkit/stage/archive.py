@@ -12,6 +12,7 @@ from tmdbkit.exceptions import DamageError, StopError
 from tmdbkit.executors import workers_of
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.settings import Settings
+from tmdbkit.stage.derived import TODAY
 from tmdbkit.stage.doctor import Health, examine
 from tmdbkit.stage.log import Log
 from tmdbkit.stage.marker import Marker
@@ -35,7 +36,8 @@ class Archive:
     Args:
         place: The folder's path, or an address `s3://…`, `gs://…`, `az://…`; default as the
             settings say.
-        settings: What shapes rows, and the default folder; default `Settings.from_env()`.
+        settings: What shapes rows when they are read, and the default folder; default
+            `Settings.from_env()`.
         name: What its drawing calls it, instead of the folder.
         now: The time of day, by which rules judge what is stale or still to come; default the
             clock's, or the instant at which a sample stands still.
@@ -61,7 +63,7 @@ class Archive:
         # A failure is settled by what came after it: these two logs have one order.
         order = Order(self.root.under("payloads"), self.root.under("failures"))
         self._holdings = Holdings(self.root, self.options, order)
-        self._failures = self._holdings.failures
+        self._failures = self._holdings.derived.failures
         self._ratings = self._log("ratings", RATINGS, "fetched_at")
         self._decisions = self._log("decisions", DECISIONS, "at")
         self._imports = self._log("imports", IMPORTS, "pushed_at")
@@ -115,10 +117,10 @@ class Archive:
 
     def derive(self, part: str, rows: pl.DataFrame) -> pl.DataFrame:
         """Make the rows of a part that was appended, and return the malformed answers."""
-        return self._holdings.derive(part, rows)
+        return self._holdings.derived.derive(part, rows)
 
     def derive_all(self, *, executor: Executor | None = None, workers: int | None = None) -> int:
-        """Make the rows of parts whose transform is not today's, and return how many there were.
+        """Write the rows of parts whose transform is not today's, and return how many there were.
 
         Reading does the same by itself; this is for whoever wants to choose the moment.
 
@@ -160,7 +162,7 @@ class Archive:
     def mark(self) -> str:
         """Return a text that is another one once rows or ratings are; decisions do not count."""
         parts = (*self._holdings.payloads.parts(), *self._ratings.parts())
-        return " ".join([self.options.tag(), *self.providers, *parts])
+        return " ".join([TODAY, str(self.options), *self.providers, *parts])
 
     def compact(self, *, now: datetime | None = None) -> int:
         """Merge small files, and return how many were replaced; nobody who reads is disturbed.

@@ -41,7 +41,8 @@ class Stage(Archive):
     Args:
         place: The folder's path, or an address `s3://…`, `gs://…`, `az://…`; default as the
             settings say.
-        settings: What shapes rows, and the default folder; default `Settings.from_env()`.
+        settings: What shapes rows when they are read, and the default folder; default
+            `Settings.from_env()`.
         name: What its drawing calls it, instead of the folder.
         now: The time of day, by which rules judge what is stale or still to come; default the
             clock's, or the instant at which a sample stands still.
@@ -123,7 +124,7 @@ class Stage(Archive):
     def failures(self) -> pl.DataFrame:
         """Return the ids that could not be staged and still are not: why, how often, when."""
         with reading(self.root):
-            failures = self._failures.scan().sort("part", maintain_order=True)
+            failures = self._holdings.failed().sort("part", maintain_order=True)
             latest = failures.unique("tmdb_id", keep="last").collect().lazy()
             settled = latest.join(self._holdings.settled(), on="tmdb_id").filter(is_settled())
             return (
@@ -158,7 +159,7 @@ class Stage(Archive):
         its rows: of those in `ids()` the one of the last `part` counts.
         """
         with reading(self.root):
-            return [self._holdings.movies.source(part) for part in self._holdings.parts()]
+            return self._holdings.files()
 
     def batches(
         self, tmdb_ids: Iterable[int] | None = None, *, size: int

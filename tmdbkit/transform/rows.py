@@ -7,68 +7,22 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.images import PREFIX
 from tmdbkit.schema import CREW, GENRE, INSTANT, POINTS, ROW, SYSTEMS, VOTES
 from tmdbkit.transform.languages import LANGUAGES
 from tmdbkit.transform.payloads import MALFORMED, decode
+from tmdbkit.transform.shape import DEFAULTS, ROWS, STORED, TIERS, line_of, shaped
 from tmdbkit.transform.slugs import movie_slug
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tmdbkit.settings import Settings
+    from tmdbkit.transform.shape import Options, Tier
 
 # Raise it whenever the same payload would give another row: stages follow by themselves.
-VERSION = 2
+VERSION = 3
 
 # Theatrical first: a premiere (1) often has no certification, or another one.
 RELEASE_TYPES = (3, 2, 4, 5, 6, 1)
-
-
-@dataclass(frozen=True)
-class Options:
-    """What of the settings shapes a row.
-
-    Attributes:
-        images: Whether a row holds an image's `url` or its bare `path`.
-        poster_size: TMDB's name of a poster's size.
-        backdrop_size: TMDB's name of a backdrop's size.
-        cast: How many of the cast a row holds, by billing.
-        region: Whose certifications, ISO 3166-1.
-    """
-
-    images: str = "url"
-    poster_size: str = "w500"
-    backdrop_size: str = "w1280"
-    cast: int = 10
-    region: str = "US"
-
-    @classmethod
-    def of(cls, settings: Settings) -> Options:
-        """Take them from the settings."""
-        return cls(
-            settings.images,
-            settings.poster_size,
-            settings.backdrop_size,
-            settings.cast,
-            settings.region,
-        )
-
-    def tag(self) -> str:
-        """Return the transform's version with these options: rows of another tag are made again."""
-        return "/".join(
-            map(
-                str,
-                (
-                    VERSION,
-                    self.images,
-                    self.poster_size,
-                    self.backdrop_size,
-                    self.cast,
-                    self.region,
-                ),
-            )
-        )
 
 
 @dataclass(frozen=True)
@@ -76,7 +30,8 @@ class Transformed:
     """Rows, and the payloads that could not become one.
 
     Attributes:
-        rows: One of `ROWS` for each good payload, in the order of the payloads.
+        rows: One for each good payload, in the order of the payloads: of `STORED` where they were
+            derived, of `ROWS` where they were transformed.
         malformed: `tmdb_id, reason` of the others.
     """
 
@@ -84,20 +39,25 @@ class Transformed:
     malformed: pl.DataFrame
 
 
-NAMES = pl.Struct(dict.fromkeys(("cast", "directors", "genres"), pl.List(pl.String)))
-ROWS = pl.Schema({**ROW, "names": NAMES, "fetched_at": INSTANT})  # names are for reading only
 CREDIT = pl.Schema({"tmdb_id": pl.Int64(), **CREW})
 
 
-def transform(payloads: pl.DataFrame, options: Options = Options()) -> Transformed:
-    """Make rows of a frame of `tmdb_id, payload, fetched_at`.
+def transform(payloads: pl.DataFrame, options: Options = DEFAULTS) -> Transformed:
+    """Make rows of a frame of `tmdb_id, payload, fetched_at`, shaped by the options.
 
     A malformed payload is found, reported and left out; the others go on. The result has the same
     schema for any input, the empty one too.
     """
-    rows, malformed = [ROWS.to_frame()], [MALFORMED.to_frame()]
+    made = derive(payloads)
+    rows = shaped(made.rows.lazy(), options).select(ROWS.names()).collect()
+    return Transformed(rows, made.malformed)
+
+
+def derive(payloads: pl.DataFrame) -> Transformed:
+    """Make the rows that a stage keeps, from which those of any options are shaped."""
+    rows, malformed = [STORED.to_frame()], [MALFORMED.to_frame()]
     for chunks, bad in decode(payloads):
-        rows += pl.collect_all([_rows(chunk.lazy(), options) for chunk in chunks])
+        rows += pl.collect_all([_rows(chunk.lazy()) for chunk in chunks])
         malformed.append(bad)
     return Transformed(pl.concat(rows), pl.concat(malformed))
 
@@ -151,9 +111,9 @@ def _credited(decoded: pl.DataFrame, section: str, job: pl.Expr) -> pl.DataFrame
     )
 
 
-def _rows(decoded: pl.LazyFrame, options: Options) -> pl.LazyFrame:
+def _rows(decoded: pl.LazyFrame) -> pl.LazyFrame:
     at = pl.col("fetched_at").cast(INSTANT)
-    movie = decoded.select(at, pl.col("movie").struct.unnest())
+    movie = decoded.select(at, pl.col("movie").struct.unnest()).with_columns(billed=_billed())
     return movie.select(
         _title().alias("title"),
         _whole("id").alias("tmdb_id"),
@@ -169,12 +129,12 @@ def _rows(decoded: pl.LazyFrame, options: Options) -> pl.LazyFrame:
         _whole("budget").alias("budget"),
         _whole("revenue").alias("revenue"),
         pl.col("popularity").fill_null(0.0).alias("popularity"),
-        _certification(options.region).alias("mpaa_rating"),
-        _image("poster_path", options.images, options.poster_size).alias("main_poster"),
-        _image("backdrop_path", options.images, options.backdrop_size).alias("main_backdrop"),
+        _certifications().alias("certifications"),
+        _image("poster_path").alias("main_poster"),
+        _image("backdrop_path").alias("main_backdrop"),
         _nothing("screenshots"),
         _trailer().alias("trailer_url"),
-        _ids(_cast()).list.head(options.cast).alias("cast"),
+        *(_of_tier(tier, "id").cast(pl.List(pl.Int64)).alias(tier.ids) for tier in TIERS),
         _ids(_section("credits", "crew")).alias("crew"),
         _ids(_directors()).alias("directors"),
         _ids(pl.col("genres")).alias("genres"),
@@ -187,13 +147,11 @@ def _rows(decoded: pl.LazyFrame, options: Options) -> pl.LazyFrame:
         _systems(VOTES, _whole("vote_count")).alias("vote_count_system"),
         _systems(POINTS, pl.col("vote_average")).alias("vote_pts_system"),
         pl.col("fetched_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").alias("tmdb_data_imported_at"),
-        pl.struct(
-            _called(_cast(), options.cast).alias("cast"),
-            _called(_directors()).alias("directors"),
-            _called(pl.col("genres")).alias("genres"),
-        ).alias("names"),
+        *(_of_tier(tier, "name").alias(tier.names) for tier in TIERS),
+        _called(_directors()).alias("director_names"),
+        _called(pl.col("genres")).alias("genre_names"),
         "fetched_at",
-    ).match_to_schema(ROWS)
+    ).match_to_schema(STORED)
 
 
 def _text(name: str) -> pl.Expr:
@@ -223,9 +181,8 @@ def _language_name(name: str) -> pl.Expr:
     return _text(name).replace(LANGUAGES)
 
 
-def _image(name: str, form: str, size: str) -> pl.Expr:
-    path = pl.when(_text(name) != "").then(_text(name))
-    return pl.lit(f"{PREFIX}{size}") + path if form == "url" else path
+def _image(name: str) -> pl.Expr:
+    return pl.when(_text(name) != "").then(_text(name))
 
 
 def _section(section: str, name: str) -> pl.Expr:
@@ -237,8 +194,17 @@ def _by_billing(cast: pl.Expr) -> pl.Expr:
     return cast.list.eval(pl.element().sort_by(order, maintain_order=True))
 
 
-def _cast() -> pl.Expr:
-    return _by_billing(_section("credits", "cast"))
+def _billed() -> pl.Expr:
+    """Return everybody in the cast once, by billing."""
+    ids = pl.element().struct.field("id")
+    once = pl.element().filter(ids.is_not_null() & ids.is_first_distinct())
+    return _by_billing(_section("credits", "cast")).list.eval(once).fill_null([])
+
+
+def _of_tier(tier: Tier, member: str) -> pl.Expr:
+    """Return a member of those who are billed in a tier; one that is missing keeps its place."""
+    billed = pl.col("billed").list.slice(tier.first, tier.count)
+    return billed.list.eval(pl.element().struct.field(member))
 
 
 def _directors() -> pl.Expr:
@@ -254,12 +220,11 @@ def _ids(people_or_things: pl.Expr) -> pl.Expr:
     return ids.fill_null([])
 
 
-def _called(people_or_things: pl.Expr, most: int | None = None) -> pl.Expr:
-    """Return the names that belong to `_ids`, of the first so many."""
+def _called(people_or_things: pl.Expr) -> pl.Expr:
+    """Return the names that belong to `_ids`."""
     ids = pl.element().struct.field("id")
     each = pl.element().filter(ids.is_not_null() & ids.is_first_distinct())
-    first = each if most is None else each.head(most)
-    return people_or_things.list.eval(first.struct.field("name").drop_nulls()).fill_null([])
+    return people_or_things.list.eval(each.struct.field("name").drop_nulls()).fill_null([])
 
 
 def _names(things: pl.Expr, name: pl.Expr) -> pl.Expr:
@@ -278,29 +243,25 @@ def _spoken() -> pl.Expr:
     return pl.when(english != "").then(english).otherwise(by_code).fill_null(spoken.field("name"))
 
 
-def _certification(region: str) -> pl.Expr:
-    """Return the region's first certification that is not empty, theatrical releases first."""
-    in_region = pl.element().struct.field("iso_3166_1") == region
-    releases = (
-        _section("release_dates", "results")
-        .list.eval(pl.element().filter(in_region).struct.field("release_dates").explode())
-        .list
-    )
-    certification = pl.element().struct.field("certification").str.strip_chars()
-    rank = (
-        pl.element()
-        .struct.field("type")
-        .replace_strict(
-            {float(kind): place for place, kind in enumerate(RELEASE_TYPES)},
-            default=len(RELEASE_TYPES),
+def _certifications() -> pl.Expr:
+    """Return a line for each region: its first that is not empty, theatrical releases first."""
+    entry = pl.element().struct
+    releases = entry.field("release_dates")
+    each = releases.explode(empty_as_null=False, keep_nulls=False).struct
+    regions = entry.field("iso_3166_1").repeat_by(releases.list.len().fill_null(0))
+    ranks = {float(kind): place for place, kind in enumerate(RELEASE_TYPES)}
+    every = _section("release_dates", "results").list.eval(
+        pl.struct(
+            regions.explode(empty_as_null=False, keep_nulls=False).alias("region"),
+            each.field("certification").str.strip_chars().alias("certification"),
+            each.field("type").replace_strict(ranks, default=len(ranks)).alias("rank"),
         )
     )
-    given = releases.eval(
-        certification.sort_by(rank, maintain_order=True).filter(
-            certification.sort_by(rank, maintain_order=True) != ""
-        )
-    )
-    return given.list.first().fill_null("")
+    given = every.list.eval(pl.element().filter(entry.field("certification") != ""))
+    ranked = given.list.eval(pl.element().sort_by(entry.field("rank"), maintain_order=True))
+    first = ranked.list.eval(pl.element().filter(entry.field("region").is_first_distinct()))
+    lines = first.list.eval(line_of(entry.field("region"), entry.field("certification")))
+    return lines.list.join("\n").fill_null("")
 
 
 def _trailer() -> pl.Expr:

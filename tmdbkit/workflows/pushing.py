@@ -22,7 +22,6 @@ from tmdbkit.convex.verification import Verification
 from tmdbkit.exceptions import UsageError
 from tmdbkit.images import ImageForm
 from tmdbkit.schema import RATINGS, checked_ids
-from tmdbkit.settings import Settings
 from tmdbkit.stage.decisions import verdicts
 from tmdbkit.stage.tables import PAYLOADS
 from tmdbkit.workflows.checking import withheld_of, withheld_unless_approved
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
+    from tmdbkit.settings import Settings
     from tmdbkit.stage.stage import Stage
 
 
@@ -65,7 +65,7 @@ def plan_push(
         scope: Which fields may be touched.
         limit: How many movies go at most.
         people: `named`, `all` or `none`: whose names go into the table crew.
-        images: The form of images in an empty target; default as the settings say.
+        images: The form of images in an empty target; default as the stage's settings say.
         progress: What is told how far it is.
         now: The time of day.
 
@@ -80,7 +80,7 @@ def plan_push(
     shown = progress or progresses.default()
     parts = [_not_staged(target, sent.not_staged)]
     shown.begin("planning", sent.total)
-    form = images or image_form()
+    form = images or image_form(stage.settings)
     unsettled = unsettled_of(stage, target, now or _now, needed=False)
     try:
         with Importer(
@@ -126,7 +126,7 @@ def push(
         scope: Which fields may be touched.
         limit: How many movies go at most.
         people: `named`, `all` or `none`: whose names go into the table crew.
-        images: The form of images in an empty target; default as the settings say.
+        images: The form of images in an empty target; default as the stage's settings say.
         progress: What is told how far it is.
         now: The time of day.
 
@@ -150,7 +150,7 @@ def push(
     sending = Sending(
         target,
         people,
-        images or image_form(),
+        images or image_form(stage.settings),
         progress,
         import_log(stage, target, name, plan),
         now,
@@ -341,10 +341,9 @@ def _not_staged(target: Target, ids: list[int]) -> Plan:
     return Plan.to(target.title, tuple(changes))
 
 
-def image_form(settings: Settings | None = None) -> ImageForm:
-    """Return the form of images that the settings say."""
-    chosen = settings or Settings.from_env()
-    return ImageForm(chosen.images, chosen.poster_size, chosen.backdrop_size)
+def image_form(settings: Settings) -> ImageForm:
+    """Return the form of images that settings say."""
+    return ImageForm(settings.images, settings.poster_size, settings.backdrop_size)
 
 
 def _now() -> datetime:

@@ -1,0 +1,132 @@
+"""Rows as the settings want them, shaped from those that a stage keeps, alike for all."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tmdbkit.images import PREFIX
+from tmdbkit.schema import IMAGES, INSTANT, ROW
+
+if TYPE_CHECKING:
+    from tmdbkit.settings import Settings
+
+
+@dataclass(frozen=True)
+class Options:
+    """What of the settings shapes a row.
+
+    Attributes:
+        images: Whether a row holds an image's `url` or its bare `path`.
+        poster_size: TMDB's name of a poster's size.
+        backdrop_size: TMDB's name of a backdrop's size.
+        cast: How many of the cast a row holds, by billing.
+        region: Whose certifications, ISO 3166-1, in any case.
+    """
+
+    images: str = "url"
+    poster_size: str = "w500"
+    backdrop_size: str = "w1280"
+    cast: int = 10
+    region: str = "US"
+
+    @classmethod
+    def of(cls, settings: Settings) -> Options:
+        """Take them from the settings."""
+        return cls(
+            settings.images,
+            settings.poster_size,
+            settings.backdrop_size,
+            settings.cast,
+            settings.region,
+        )
+
+
+DEFAULTS = Options()
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Some of the cast, in columns of their own: who wants the first few reads no others.
+
+    Attributes:
+        ids: The column of their ids.
+        names: That of their names, null where one has none.
+        first: Where in the billing they begin.
+        count: How many they are at most.
+    """
+
+    ids: str
+    names: str
+    first: int
+    count: int | None
+
+
+TIERS = (
+    Tier("cast", "cast_names", 0, 10),  # as many as a row holds by default
+    Tier("cast_after_10", "cast_names_after_10", 10, 10),
+    Tier("cast_after_20", "cast_names_after_20", 20, None),
+)
+_SHAPED = frozenset({"mpaa_rating"})  # made of what is stored under another name
+_NAMES = ("cast", "directors", "genres")
+
+# A row as everybody sees it; names are for reading only.
+ROWS = pl.Schema(
+    {**ROW, "names": pl.Struct(dict.fromkeys(_NAMES, pl.List(pl.String))), "fetched_at": INSTANT}
+)
+# A row as a stage keeps it: images by their bare path, all of the cast, all certifications.
+STORED = pl.Schema(
+    {
+        **{name: kind for name, kind in ROW.items() if name not in _SHAPED},
+        "certifications": pl.String(),  # lines of `line_of`: far cheaper to read than a list
+        **{tier.ids: pl.List(pl.Int64()) for tier in TIERS},
+        **{tier.names: pl.List(pl.String()) for tier in TIERS},
+        "director_names": pl.List(pl.String()),
+        "genre_names": pl.List(pl.String()),
+        "fetched_at": INSTANT,
+    }
+)
+
+
+def shaped(stored: pl.LazyFrame, options: Options) -> pl.LazyFrame:
+    """Return rows with all of `ROWS`, made of those of `STORED`; other columns stay as they are.
+
+    What of it nobody reads on is not computed, nor are its columns read.
+    """
+    sizes = {"main_poster": options.poster_size, "main_backdrop": options.backdrop_size}
+    names = (
+        _billed([tier.names for tier in TIERS], options.cast).list.drop_nulls().alias("cast"),
+        pl.col("director_names").alias("directors"),
+        pl.col("genre_names").alias("genres"),
+    )
+    made = stored.with_columns(
+        _certification(options.region).alias("mpaa_rating"),
+        *(_image(name, options.images, sizes[name]) for name in sorted(IMAGES)),
+        _billed([tier.ids for tier in TIERS], options.cast).alias("cast"),
+        pl.struct(names).alias("names"),
+    )
+    return made.drop(STORED.keys() - ROWS.keys())
+
+
+def line_of(region: pl.Expr, certification: pl.Expr) -> pl.Expr:
+    """Return the line that says a region's certification; null for a region that is no code."""
+    one_line = certification.str.replace_all("\n", " ", literal=True)
+    return pl.when(region.str.len_chars() == 2).then(pl.concat_str(region, pl.lit("="), one_line))
+
+
+def _certification(region: str) -> pl.Expr:
+    line = rf"(?m)^{re.escape(region.upper())}=(.*)$"
+    return pl.col("certifications").str.extract(line).fill_null("")
+
+
+def _image(name: str, form: str, size: str) -> pl.Expr:
+    return (pl.lit(f"{PREFIX}{size}" if form == "url" else "") + pl.col(name)).alias(name)
+
+
+def _billed(columns: list[str], count: int) -> pl.Expr:
+    """Return the first so many, of no more tiers than it takes."""
+    taken = [pl.col(name) for name, tier in zip(columns, TIERS, strict=True) if tier.first < count]
+    return pl.concat_list(taken or columns[:1]).list.head(count)

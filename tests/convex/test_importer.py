@@ -23,6 +23,7 @@ from tmdbkit.exceptions import (
 )
 from tmdbkit.images import ImageForm
 from tmdbkit.schema import validator
+from tmdbkit.settings import Settings
 from tmdbkit.workflows import pushing
 
 from .bench import (

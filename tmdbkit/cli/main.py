@@ -254,7 +254,7 @@ def parser() -> Grammar:
     _may_change(_takes_target(delete))
 
     status = _verb(
-        verbs, commands.status, "say what the stage holds and what was pushed", "status --json"
+        verbs, upkeep.status, "say what the stage holds and what was pushed", "status --json"
     )
     _takes_stage(status)
 

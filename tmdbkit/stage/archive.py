@@ -13,7 +13,7 @@ from tmdbkit.executors import workers_of
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.settings import Settings
 from tmdbkit.stage.doctor import Health, examine
-from tmdbkit.stage.log import Log
+from tmdbkit.stage.log import Log, among
 from tmdbkit.stage.marker import Marker
 from tmdbkit.stage.movies import Holdings
 from tmdbkit.stage.parts import Order
@@ -21,7 +21,7 @@ from tmdbkit.stage.storage import root_of
 from tmdbkit.stage.tables import DECISIONS, FAILURES, IMPORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from concurrent.futures import Executor
     from datetime import datetime
     from pathlib import Path
@@ -129,6 +129,14 @@ class Archive:
         if executor is None:
             return self._holdings.derive_stale()
         return self._holdings.derive_stale(executor, workers or workers_of(executor))
+
+    def add_checks(self, tmdb_ids: Iterable[int], at: datetime) -> None:
+        """Note that TMDB's changes were gone through for these movies; newer payloads need none."""
+        known = self._holdings.as_of()
+        older = known.filter(pl.col("as_of") < at, among(list(tmdb_ids)))
+        if not older.is_empty():
+            self.marker.begin()
+            self._holdings.add_checks(older.select("tmdb_id", "fetched_at", checked_at=pl.lit(at)))
 
     def add_failures(self, rows: pl.DataFrame) -> None:
         """Append ids that could not be staged, in the columns of `failures()`."""

@@ -10,6 +10,7 @@ import polars as pl
 from tmdbkit import transform
 from tmdbkit.exceptions import DamageError, StopError
 from tmdbkit.executors import workers_of
+from tmdbkit.files import sweep
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.settings import Settings
 from tmdbkit.stage.doctor import Health, examine
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+ASSESSED = "assessed"  # where a reviewer's view is kept
 SAME_ANSWER = ("tmdb_id", "fetched_at", "http_status")
 
 
@@ -199,6 +201,9 @@ class Archive:
         if not self._is_there():
             return 0
         self.marker.begin()  # what is merged now, an older tmdbkit would take for a rest
+        if self.folder is not None:  # the logs sweep their own
+            for folder in (self.folder, self.folder / ASSESSED):
+                sweep(folder)
         return self._holdings.compact(now) + sum(log.compact(now) for log in self._logs)
 
     def _all_logs(self) -> tuple[Log, ...]:

@@ -211,12 +211,12 @@ class Stage(Archive):
     def imports(self) -> pl.DataFrame:
         """Return the import log: one row for each document of each push, the newest last."""
         with reading(self.root):
-            return pushes.read(understood.imports(self._imports.scan().drop("part")))
+            return pushes.read(understood.imports(self._imports.scan()).drop("part"))
 
     def unsettled(self) -> pl.DataFrame:
         """Return the import log of the movies with a change of which it is not known if it went."""
         with reading(self.root):
-            return pushes.unsettled(understood.imports(self._imports.scan().drop("part")))
+            return pushes.unsettled(understood.imports(self._imports.scan()).drop("part"))
 
     def pushes(self) -> pl.DataFrame:
         """Return one row for each push, the newest first: when, which plan, where to, outcomes."""

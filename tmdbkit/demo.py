@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
@@ -53,7 +55,7 @@ def sample(folder: str | Path | None = None) -> Stage:
     """Open a writable copy of the sample as a stage, offline.
 
     Args:
-        folder: Where the copy goes; default a new temporary folder.
+        folder: Where the copy goes; default a temporary folder, which is gone when Python ends.
 
     Raises:
         UsageError: The folder has something in it.
@@ -64,7 +66,7 @@ def sample(folder: str | Path | None = None) -> Stage:
         'The Matrix (1999)'
     """
     if folder is None:
-        home = Path(tempfile.mkdtemp(prefix="tmdbkit-sample-"))
+        home = _folder_until_the_end("tmdbkit-sample-")
     else:
         home = Path(folder).expanduser()
         if home.exists() and (not home.is_dir() or any(home.iterdir())):
@@ -75,6 +77,18 @@ def sample(folder: str | Path | None = None) -> Stage:
     stage.add_ratings(sample_ratings())
     shutil.copytree(shipped("sample") / "posters", home / "posters")
     return stage
+
+
+def _folder_until_the_end(prefix: str) -> Path:
+    """Make a temporary folder that goes when this process ends: a stage or frame may be in use."""
+    home = Path(tempfile.mkdtemp(prefix=prefix))
+    atexit.register(_remove, home, os.getpid())
+    return home
+
+
+def _remove(home: Path, owner: int) -> None:
+    if os.getpid() == owner:  # and no child of it, which is a copy of it
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def sample_ratings() -> pl.DataFrame:
@@ -122,7 +136,7 @@ def sample_session(folder: str | Path | None = None) -> TMDBSession:
         ...     tmdbkit.TMDBClient(session).movie(603)["title"]
         'The Matrix'
     """
-    home = Path(folder) if folder else Path(tempfile.mkdtemp(prefix="tmdbkit-cache-"))
+    home = Path(folder) if folder else _folder_until_the_end("tmdbkit-cache-")
     return _remembering(TMDBSession(replace(Settings(), cache=home, offline=True)))
 
 
@@ -144,7 +158,7 @@ def sample_exports(folder: str | Path | None = None) -> Exports:
         >>> sample_exports().latest()
         Export(2026-01-15, 99 movies)
     """
-    home = Path(folder) if folder else Path(tempfile.mkdtemp(prefix="tmdbkit-cache-"))
+    home = Path(folder) if folder else _folder_until_the_end("tmdbkit-cache-")
     exports = Exports(replace(Settings(), cache=home, offline=True))
     for day in EXPORTED_ON:
         exports.remember(day, shipped("sample") / "exports" / file_name(day))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -20,11 +22,38 @@ REFUSALS = {
 }
 
 
+_ASIDE = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
+ABANDONED = timedelta(hours=1)  # whoever writes a file touches it all the time
+
+
+def aside_of(path: Path) -> Path:
+    """Return a name beside a file, under which it is written until it is whole."""
+    # Neither polars nor we look at names that begin with a dot and end in .tmp.
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+
+
+def sweep(folder: Path, *names: str, now: datetime | None = None) -> None:
+    """Delete what writers that were killed left of some files, or of all in a folder of ours.
+
+    Args:
+        folder: Where the files are, or would be.
+        names: The files' names; by default any.
+        now: The time of day, by which nobody has touched it for an hour.
+    """
+    oldest = ((now or datetime.now(UTC)) - ABANDONED).timestamp()
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            aside = _ASIDE.fullmatch(entry.name)
+            if aside and (not names or aside[1] in names):
+                with suppress(OSError):  # gone meanwhile; or it may stay
+                    if entry.is_file(follow_symlinks=False) and entry.stat().st_mtime < oldest:
+                        os.unlink(entry.path)
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a file to write, which takes the place of `path` at the end, or is gone on an error."""
-    # Neither polars nor we look at names that begin with a dot and end in .tmp.
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    aside = aside_of(path)
     try:
         yield aside
         _sync(aside, os.O_RDWR)  # Windows syncs no file that was opened to read it
@@ -47,7 +76,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def create_bytes(path: Path, content: bytes) -> bool:
     """Write a file whole where there is none, and tell whether there was none."""
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    aside = aside_of(path)
     try:
         aside.write_bytes(content)
         _sync(aside, os.O_RDWR)
@@ -64,6 +93,7 @@ def create_bytes(path: Path, content: bytes) -> bool:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file of UTF-8 whole or not at all."""
+    sweep(path.parent, path.name)
     write_bytes(path, text.encode())
 
 

@@ -108,6 +108,7 @@ def test_push_import_delete_and_status_agree(
         "rejected",
         "undecided",
         "pushed",
+        "targets",
     }
     assert (counts["staged"], counts["pushed"]) == (2, 2)
 

@@ -40,7 +40,8 @@ class ConvexBackend:
 
     `schema="app"` is an app whose movies have no `crew`, and that has no `genres` table; "watched"
     one with fields of its own, and tables that point at movies;
-    `functions=False` one to which the functions were never deployed. A context manager: the
+    `functions=False` one to which the functions were never deployed, and a folder one to which
+    those in it were. A context manager: the
     server ends with it, and with the test process in any case.
     """
 
@@ -48,7 +49,7 @@ class ConvexBackend:
         self,
         schema: Literal["ours", "app", "watched"] = "ours",
         *,
-        functions: bool = True,
+        functions: bool | Path = True,
         key: str = "dev:tmdbkit-tests|0123456789abcdef",
         read_only_key: str = "dev:tmdbkit-tests|fedcba9876543210",
     ) -> None:
@@ -58,6 +59,7 @@ class ConvexBackend:
         command = [tool("node"), str(HERE / "server.mjs"), "--schema", schema]
         command += ["--key", key, "--read-only-key", read_only_key]
         command += [] if functions else ["--without-functions"]
+        command += ["--functions", str(functions)] if isinstance(functions, Path) else []
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

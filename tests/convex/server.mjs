@@ -1,6 +1,7 @@
 // A Convex deployment for tests: the real functions on convex-test, behind Convex's HTTP interface.
 //
 //   node server.mjs --key KEY --read-only-key KEY [--schema ours|app|watched] [--without-functions]
+//     [--functions DIR]
 //
 // It prints one line of JSON with its address, and ends when its standard input does, so that it
 // never outlives the test run that started it. `/test/*` is for tests only; all else answers as
@@ -17,12 +18,6 @@ import { build } from "esbuild";
 import { indexed } from "./indexed.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
-const FUNCTIONS = join(HERE, "../../tmdbkit/convex/functions");
-const SCHEMAS = {
-  ours: join(FUNCTIONS, "schema.ts"),
-  app: join(HERE, "app_schema.ts"),
-  watched: join(HERE, "watched_schema.ts"),
-};
 const BODY_LIMIT = 16 * 2 ** 20;
 
 // Which table a function writes to: convex-test does not say it when a document is refused.
@@ -55,8 +50,15 @@ const { values: options } = parseArgs({
     "read-only-key": { type: "string" },
     schema: { type: "string", default: "ours" },
     "without-functions": { type: "boolean", default: false },
+    functions: { type: "string", default: join(HERE, "../../tmdbkit/convex/functions") },
   },
 });
+const FUNCTIONS = options.functions;
+const SCHEMAS = {
+  ours: join(FUNCTIONS, "schema.ts"),
+  app: join(HERE, "app_schema.ts"),
+  watched: join(HERE, "watched_schema.ts"),
+};
 
 /** The system's refusal of a request, as opposed to an error of a function. */
 class Refusal extends Error {

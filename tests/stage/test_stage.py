@@ -16,6 +16,7 @@ from tmdbkit import Settings, Stage, sample
 from tmdbkit.exceptions import DamageError, StageError, UsageError
 from tmdbkit.schema import ROW
 from tmdbkit.stage import log as logs
+from tmdbkit.stage.status import Ages
 from tmdbkit.stage.tables import FAILURES, IMPORTS, MISSING, PAYLOADS
 
 from .conftest import (
@@ -410,7 +411,10 @@ def test_an_empty_stage_has_the_schemas_of_a_full_one(stage: Stage) -> None:
     assert stage.imports().schema == IMPORTS
     assert list(stage.batches(size=10)) == []
     assert stage.find("matrix").is_empty()
-    assert set(stage.status().values()) == {0}
+    counts = stage.status()
+    assert counts.pop("targets") == []
+    assert set(counts.values()) == {0}
+    assert stage.ages() == Ages(None, None, 0)
 
 
 def test_looking_at_a_stage_makes_no_folder(stage: Stage) -> None:

@@ -323,32 +323,6 @@ def _absent(args: argparse.Namespace, staged: Stage, target: Target) -> list[int
     return ids
 
 
-def status(args: argparse.Namespace) -> int:
-    """Say what the stage holds and what was pushed."""
-    staged = open_stage(args)
-    counts = staged.status()
-    if not printed_json(args, counts):
-        say(repr(staged))
-        for name, count in counts.items():
-            if name != "staged":
-                say(f"{name}: {count:,}")
-        _tell_pushes(staged)
-    return FINE
-
-
-LATEST = 5  # pushes that a status tells
-
-
-def _tell_pushes(staged: Stage) -> None:
-    from tmdbkit.stage.tables import OUTCOMES
-
-    for push in staged.pushes().head(LATEST).iter_rows(named=True):
-        came_to = ", ".join(f"{push[name]:,} {name}" for name in OUTCOMES if push[name])
-        plan = f", plan {push['plan']}" if push["plan"] else ""
-        say(f"{push['began_at']:%Y-%m-%d %H:%M} push {push['push']} to {push['target']}{plan}")
-        say(f"  {came_to}")
-
-
 def functions(args: argparse.Namespace) -> int:
     """Copy the Convex functions into an app, and say what to do next."""
     from tmdbkit.convex.install import install_functions

@@ -267,7 +267,7 @@ def parser() -> Grammar:
     may_delete(takes_target(delete))
 
     status = _verb(
-        verbs, commands.status, "say what the stage holds and what was pushed", "status --json"
+        verbs, upkeep.status, "say what the stage holds and what was pushed", "status --json"
     )
     takes_stage(status)
 

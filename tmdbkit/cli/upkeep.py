@@ -1,4 +1,4 @@
-"""The commands that look after a stage's files, and after the cache."""
+"""The commands that say how a stage stands, and look after its files and the cache."""
 
 from __future__ import annotations
 
@@ -11,6 +11,49 @@ from tmdbkit.progress import counted
 
 if TYPE_CHECKING:
     import argparse
+
+    from tmdbkit.stage.stage import Stage
+    from tmdbkit.stage.status import Status
+
+
+def status(args: argparse.Namespace) -> int:
+    """Say what the stage holds, what of it stands where, and what to do next."""
+    staged = open_stage(args)
+    counts = staged.status()
+    if not printed_json(args, counts):
+        say(repr(staged))
+        for line in repr(counts).splitlines()[1:]:
+            say(line)
+        _tell_pushes(staged)
+        _tell_next(args, staged, counts)
+    return FINE
+
+
+def _tell_next(args: argparse.Namespace, staged: Stage, counts: Status) -> None:
+    """Say how old the payloads are, what is due, and the command to type."""
+    from tmdbkit.stage.status import next_command
+
+    ages = staged.ages()
+    if ages.oldest and ages.newest:
+        say(f"payloads: the oldest of {ages.oldest:%Y-%m-%d}, the newest of {ages.newest:%Y-%m-%d}")
+    due = f"{counted(ages.due, 'movie')}; TMDB's terms: nothing is kept for more than six months"
+    say(f"due: {due if ages.due else 'nothing'}")
+    changing = staged.language if staged.marker.is_changing else None
+    where = f" --stage {args.stage}" if args.stage else ""
+    say(f"next: tmdbkit {next_command(counts, ages.due, changing)}{where}")
+
+
+LATEST = 5  # pushes that a status tells
+
+
+def _tell_pushes(staged: Stage) -> None:
+    from tmdbkit.stage.tables import OUTCOMES
+
+    for push in staged.pushes().head(LATEST).iter_rows(named=True):
+        came_to = ", ".join(f"{push[name]:,} {name}" for name in OUTCOMES if push[name])
+        plan = f", plan {push['plan']}" if push["plan"] else ""
+        say(f"{push['began_at']:%Y-%m-%d %H:%M} push {push['push']} to {push['target']}{plan}")
+        say(f"  {came_to}")
 
 
 def transform(args: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from tmdbkit.convex.target import Page, Pointing, TargetName
 from tmdbkit.convex.zipped import TABLES, Contents
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import RequestRefused, SettingsError, StopError
-from tmdbkit.files import atomic_write, make_folder
+from tmdbkit.files import atomic_write, make_folder, sweep
 from tmdbkit.schema import OPTIONAL
 
 if TYPE_CHECKING:
@@ -197,6 +197,8 @@ class ConvexSnapshot:
     def _write(self) -> None:
         numbered = self._tables["_tables"] if self._is_export else []
         tables = {**self._tables, "_tables": numbered}
+        written = (self.path, self._export_path(), self._import_path())
+        sweep(self.path.parent, *(path.name for path in written))
         with atomic_write(self.path) as aside:
             zipped.write(aside, Contents(tables, self._others, self._identity))
             if self._is_export:
@@ -227,9 +229,12 @@ class ConvexSnapshot:
     def _import_path(self) -> Path:
         return self.path.with_suffix(".import.zip")
 
+    def _export_path(self) -> Path:
+        return self.path.with_suffix(".export.zip")
+
     def _keep_export(self) -> None:
         """Keep the ZIP of a deployment as it came, before a rehearsal changes it."""
-        original = self.path.with_suffix(".export.zip")
+        original = self._export_path()
         if self.path.exists() and not original.exists():
             with atomic_write(original) as aside:
                 shutil.copyfile(self.path, aside)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tmdbkit.exceptions import PassingFault
-from tmdbkit.files import atomic_write
+from tmdbkit.files import atomic_write, sweep
 from tmdbkit.progress import Progress, told
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def save(response: requests.Response, to: Path, path: str, progress: Progress) -
     """
     size = response.headers.get("Content-Length", "")
     pieces = response.raw.stream(PIECE, decode_content=False)
+    sweep(to.parent, to.name)
     with atomic_write(to) as aside, aside.open("wb") as file:
         for piece in told(pieces, progress, "downloading MiB", -(-int(size or 0) // PIECE)):
             file.write(piece)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 import polars as pl
 
 from tmdbkit.exceptions import ServiceError, StopError
-from tmdbkit.files import atomic_write, make_folder
+from tmdbkit.files import atomic_write, make_folder, sweep
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
 from tmdbkit.ratings.model import RATINGS, Collected, Cost
@@ -122,6 +122,7 @@ class IMDb:
         etag = version.etag if version else ""
         try:
             make_folder(self._folder)
+            sweep(self._folder)
             return self.session.download(f"/{FILE}", self._folder / FILE, etag=etag)
         except StopError:
             raise

@@ -14,6 +14,7 @@ from tmdbkit import __version__, transform
 from tmdbkit.exceptions import StopError
 from tmdbkit.quality import FINDINGS, RULES, find
 from tmdbkit.ratings.aggregate import CONSENSUS, consensus
+from tmdbkit.stage.archive import ASSESSED
 from tmdbkit.stage.card import flat
 from tmdbkit.stage.decisions import overrides
 from tmdbkit.stage.log import Log
@@ -122,7 +123,7 @@ def _table(movies: pl.DataFrame, ratings: pl.DataFrame) -> pl.DataFrame:
 
 
 def _log(stage: Stage, name: str) -> Log:
-    return Log(stage.root.under("assessed"), KEPT[name])
+    return Log(stage.root.under(ASSESSED), KEPT[name])
 
 
 def _mark(stage: Stage, rules: Sequence[Rule]) -> str:

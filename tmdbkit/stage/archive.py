@@ -10,11 +10,12 @@ import polars as pl
 from tmdbkit import transform
 from tmdbkit.exceptions import DamageError, StopError
 from tmdbkit.executors import workers_of
+from tmdbkit.files import sweep
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.settings import Settings
 from tmdbkit.stage.derived import TODAY
 from tmdbkit.stage.doctor import Health, examine
-from tmdbkit.stage.log import Log
+from tmdbkit.stage.log import Log, among
 from tmdbkit.stage.marker import Marker
 from tmdbkit.stage.movies import Holdings
 from tmdbkit.stage.parts import Order
@@ -22,11 +23,12 @@ from tmdbkit.stage.storage import root_of
 from tmdbkit.stage.tables import DECISIONS, FAILURES, IMPORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from concurrent.futures import Executor
     from datetime import datetime
     from pathlib import Path
 
+ASSESSED = "assessed"  # where a reviewer's view is kept
 SAME_ANSWER = ("tmdb_id", "fetched_at", "http_status")
 
 
@@ -132,6 +134,14 @@ class Archive:
             return self._holdings.derive_stale()
         return self._holdings.derive_stale(executor, workers or workers_of(executor))
 
+    def add_checks(self, tmdb_ids: Iterable[int], at: datetime) -> None:
+        """Note that TMDB's changes were gone through for these movies; newer payloads need none."""
+        known = self._holdings.as_of()
+        older = known.filter(pl.col("as_of") < at, among(list(tmdb_ids)))
+        if not older.is_empty():
+            self.marker.begin()
+            self._holdings.add_checks(older.select("tmdb_id", "fetched_at", checked_at=pl.lit(at)))
+
     def add_failures(self, rows: pl.DataFrame) -> None:
         """Append ids that could not be staged, in the columns of `failures()`."""
         if not rows.is_empty():
@@ -193,6 +203,9 @@ class Archive:
         if not self._is_there():
             return 0
         self.marker.begin()  # what is merged now, an older tmdbkit would take for a rest
+        if self.folder is not None:  # the logs sweep their own
+            for folder in (self.folder, self.folder / ASSESSED):
+                sweep(folder)
         return self._holdings.compact(now) + sum(log.compact(now) for log in self._logs)
 
     def _all_logs(self) -> tuple[Log, ...]:

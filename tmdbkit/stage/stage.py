@@ -22,6 +22,7 @@ from tmdbkit.stage.decisions import WORDS, overrides, verdicts
 from tmdbkit.stage.log import among
 from tmdbkit.stage.movies import is_settled
 from tmdbkit.stage.overlay import SAME_RATING, Overlay
+from tmdbkit.stage.status import Ages, Status, ages, standing
 from tmdbkit.stage.tables import DROPPED, FAILURES, MISSING, PAYLOADS, STAGED
 from tmdbkit.transform import names
 
@@ -211,35 +212,40 @@ class Stage(Archive):
     def imports(self) -> pl.DataFrame:
         """Return the import log: one row for each document of each push, the newest last."""
         with reading(self.root):
-            return pushes.read(understood.imports(self._imports.scan().drop("part")))
+            return pushes.read(understood.imports(self._imports.scan()).drop("part"))
 
     def unsettled(self) -> pl.DataFrame:
         """Return the import log of the movies with a change of which it is not known if it went."""
         with reading(self.root):
-            return pushes.unsettled(understood.imports(self._imports.scan().drop("part")))
+            return pushes.unsettled(understood.imports(self._imports.scan()).drop("part"))
 
     def pushes(self) -> pl.DataFrame:
         """Return one row for each push, the newest first: when, which plan, where to, outcomes."""
         return pushes.by_push(self.imports())
 
-    def status(self) -> dict[str, int]:
-        """Return how many movies are staged, missing, failed, rated, decided upon and pushed."""
+    def status(self) -> Status:
+        """Return how many are staged, missing, failed, rated, decided, pushed; and the targets."""
         staged = self.ids()
-        wrote = pl.col("outcome").is_in(["created", "updated", "unchanged"])
-        pushed = self.imports().filter(wrote)["tmdb_id"].n_unique()
         with reading(self.root):
+            pushed, targets = standing(understood.imports(self._imports.scan()))
             rated = staged.intersection(self._overlay().collected["tmdb_id"])
         said = verdicts(self.decisions()).filter(pl.col("tmdb_id").is_in(staged))
         decided = {word: int((said["kind"] == kind).sum()) for kind, word in WORDS.items()}
-        return {
-            "staged": len(staged),
-            "missing": self.missing().height,
-            "failed": self.failures().height,
-            "rated": len(rated),
+        return Status(
+            staged=len(staged),
+            missing=self.missing().height,
+            failed=self.failures().height,
+            rated=len(rated),
             **decided,
-            "undecided": len(staged) - sum(decided.values()),
-            "pushed": pushed,
-        }
+            undecided=len(staged) - sum(decided.values()),
+            pushed=pushed,
+            targets=targets,
+        )
+
+    def ages(self, now: datetime | None = None) -> Ages:
+        """Return how old the payloads are, and how many TMDB's terms want fetched again by now."""
+        with reading(self.root):
+            return ages(self._holdings.newest().collect(), now or self.now())
 
     def people(self) -> pl.DataFrame:
         """Return `crew_id, crew_name, crew_type, movies` of everybody who is credited.
@@ -377,14 +383,6 @@ class Stage(Archive):
                 )
             )
         return len(going)
-
-    def add_checks(self, tmdb_ids: Iterable[int], at: datetime) -> None:
-        """Note that TMDB's changes were gone through for these movies; newer payloads need none."""
-        known = self._holdings.as_of()
-        older = known.filter(pl.col("as_of") < at, among(list(tmdb_ids)))
-        if not older.is_empty():
-            self.marker.begin()
-            self._holdings.add_checks(older.select("tmdb_id", "fetched_at", checked_at=pl.lit(at)))
 
     # Inside.
 

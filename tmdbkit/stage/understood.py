@@ -15,6 +15,7 @@ from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS, fitti
 from tmdbkit.stage.tables import DECISIONS, OUTCOMES
 from tmdbkit.surrogates import loads
 
+CHANGES = ("create", "update", "delete")
 KINDS = (*VERDICTS, "override", "undo")
 FIELDS = frozenset((*PLAIN_FIELDS, *RATING_FIELDS))
 TEXTS = ("field", "note", "by", "judged", "undoes")
@@ -53,15 +54,36 @@ def decisions(rows: pl.DataFrame) -> pl.DataFrame:
 def imports(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Return the rows of the import log that say of which movie, push and target they are.
 
-    An outcome that is not known here is `unknown`.
+    An outcome that is not known here is `unknown`. Both are said, with the file.
+
+    Args:
+        rows: With the `part` that each came in.
     """
-    said = pl.col("outcome")
-    is_known = said.is_null() | said.is_in(list(OUTCOMES.values()))
-    reason = pl.format("the log says {}, which this tmdbkit does not know", said)
-    return rows.filter(_has_id(), pl.col("push", "target").is_not_null()).with_columns(
-        outcome=pl.when(is_known).then(said).otherwise(pl.lit("unknown")),
+    outcome = pl.col("outcome")
+    is_named = _has_id() & pl.col("push").is_not_null() & pl.col("target").is_not_null()
+    is_known = outcome.is_null() | outcome.is_in(list(OUTCOMES.values()))
+    is_ours = is_named & is_known & (pl.col("kind").is_null() | pl.col("kind").is_in(CHANGES))
+    _say_of_imports(rows.filter(~is_ours).select("part").collect()["part"])
+    reason = pl.format("the log says {}, which this tmdbkit does not know", outcome)
+    return rows.filter(is_named).with_columns(
+        outcome=pl.when(is_known).then(outcome).otherwise(pl.lit("unknown")),
         reason=pl.when(is_known).then("reason").otherwise(reason),
         pushed_at=pl.col("pushed_at").fill_null(LONG_AGO),
+    )
+
+
+def _say_of_imports(parts: pl.Series) -> None:
+    """Warn of lines of the import log that are not understood."""
+    if parts.is_empty():
+        return
+    files = [f"imports/{part.partition('@')[0]}.parquet" for part in parts.unique().sort()]
+    more = " …" if len(files) > NAMED else ""
+    warnings.warn(
+        f"{counted(len(parts), 'line')} of the import log passed over, or unknown, which this "
+        f"tmdbkit does not understand: {', '.join(files[:NAMED])}{more}; upgrade it, or move that "
+        "file away",
+        PassedOver,
+        stacklevel=3,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING, Any, Self
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import polars as pl
 
 from tmdbkit.exceptions import NotFound, OfflineError, ServiceError, StopError, UsageError
-from tmdbkit.files import atomic_write, make_folder
+from tmdbkit.files import aside_of, atomic_write, make_folder, sweep
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
 from tmdbkit.settings import Settings
@@ -206,7 +205,8 @@ class Exports:
         export = Export(day, self._parquet(day))
         if export.path.exists():
             return export
-        source = self._folder / f".{file_name(day)}.{secrets.token_hex(4)}"
+        sweep(self._folder)
+        source = aside_of(self._folder / file_name(day))
         try:
             self._download(day, source)
             return self.remember(day, source)

@@ -118,13 +118,13 @@ def test_the_saved_plan_is_sent_exactly_so_and_taken_back(
 ) -> None:
     before = ConvexSnapshot("snap").table("movies")
     plan = Plan.load(Path("plan.json"))
-    sent = in_snapshot(capsys, "push", "--plan", "plan.json", status=1)  # one is held
+    sent = in_snapshot(capsys, "push", "--plan", "plan.json")  # one is held
     found = [sent[name] for name in ("created", "updated", "unchanged", "withheld")]
     assert found == [3, 1, 4, 1]
     assert len(plan) == 9
     checked = in_snapshot(capsys, "verify", status=1)
     assert checked == {"checked": 11, "equal": 8, "different": 0, "absent": 2, "withheld": 1}
-    assert in_snapshot(capsys, "push", "--plan", "plan.json", status=1)["unchanged"] == 8
+    assert in_snapshot(capsys, "push", "--plan", "plan.json")["unchanged"] == 8
     undone = in_snapshot(capsys, "undo")
     assert (undone["deleted"], undone["updated"]) == (3, 1)
     assert ConvexSnapshot("snap").table("movies") == before
@@ -155,7 +155,7 @@ def test_what_was_undone_then_is_not_undone_again(capsys: pytest.CaptureFixture[
 def test_the_functions_of_then_take_what_is_pushed_now(
     installed: ConvexBackend, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sent = ran(capsys, "push", status=1)
+    sent = ran(capsys, "push")
     assert (sent["created"], sent["withheld"]) == (10, 1)
     assert ids(installed.dump("movies")) == STAGED[1:]
     checked = ran(capsys, "verify")

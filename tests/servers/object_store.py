@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SERVE = """
 import sys, threading
@@ -69,3 +72,55 @@ def object_store() -> Iterator[ObjectStoreServer]:
         process.stdin.close()
         process.wait(timeout=10)
         process.stdout.close()
+
+
+class _ReadingAlone(BaseHTTPRequestHandler):
+    """Passes on what reads, and refuses the rest as S3 does where a key is for reading."""
+
+    behind: str
+
+    def do_GET(self) -> None:
+        """Pass it on."""
+        headers = {name: text for name, text in self.headers.items() if name != "Host"}
+        to = self.behind + self.path
+        asked = urllib.request.Request(to, headers=headers, method=self.command)
+        try:
+            with urllib.request.urlopen(asked) as answer:
+                self._answer(answer.status, answer.headers, answer.read())
+        except urllib.error.HTTPError as error:
+            self._answer(error.code, error.headers, error.read())
+
+    def do_HEAD(self) -> None:
+        """Pass it on."""
+        self.do_GET()
+
+    def do_PUT(self) -> None:
+        """Refuse it."""
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        body = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+        self._answer(403, {"Content-Length": str(len(body))}, body)
+
+    def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, text in headers.items():
+            if name.lower() not in ("server", "date", "connection", "transfer-encoding"):
+                self.send_header(name, text)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def refusing_writes(store: ObjectStoreServer) -> Iterator[str]:
+    """The address of the same store for somebody whose key is for reading."""
+    handler = type("Handler", (_ReadingAlone,), {"behind": store.address})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

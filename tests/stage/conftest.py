@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     Connect = Callable[..., TMDBSession]
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
+NAMES = tuple(f"Person {number}" for number in range(1, 46))
+PREFIX = "https://image.tmdb.org/t/p"
 SURROUNDINGS = ("TMDB", "CONVEX", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
@@ -101,9 +103,42 @@ def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path / "stage", settings=Settings())
 
 
+@pytest.fixture
+def full(stage: Stage) -> Stage:
+    """A movie with all that a setting chooses from, fetched twice, and one without any of it."""
+    more = {
+        "credits": people(*NAMES),
+        "poster_path": "/p.jpg",
+        "backdrop_path": "/b.jpg",
+        "release_dates": released(US="R", DE="16", FR="12"),
+    }
+    stage.add(answers((1, payload(1, "Before", **more), T0), (2, payload(2), T0)))
+    changed = {**more, "release_dates": released(US="PG", DE="6")}
+    stage.add(answers((1, payload(1, **changed), T0 + timedelta(days=1))))
+    return stage
+
+
+@pytest.fixture
+def eventful(full: Stage) -> Stage:
+    """Drops, malformed payloads, missing ids; some of it merged."""
+    full.add(answers((3, "{", T0), (4, payload(4), T0), (5, "", T0, 404)))
+    full.compact(now=T0)
+    full.drop([4], now=T0)
+    full.add(answers((6, payload(6), T0), (1, "{", T0)))
+    return full
+
+
 def reopened(stage: Stage, **changes: Any) -> Stage:
     """The same folder, as the next process opens it."""
     return Stage(stage.folder, settings=replace(Settings(), **changes))
+
+
+def results(stage: Stage) -> list[object]:
+    """All that is read of a stage which rows have a part in."""
+    frames = (stage.movies, stage.table, stage.failures, stage.missing, stage.ratings, stage.as_of)
+    texts = [frame().write_json() for frame in frames]
+    batches = [rows.write_json() for rows, _ in stage.batches(size=2)]
+    return [texts, batches, sorted(stage.ids()), stage.status(), stage.history(1).write_json()]
 
 
 def let_rows_be_old(stage: Stage) -> None:

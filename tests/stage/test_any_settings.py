@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,36 +17,31 @@ from tmdbkit.images import image_path
 from tmdbkit.schema import ROW
 from tmdbkit.transform import Options, transform
 
-from .conftest import T0, answers, let_rows_be_old, movies, payload, people, released, reopened
+from .conftest import (
+    NAMES,
+    PREFIX,
+    T0,
+    answers,
+    let_rows_be_old,
+    movies,
+    payload,
+    people,
+    released,
+    reopened,
+    results,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tmdbkit import Stage
 
-NAMES = tuple(f"Person {number}" for number in range(1, 46))
-PREFIX = "https://image.tmdb.org/t/p"
-MORE: dict[str, Any] = {
-    "credits": people(*NAMES),
-    "poster_path": "/p.jpg",
-    "backdrop_path": "/b.jpg",
-    "release_dates": released(US="R", DE="16", FR="12"),
-}
 ANY: list[dict[str, Any]] = [
     {},
     {"cast": 0, "images": "path", "region": "DE"},
     {"cast": 15, "poster_size": "w92", "region": "FR"},
     {"cast": 500, "backdrop_size": "w300", "region": "XX"},
 ]
-
-
-@pytest.fixture
-def full(stage: Stage) -> Stage:
-    """A movie with all that a setting chooses from, fetched twice, and one without any of it."""
-    stage.add(answers((1, payload(1, "Before", **MORE), T0), (2, payload(2), T0)))
-    changed = {**MORE, "release_dates": released(US="PG", DE="6")}
-    stage.add(answers((1, payload(1, **changed), T0 + timedelta(days=1))))
-    return stage
 
 
 def files(stage: Stage) -> dict[Path, int]:
@@ -211,24 +205,6 @@ def test_a_compaction_by_another_process_with_other_settings_changes_nothing(ful
 
 
 # No file of rows is needed.
-
-
-def results(stage: Stage) -> list[object]:
-    """All that is read of a stage which rows have a part in."""
-    frames = (stage.movies, stage.table, stage.failures, stage.missing, stage.ratings, stage.as_of)
-    texts = [frame().write_json() for frame in frames]
-    batches = [rows.write_json() for rows, _ in stage.batches(size=2)]
-    return [texts, batches, stage.ids(), stage.status(), stage.history(1).write_json()]
-
-
-@pytest.fixture
-def eventful(full: Stage) -> Stage:
-    """Drops, malformed payloads, missing ids; some of it merged."""
-    full.add(answers((3, "{", T0), (4, payload(4), T0), (5, "", T0, 404)))
-    full.compact(now=T0)
-    full.drop([4], now=T0)
-    full.add(answers((6, payload(6), T0), (1, "{", T0)))
-    return full
 
 
 @pytest.mark.parametrize("opened", ["before", "after"])

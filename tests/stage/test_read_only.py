@@ -157,6 +157,18 @@ def rowless(stage: Stage) -> Stage:
     return stage
 
 
+@pytest.mark.parametrize("marker", ['{"layout": 1}', '{"layout": 2, "language": "en-US"}\n'])
+def test_who_only_reads_leaves_the_marker_as_it_is(eventful: Stage, marker: str) -> None:
+    assert eventful.folder is not None
+    path = eventful.folder / "stage.json"
+    path.write_text(marker)
+    before = path.stat()
+    results(reopened(eventful))
+    after = path.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert path.read_text() == marker
+
+
 def test_doctor_looks_at_what_it_may_only_read(eventful: Stage) -> None:
     folder = eventful.folder
     assert folder is not None

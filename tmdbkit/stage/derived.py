@@ -105,13 +105,13 @@ class Derived:
         Raises:
             StopError: Some could not be written.
         """
-        for part in self._held.keys() & parts:
+        for part in filter(self._held.__contains__, parts):
             self._write(part, self._held[part])
         return [self.log.source(part) for part in parts]
 
     def failed(self) -> pl.LazyFrame:
         """Return all failures, in `FAILURES`, with the `part` that each came in."""
-        held = [made.failed.lazy() for made in self._held.values()]
+        held = [made.failed.lazy() for made in list(self._held.values())]  # others may add some
         return pl.concat([self.failures.scan(), *held])
 
     def _tag(self, part: str) -> str | None:

@@ -259,9 +259,9 @@ def _certifications() -> pl.Expr:
     )
     given = every.list.eval(pl.element().filter(entry.field("certification") != ""))
     ranked = given.list.eval(pl.element().sort_by(entry.field("rank"), maintain_order=True))
-    first = ranked.list.eval(pl.element().filter(entry.field("region").is_first_distinct()))
-    lines = first.list.eval(line_of(entry.field("region"), entry.field("certification")))
-    return lines.list.join("\n").fill_null("")
+    lines = line_of(entry.field("region"), entry.field("certification"))
+    first = ranked.list.eval(lines.filter(entry.field("region").is_first_distinct()))
+    return first.list.join("\n").fill_null("")
 
 
 def _trailer() -> pl.Expr:

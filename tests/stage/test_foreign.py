@@ -11,6 +11,7 @@ import pytest
 
 from tmdbkit.cli.main import main
 from tmdbkit.exceptions import PassedOver
+from tmdbkit.ratings.model import RATINGS
 from tmdbkit.review import ReviewQueue
 from tmdbkit.stage.decisions import decision, overrides, verdicts
 from tmdbkit.stage.tables import DECISIONS
@@ -212,3 +213,25 @@ def test_what_was_in_view_of_another_program_is_not_known(two: Stage, judged: st
     queue.open(1)
     assert queue.current is not None
     assert "title: nothing → Movie 1" in queue.current.changed
+
+
+@pytest.mark.parametrize(
+    ("parts", "named"),
+    [
+        ({"system": "trakt"}, "trakt 7.5 of movie 1"),
+        ({"system": None}, "no system 7.5 of movie 1"),
+        ({"points": float("nan")}, "imdb nan of movie 1"),
+        ({"points": float("-inf")}, "imdb -inf of movie 1"),
+        ({"tmdb_id": None}, "imdb 7.5 of no movie"),
+    ],
+)
+def test_a_rating_that_is_not_understood_is_passed_over_and_said(
+    two: Stage, parts: dict[str, Any], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = {"tmdb_id": 2, "system": "imdb", "points": 7.5, "provider": "imdb", "fetched_at": T0}
+    write(two, pl.DataFrame([good, good | {"tmdb_id": 1} | parts], RATINGS), "ratings")
+    with pytest.warns(PassedOver, match=f"1 rating passed over.*{named}"):
+        found = reopened(two).ratings().filter(provider="imdb")
+    assert found.select("tmdb_id", "system").rows() == [(2, "imdb")]
+    assert main(["check", "--stage", str(two.folder)]) == 1
+    assert capsys.readouterr().err.count("1 rating passed over") == 1

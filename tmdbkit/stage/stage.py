@@ -391,9 +391,9 @@ class Stage(Archive):
 
     def _overlay(self, tmdb_ids: Sequence[int] | None = None) -> Overlay:
         """Return what is laid over the rows, of all movies or of some, read from the logs once."""
-        rated = self._ratings.scan().filter(pl.col("system") != "")
+        rated = self._ratings.scan().filter(pl.col("system").ne_missing(""))
         if tmdb_ids is not None:
             rated = rated.filter(among(tmdb_ids))
         newest = rated.sort("part", maintain_order=True).unique(SAME_RATING, keep="last")
-        collected = newest.select(RATINGS.names()).collect()
+        collected = understood.ratings(newest.select(RATINGS.names()).collect())
         return Overlay(collected, self.providers, overrides(self.decisions()))

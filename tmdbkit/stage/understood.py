@@ -11,6 +11,7 @@ import polars as pl
 
 from tmdbkit.exceptions import PassedOver
 from tmdbkit.progress import counted
+from tmdbkit.schema import SYSTEMS
 from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS, fitting
 from tmdbkit.stage.tables import DECISIONS, OUTCOMES
 from tmdbkit.surrogates import loads
@@ -49,6 +50,27 @@ def decisions(rows: pl.DataFrame) -> pl.DataFrame:
     _say_passed_over(found.with_row_index("place"), is_understood)
     value = pl.when(is_override).then("held").otherwise("value")
     return found.filter(is_understood).with_columns(value=value).select(DECISIONS.names())
+
+
+def ratings(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the ratings that are of a movie and one of the five systems; the others are said."""
+    is_number = pl.col("points").is_finite().fill_null(value=True)
+    is_ours = _has_id() & pl.col("system").is_in(SYSTEMS).fill_null(value=False) & is_number
+    odd = rows.filter(~is_ours)
+    if odd.is_empty():
+        return rows
+    told = [
+        f"{system or 'no system'} {points} of {f'movie {tmdb_id}' if tmdb_id else 'no movie'}"
+        for tmdb_id, system, points in odd.select("tmdb_id", "system", "points").rows()[:NAMED]
+    ]
+    more = " …" if odd.height > NAMED else ""
+    warnings.warn(
+        f"{counted(odd.height, 'rating')} passed over, which this tmdbkit does not understand: "
+        f"{'; '.join(told)}{more}; upgrade it, or collect them again",
+        PassedOver,
+        stacklevel=3,
+    )
+    return rows.filter(is_ours)
 
 
 def imports(rows: pl.LazyFrame) -> pl.LazyFrame:

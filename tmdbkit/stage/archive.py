@@ -38,8 +38,7 @@ class Archive:
     Args:
         place: The folder's path, or an address `s3://…`, `gs://…`, `az://…`; default as the
             settings say.
-        settings: What shapes rows when they are read, and the default folder; default
-            `Settings.from_env()`.
+        settings: What shapes rows when read, and the default folder; default `Settings.from_env()`.
         name: What its drawing calls it, instead of the folder.
         now: The time of day, by which rules judge what is stale or still to come; default the
             clock's, or the instant at which a sample stands still.

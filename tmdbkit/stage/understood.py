@@ -11,7 +11,6 @@ import polars as pl
 
 from tmdbkit.exceptions import PassedOver
 from tmdbkit.progress import counted
-from tmdbkit.schema import SYSTEMS
 from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS, fitting
 from tmdbkit.stage.tables import DECISIONS, OUTCOMES
 from tmdbkit.surrogates import loads
@@ -53,9 +52,9 @@ def decisions(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def ratings(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the ratings that are of a movie and one of the five systems; the others are said."""
+    """Return the ratings that are of a movie and a system, whichever; the others are said."""
     is_number = pl.col("points").is_finite().fill_null(value=True)
-    is_ours = _has_id() & pl.col("system").is_in(SYSTEMS).fill_null(value=False) & is_number
+    is_ours = _has_id() & pl.col("system").is_not_null() & is_number
     odd = rows.filter(~is_ours)
     if odd.is_empty():
         return rows

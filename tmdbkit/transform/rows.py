@@ -203,8 +203,9 @@ def _billed() -> pl.Expr:
 
 def _of_tier(tier: Tier, member: str) -> pl.Expr:
     """Return a member of those who are billed in a tier; one that is missing keeps its place."""
-    billed = pl.col("billed").list.slice(tier.first, tier.count)
-    return billed.list.eval(pl.element().struct.field(member))
+    billed = pl.col("billed")
+    first = billed if tier.count is None else billed.list.head(tier.count)
+    return first.list.eval(pl.element().struct.field(member))
 
 
 def _directors() -> pl.Expr:

@@ -50,25 +50,27 @@ DEFAULTS = Options()
 
 @dataclass(frozen=True)
 class Tier:
-    """Some of the cast, in columns of their own: who wants the first few reads no others.
+    """The first of the cast, in columns of their own: who wants a few reads no long lists.
 
     Attributes:
         ids: The column of their ids.
         names: That of their names, null where one has none.
-        first: Where in the billing they begin.
-        count: How many they are at most.
+        count: How many they are at most; None is all.
     """
 
     ids: str
     names: str
-    first: int
     count: int | None
+
+    def holds(self, wanted: int) -> bool:
+        """Tell whether so many are in it, as far as there are so many."""
+        return self.count is None or wanted <= self.count
 
 
 TIERS = (
-    Tier("cast", "cast_names", 0, 10),  # as many as a row holds by default
-    Tier("cast_after_10", "cast_names_after_10", 10, 10),
-    Tier("cast_after_20", "cast_names_after_20", 20, None),
+    Tier("cast", "cast_names", 10),  # as many as a row holds by default
+    Tier("cast_of_20", "cast_names_of_20", 20),
+    Tier("cast_of_all", "cast_names_of_all", None),
 )
 _SHAPED = frozenset({"mpaa_rating"})  # made of what is stored under another name
 _NAMES = ("cast", "directors", "genres")
@@ -97,15 +99,16 @@ def shaped(stored: pl.LazyFrame, options: Options) -> pl.LazyFrame:
     What of it nobody reads on is not computed, nor are its columns read.
     """
     sizes = {"main_poster": options.poster_size, "main_backdrop": options.backdrop_size}
+    tier = next(tier for tier in TIERS if tier.holds(options.cast))
     names = (
-        _billed([tier.names for tier in TIERS], options.cast).list.drop_nulls().alias("cast"),
+        pl.col(tier.names).list.head(options.cast).list.drop_nulls().alias("cast"),
         pl.col("director_names").alias("directors"),
         pl.col("genre_names").alias("genres"),
     )
     made = stored.with_columns(
         _certification(options.region).alias("mpaa_rating"),
         *(_image(name, options.images, sizes[name]) for name in sorted(IMAGES)),
-        _billed([tier.ids for tier in TIERS], options.cast).alias("cast"),
+        pl.col(tier.ids).list.head(options.cast).alias("cast"),
         pl.struct(names).alias("names"),
     )
     return made.drop(STORED.keys() - ROWS.keys())
@@ -124,9 +127,3 @@ def _certification(region: str) -> pl.Expr:
 
 def _image(name: str, form: str, size: str) -> pl.Expr:
     return (pl.lit(f"{PREFIX}{size}" if form == "url" else "") + pl.col(name)).alias(name)
-
-
-def _billed(columns: list[str], count: int) -> pl.Expr:
-    """Return the first so many, of no more tiers than it takes."""
-    taken = [pl.col(name) for name, tier in zip(columns, TIERS, strict=True) if tier.first < count]
-    return pl.concat_list(taken or columns[:1]).list.head(count)

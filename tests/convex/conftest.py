@@ -28,6 +28,12 @@ def _app_backend() -> Iterator[ConvexBackend]:
         yield backend
 
 
+@pytest.fixture(scope="session")
+def _watched_backend() -> Iterator[ConvexBackend]:
+    with ConvexBackend(schema="watched") as backend:
+        yield backend
+
+
 @pytest.fixture
 def backend(_our_backend: ConvexBackend) -> ConvexBackend:
     """A deployment with our schema and nothing in it."""
@@ -40,6 +46,13 @@ def app_backend(_app_backend: ConvexBackend) -> ConvexBackend:
     """A deployment with the older schema, without `crew` and `genres`, and nothing in it."""
     _app_backend.reset()
     return _app_backend
+
+
+@pytest.fixture
+def watched(_watched_backend: ConvexBackend) -> ConvexBackend:
+    """A deployment of an app whose tables point at movies, and nothing in it."""
+    _watched_backend.reset()
+    return _watched_backend
 
 
 @pytest.fixture(params=["snapshot", "deployment"])

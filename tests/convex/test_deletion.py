@@ -14,39 +14,24 @@ from tmdbkit.exceptions import StageError, UsageError
 from tmdbkit.progress import Silent
 from tmdbkit.workflows import absent_from_stage, plan_deletion
 
-from .backend import ConvexBackend
 from .bench import Bench, SnapshotBench, counts, deployment, movie, own, payload, push, staged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.servers.convex import ConvexProxy
     from tmdbkit import Stage
     from tmdbkit.convex.results import DeleteResult
 
-    from .backend import Document
+    from .backend import ConvexBackend, Document
 
-# Of the app's own: an Int64, bytes, what is no number, a negative zero, a list in an object.
+# Of the app's own: an Int64, bytes, what is no number, a letter that ends lines.
 THEIRS: Document = {
     "views": {"$integer": "AQAAAAAAAIA="},
     "thumbnail": {"$bytes": "/wD+"},
     "score": {"$float": "AAAAAAAA+H8="},
     "mood": ["dark", "\u2028"],
 }
-
-
-@pytest.fixture(scope="module")
-def _watched() -> Iterator[ConvexBackend]:
-    with ConvexBackend(schema="watched") as backend:
-        yield backend
-
-
-@pytest.fixture
-def watched(_watched: ConvexBackend) -> ConvexBackend:
-    """An app whose tables point at movies, with nothing in it."""
-    _watched.reset()
-    return _watched
 
 
 @pytest.fixture

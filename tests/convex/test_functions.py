@@ -10,7 +10,7 @@ import pytest
 from .backend import ConvexBackend, ConvexFunctionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from .backend import Document
 
@@ -513,12 +513,6 @@ def test_genres_without_a_table_are_an_error_that_says_so(app_backend: ConvexBac
 # What points at movies
 
 
-@pytest.fixture(scope="module")
-def watched() -> Iterator[ConvexBackend]:
-    with ConvexBackend(schema="watched") as backend:
-        yield backend
-
-
 def test_the_contract_names_every_field_that_holds_ids_of_movies_and_an_index_that_leads_there(
     watched: ConvexBackend,
 ) -> None:
@@ -534,7 +528,6 @@ def test_the_contract_names_every_field_that_holds_ids_of_movies_and_an_index_th
 def test_what_points_at_movies_is_counted_by_table_and_field_up_to_so_many(
     watched: ConvexBackend,
 ) -> None:
-    watched.reset()
     one, two, _ = watched.insert("movies", movie(1), movie(2), movie(3))
     watched.insert("movies", movie(4, sequel=one))
     watched.insert("watchlist", *({"user": str(n), "movie": one} for n in range(5)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from tests.servers.convex import (
     TOO_LARGE,
     ConvexProxy,
     FakeTime,
+    dumps,
     function_error,
     system_error,
 )
@@ -422,8 +424,37 @@ def test_a_page_says_where_to_go_on(backend: ConvexBackend) -> None:
 
 
 def test_a_key_for_reading_only_is_refused_for_writing(backend: ConvexBackend) -> None:
-    with pytest.raises(CredentialsRefused, match=r"for reading only.*Settings, Deploy keys"):
+    said = r"lacks the permission deployment:functions:runInternalMutations; .*Deploy keys"
+    with pytest.raises(CredentialsRefused, match=said):
         deployment(backend.url, backend.read_only_key).preflight(writing=True)
+
+
+READS, WRITES = "RunInternalQueries", "RunInternalMutations"
+QUERIES, MUTATIONS = "runInternalQueries", "runInternalMutations"
+
+
+@pytest.mark.parametrize(
+    ("operations", "writing", "lacks"),
+    [
+        ([], True, []),
+        ([READS], False, []),
+        ([READS, WRITES, "ViewData"], True, []),
+        (["ViewData", "WriteData"], False, [QUERIES]),
+        (["ViewData", "WriteData"], True, [QUERIES, MUTATIONS]),
+        ([READS], True, [MUTATIONS]),
+        ([WRITES], True, [QUERIES]),
+    ],
+)
+def test_the_permissions_that_a_key_lacks_are_named_before_anything_is_planned(
+    proxy: ConvexProxy, operations: list[str], writing: bool, lacks: list[str]
+) -> None:
+    answer = {"success": True, "allowedOps": operations, "isReadOnly": False}
+    proxy.script("check_admin_key", lambda _: Answer(200, dumps(answer)))
+    names = " and ".join(f"deployment:functions:{name}" for name in lacks)
+    said = f"lacks the permission {names}; make a key"
+    with pytest.raises(CredentialsRefused, match=said) if lacks else nullcontext():
+        deployment(proxy.url).preflight(writing=writing)
+    assert [call.name for call in proxy.calls] == ["check_admin_key"]
 
 
 def test_a_key_for_reading_only_is_enough_for_reading(backend: ConvexBackend) -> None:
@@ -476,7 +507,18 @@ def test_functions_that_were_never_deployed_are_said_so() -> None:
         ("http://127.0.0.1:3210", KEY, "happy-animal-123", "dev"),
         ("http://127.0.0.1:3210", "convex-self-hosted|0123", "127.0.0.1", "self-hosted"),
         ("https://convex.example.org/d/movies", "0123", "convex.example.org", "self-hosted"),
-        ("https://other-1.convex.cloud", "preview:team:movies|x", "movies", "preview"),
+        ("https://happy-animal-123.convex.cloud", "custom:happy-animal-123|x", None, "custom"),
+        ("https://happy-animal-123.convex.cloud", "happy-animal-123|x", None, "prod"),
+        ("https://happy-animal-123.convex.cloud", "0123", None, "prod"),
+        ("https://happy-animal-123.convex.cloud", "project:team:movies|x", None, "prod"),
+        ("https://happy-animal-123.convex.cloud", "preview:team:movies|x", None, "preview"),
+        ("https://happy-animal-123.convex.cloud", "preview:happy-animal-123|x", None, "preview"),
+        ("https://happy-animal-123.convex.cloud", "staging:other-1|x", None, "prod"),
+        ("https://happy-animal-123.convex.cloud", "a:b:c:d|x", None, "prod"),
+        ("https://api.example.org", "project:team:movies|x", "api.example.org", "prod"),
+        ("https://api.example.org", "staging:other-1|x", "api.example.org", "prod"),
+        ("https://api.example.org", "happy-animal-123|x", "api.example.org", "self-hosted"),
+        ("http://127.0.0.1:3210", "preview:team:movies|x", "127.0.0.1", "preview"),
     ],
 )
 def test_a_matching_pair_names_the_deployment_and_its_kind(
@@ -493,6 +535,9 @@ def test_a_matching_pair_names_the_deployment_and_its_kind(
     [
         ("https://sad-animal-1.convex.cloud", KEY, "is for happy-animal-123, .* is sad-animal-1"),
         ("https://sad-animal-1.eu.convex.cloud", KEY, "use a matching pair"),
+        ("https://sad-animal-1.convex.cloud", "custom:happy-animal-123|x", "use a matching pair"),
+        ("https://sad-animal-1.convex.cloud", "preview:happy-animal-123|x", "use a matching pair"),
+        ("https://sad-animal-1.convex.cloud", "happy-animal-123|x", "use a matching pair"),
         ("https://happy-animal-123.convex.site", KEY, r"must be the one in \.convex\.cloud"),
         ("", KEY, "set CONVEX_URL and CONVEX_DEPLOY_KEY .* or use .* --snapshot DIR"),
         ("https://happy-animal-123.convex.cloud", "", "no deploy key"),
@@ -506,6 +551,17 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_asked(
 ) -> None:
     with pytest.raises(SettingsError, match=said):
         ConvexDeployment(url, key, settings=Settings())
+
+
+def test_a_deployment_is_its_address_whichever_key_leads_there() -> None:
+    url = "https://happy-animal-123.convex.cloud"
+    one, other = (
+        ConvexDeployment(url, key, settings=Settings()).title
+        for key in ("prod:happy-animal-123|x", "preview:team:movies|x")
+    )
+    assert one.is_meant(str(other), None)
+    assert not one.is_meant("prod happy-animal-123 at https://happy-animal-124.convex.cloud", None)
+    assert not one.is_meant(f"snapshot at {url}", None)
 
 
 def test_address_and_key_come_from_the_settings() -> None:

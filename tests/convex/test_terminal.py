@@ -179,7 +179,7 @@ def test_a_key_for_reading_only_ends_it_with_status_3_before_the_first_write(
 ) -> None:
     deploy(monkeypatch, backend.url, backend.read_only_key)
     said = refused(capsys, *words)
-    assert "for reading only" in said
+    assert "deployment:functions:runInternalMutations" in said
     assert backend.read_only_key not in said
     assert backend.dump("movies") == []
 

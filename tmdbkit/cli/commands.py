@@ -369,5 +369,7 @@ TMDBKIT_IMAGES=path.
 
 Next:
   npx convex deploy                 (or npx convex dev, to try it first)
-  CONVEX_URL and CONVEX_DEPLOY_KEY  into .env; the dashboard has both under Settings
+  CONVEX_URL and CONVEX_DEPLOY_KEY  into .env; the dashboard has both under Settings. The key
+                                    needs deployment:functions:runInternalQueries, and to write
+                                    deployment:functions:runInternalMutations
   tmdbkit push"""

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import random
-import re
 import secrets
 import threading
 import time
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import requests
 
 from tmdbkit import __version__
 from tmdbkit.convex import decoded
 from tmdbkit.convex.contract import Contract
+from tmdbkit.convex.naming import title_of
 from tmdbkit.convex.reading import movies_of
-from tmdbkit.convex.target import Pointing, TargetName
-from tmdbkit.convex.verdict import judge
+from tmdbkit.convex.verdict import judge, lacking_permissions
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import (
     CredentialsRefused,
@@ -33,17 +31,16 @@ from tmdbkit.exceptions import (
 from tmdbkit.http.pacer import Pacer
 from tmdbkit.http.retry import READ_TIMEOUT, Contact, Turn, fault, retrying
 from tmdbkit.http.wire import connection
-from tmdbkit.settings import Pair, Secret, Settings
+from tmdbkit.settings import Secret, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import polars as pl
 
-    from tmdbkit.convex.target import Document, Page
+    from tmdbkit.convex.target import Document, Page, Pointing
 
 MODULE = "tmdbkit"
-KINDS = ("prod", "dev", "preview")
 MOST_COUNTED = 100  # documents that point at a movie by one field
 PACE = 1000.0  # requests a second, more than a push ever makes; a 429 teaches a slower one
 
@@ -84,7 +81,7 @@ class ConvexDeployment:
         secret = Secret(key) if isinstance(key, str) else key
         self.url = settings.convex_url
         self._key = secret if secret is not None else settings.convex_key
-        self.title = _title(self.url, self._key, pair)
+        self.title = title_of(self.url, self._key, pair)
         self.origin = pair.note if url is None and key is None else ""
         self.offline = settings.offline
         self.requests = 0
@@ -111,10 +108,10 @@ class ConvexDeployment:
             if error.status != 404:  # not every backend has it; the first query tells then
                 raise
             return
-        if writing and isinstance(allowed, dict) and allowed.get("isReadOnly"):
+        if lacking := lacking_permissions(allowed, writing=writing):
             raise CredentialsRefused(
-                "CONVEX_DEPLOY_KEY is a key for reading only; make one that may write in the "
-                "Convex dashboard under Settings, Deploy keys"
+                f"CONVEX_DEPLOY_KEY lacks the permission {' and '.join(lacking)}; make a key that "
+                "has it in the Convex dashboard under Settings, Deploy keys"
             )
 
     def contract(self) -> Contract:
@@ -288,41 +285,3 @@ class ConvexDeployment:
         named = [("name", self.title.name), ("kind", self.title.kind), ("url", self.title.location)]
         origin = [("settings", self.origin)] if self.origin else []
         return draw_facts("Convex deployment", named + origin)
-
-
-_CLOUD = re.compile(r"([a-z0-9-]+)(?:\.[a-z0-9-]+)*\.convex\.cloud$")
-
-
-def _title(url: str, key: Secret, pair: Pair) -> TargetName:
-    """Return the deployment's name and kind; refuse a key of another deployment.
-
-    Own domains and local addresses name no deployment, and pass.
-    """
-    if not url:
-        raise SettingsError(
-            f"no deployment: set {pair.url} and {pair.key} in the environment or in .env, "
-            "or use a local snapshot: --snapshot DIR, ConvexSnapshot(DIR)"
-        )
-    if not key:
-        raise SettingsError(
-            f"no deploy key: set {pair.key}, which goes with {pair.url}, in the environment or in "
-            ".env; the Convex dashboard makes one under Settings, Deploy keys"
-        )
-    if not (key.reveal().isascii() and key.reveal().isprintable()):
-        raise SettingsError(
-            f"{pair.key} has a character that no key has; copy it again from the dashboard"
-        )
-    host = urlsplit(url).hostname or ""
-    if host.endswith(".convex.site"):
-        raise SettingsError(f"{pair.url} ends in .convex.site; it must be the one in .convex.cloud")
-    prefix, bar, _ = key.reveal().partition("|")
-    kind, colon, name = prefix.partition(":") if bar else ("", "", "")
-    if not colon or kind not in KINDS:
-        return TargetName(host, "self-hosted", url)
-    name = name.rpartition(":")[2]
-    cloud = _CLOUD.match(host)
-    if cloud and cloud.group(1) != name and kind != "preview":
-        raise SettingsError(
-            f"{pair.key} is for {name}, {pair.url} is {cloud.group(1)}; use a matching pair"
-        )
-    return TargetName(name, kind, url)

@@ -22,7 +22,7 @@ class TargetName:
 
     Attributes:
         name: The deployment's name; a snapshot has none.
-        kind: `prod`, `dev`, `preview`, `self-hosted` or `snapshot`.
+        kind: `prod`, `dev`, `custom`, `preview`, `self-hosted` or `snapshot`.
         location: Its address or folder.
         identity: Which snapshot it is, however its path is written; "" for a deployment.
     """
@@ -38,15 +38,17 @@ class TargetName:
     def is_meant(self, said: str, identity: str | None) -> bool:
         """Tell whether a plan or a row of the import log is of this target.
 
+        A deployment is its address, whichever kind of key led there.
+
         Args:
             said: The title that it has.
             identity: The identity, where it has one; those of older tmdbkits have the path alone.
         """
         if identity:
             return identity == self.identity
-        if said == str(self) or self.kind != "snapshot":
-            return said == str(self)
         kind, _, path = said.partition(" at ")
+        if said == str(self) or "snapshot" not in (kind, self.kind):
+            return path == self.location
         return kind == self.kind and _is_same(Path(path), Path(self.location).resolve())
 
     def rows_of(self, imports: pl.DataFrame) -> pl.DataFrame:

@@ -142,3 +142,23 @@ def _by_words(status: int, message: str) -> _Meaning | None:
         if re.search(pattern, message, re.IGNORECASE):
             return kind, reason
     return None
+
+
+# What a key needs, as Convex's answer names it, and as its dashboard does.
+_TO_READ = {"RunInternalQueries": "deployment:functions:runInternalQueries"}
+_TO_WRITE = {"RunInternalMutations": "deployment:functions:runInternalMutations"}
+
+
+def lacking_permissions(allowed: Any, *, writing: bool) -> list[str]:
+    """Return the permissions that a key needs and does not have, as the dashboard names them.
+
+    Args:
+        allowed: What Convex says of the key; no operations at all means every one.
+        writing: Whether it is to write.
+    """
+    told = allowed if isinstance(allowed, dict) else {}
+    operations = told.get("allowedOps")
+    needed = _TO_READ | (_TO_WRITE if writing else {})
+    if isinstance(operations, list) and operations:
+        return [name for operation, name in needed.items() if operation not in operations]
+    return list(_TO_WRITE.values()) if writing and told.get("isReadOnly") else []

@@ -31,10 +31,14 @@ def no_network() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def ctrl_c() -> None:
-    """Ctrl-C is heard also where a shell started the tests in its background, deaf to it."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+def signals() -> None:
+    """Ctrl-C and a closed terminal are heard also by tests in a shell's background or of nohup."""
+    for which, how in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(which) is signal.SIG_IGN:
+            signal.signal(which, how)
 
 
 @pytest.fixture(autouse=True)

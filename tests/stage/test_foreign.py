@@ -219,8 +219,6 @@ def test_what_was_in_view_of_another_program_is_not_known(two: Stage, judged: st
     ("parts", "named"),
     [
         ({"system": None}, "no system 7.5 of movie 1"),
-        ({"points": float("nan")}, "imdb nan of movie 1"),
-        ({"points": float("-inf")}, "imdb -inf of movie 1"),
         ({"tmdb_id": None}, "imdb 7.5 of no movie"),
     ],
 )

@@ -52,9 +52,11 @@ def decisions(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def ratings(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the ratings that are of a movie and a system, whichever; the others are said."""
-    is_number = pl.col("points").is_finite().fill_null(value=True)
-    is_ours = _has_id() & pl.col("system").is_not_null() & is_number
+    """Return the ratings that are of a movie and a system, whichever; the others are said.
+
+    Points off every scale, such as infinity, are a finding of rules.
+    """
+    is_ours = _has_id() & pl.col("system").is_not_null()
     odd = rows.filter(~is_ours)
     if odd.is_empty():
         return rows

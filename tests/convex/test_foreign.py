@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .backend import ConvexBackend
     from .bench import Shelf
 
+pytestmark = pytest.mark.once
+
 Run = Any
 KEY = "dev:tmdbkit-tests|0123456789abcdef"
 

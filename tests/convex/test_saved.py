@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from .bench import SnapshotBench
 
+pytestmark = pytest.mark.once
+
 Edit = Callable[[Any], Any]
 
 

@@ -24,6 +24,8 @@ from .backend import ConvexBackend
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.once
+
 ZIP = Path(__file__).with_name("version1.zip")
 STAGED = [13, 28, 55, 62, 78, 80, 105, 122, 129, 155, 238]
 PUSHED = [13, 28, 55, 62, 78, 80]

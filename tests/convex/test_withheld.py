@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from .bench import Bench, SnapshotBench
 
+pytestmark = pytest.mark.once
+
 ONLY_RATINGS = Scope.of(only=["ratings"])
 
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from tmdbkit import Stage
 
+pytestmark = pytest.mark.once
+
 ANY: list[dict[str, Any]] = [
     {},
     {"cast": 0, "images": "path", "region": "DE"},

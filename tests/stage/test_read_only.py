@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from tests.servers.object_store import ObjectStoreServer
 
+pytestmark = pytest.mark.once
+
 resource = pytest.importorskip("resource")  # Unix alone
 ALONE = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
 # How each makes the folder "$0" one to read, before it runs "$@"; 77 where this machine lets none.
@@ -103,8 +105,14 @@ def test_a_stage_that_nothing_is_written_to_is_read_whole(
 COMMANDS = ("status", "check", "plan --snapshot SNAPSHOT", "verify --snapshot SNAPSHOT")
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("words", COMMANDS)
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        pytest.param(way, words, marks=() if (n + m) % len(WAYS) == 0 else pytest.mark.large)
+        for n, way in enumerate(WAYS)
+        for m, words in enumerate(COMMANDS)
+    ],
+)
 def test_a_command_that_only_reads_says_what_it_says_where_it_may_write(
     stage: Stage, tmp_path: Path, way: str, words: str
 ) -> None:

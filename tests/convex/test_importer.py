@@ -58,6 +58,8 @@ if TYPE_CHECKING:
 
     from .backend import ConvexBackend, Document
 
+pytestmark = pytest.mark.once
+
 
 def push_movie(bench: Bench, stage: Shelf, /, **fields: Any) -> PushResult:
     """Stage one movie and push it."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from .bench import Bench
 
+pytestmark = pytest.mark.once
+
 SAME: dict[str, Any] = {"progress": Silent(), "images": ImageForm()}
 
 

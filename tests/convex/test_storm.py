@@ -58,7 +58,7 @@ def many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("many_calls")
-@pytest.mark.parametrize("count", [250, pytest.param(1_000, marks=pytest.mark.large)])
+@pytest.mark.parametrize("count", [150, pytest.param(1_000, marks=pytest.mark.large)])
 def test_through_lost_cut_and_refused_answers_every_movie_arrives_once_as_it_was_planned(
     backend: ConvexBackend, tmp_path: Path, count: int
 ) -> None:
@@ -200,7 +200,7 @@ TURNS = {"moviesByTmdbIds": 2, "slugOwners": 1, "addPeople": 2, "applyMovies": 2
 
 
 @pytest.mark.parametrize(
-    ("count", "kills"), [(400, 2), pytest.param(4_000, 20, marks=pytest.mark.large)]
+    ("count", "kills"), [(300, 2), pytest.param(4_000, 20, marks=pytest.mark.large)]
 )
 def test_pushes_that_are_killed_end_the_same_and_store_nothing_twice(
     backend: ConvexBackend, tmp_path: Path, count: int, kills: int
@@ -226,7 +226,7 @@ def test_pushes_that_are_killed_end_the_same_and_store_nothing_twice(
 @pytest.mark.parametrize(
     ("count", "ends"),
     [
-        (600, [(2, signal.SIGKILL), (1, signal.SIGINT)]),
+        (400, [(2, signal.SIGKILL), (1, signal.SIGINT)]),
         pytest.param(
             2_000,
             [

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
     from .conftest import Connect
 
+pytestmark = pytest.mark.once
+
 QUIET = Silent()
 ENGLISH, GERMAN, FRENCH = "en-US", "de-DE", "fr-FR"
 

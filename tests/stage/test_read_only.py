@@ -81,8 +81,13 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("gone", [(), ("movies",), ("movies", "failures"), ("old rows",)])
+@pytest.mark.parametrize(
+    ("way", "gone"),
+    [
+        *((way, ("movies", "failures")) for way in WAYS),
+        *(("no permission", gone) for gone in ((), ("movies",), ("old rows",))),
+    ],
+)
 def test_a_stage_that_nothing_is_written_to_is_read_whole(
     eventful: Stage, way: str, gone: tuple[str, ...]
 ) -> None:

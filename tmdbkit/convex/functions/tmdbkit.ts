@@ -160,7 +160,8 @@ function exported(validator: TableDefinition["validator"]): Exported {
 function references(): Reference[] {
   return Object.entries(schema.tables as typeof tables).flatMap(([table, definition]) => {
     if (definition === undefined) return [];
-    const indexes = definition[" indexes"]();
+    // Convex calls this experimental, and not every library's tables have it: then none is counted.
+    const indexes = definition[" indexes"]?.() ?? [];
     return [...new Set(pointers(exported(definition.validator), ""))].map((field) => {
       const index = indexes.find(({ fields }) => fields[0] === field);
       return { table, field, index: index?.indexDescriptor ?? null };
@@ -169,8 +170,8 @@ function references(): Reference[] {
 }
 
 /** The paths in a validator that hold ids of movies; those in lists end in a bracket: no index. */
-function pointers(type: Exported, path: string): string[] {
-  switch (type.type) {
+function pointers(type: Exported | undefined, path: string): string[] {
+  switch (type?.type) {
     case "id":
       return type.tableName === "movies" ? [path] : [];
     case "object":

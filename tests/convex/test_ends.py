@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from tests.servers.wire import Answer
 from tmdbkit import workflows
 from tmdbkit.convex import delivery
 from tmdbkit.exceptions import StopError, UsageError
+from tmdbkit.workflows import pushing
 
 from .bench import LATER, counts, deployment, movie, outcome, payload, push, staged
 from .storm import cli, cli_push, ended_at, films, settings, stored
@@ -201,6 +203,28 @@ def test_a_log_that_cannot_be_written_ends_a_push_before_anything_is_sent(
     assert done.returncode == 3
     assert "imports cannot be written" in done.stderr.splitlines()[-1]
     assert not {call.name for call in proxy.calls} & {"addPeople", "addGenres", "applyMovies"}
+
+
+def test_a_push_that_stops_leaves_no_thread_behind(
+    backend: ConvexBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "CHUNK", 20)
+    stage = staged(tmp_path / "stage", *films(200))
+    stopped = None
+    with ConvexProxy(backend.url) as proxy:
+
+        def block(run: Run) -> Answer:
+            block_log(stage)
+            return run()
+
+        proxy.script("applyMovies", block)
+        try:
+            push(stage, deployment(proxy.url))
+        except StopError as error:
+            stopped = error  # its traceback holds all that was under way
+        assert stopped is not None
+        names = [thread.name for thread in threading.enumerate()]
+        assert not [name for name in names if name.startswith("tmdbkit")]
 
 
 def test_what_is_about_to_be_sent_is_in_the_log_before_it_is(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -113,8 +113,13 @@ class Sending:
             planned.close()
 
 
-def _named(importer: Importer, plans: Iterator[Plan]) -> Generator[Named]:
-    return one_ahead(map(importer.send_names, plans), importer.press)
+def _named(importer: Importer, plans: Generator[Plan]) -> Generator[Named]:
+    """Yield plans whose people and genres were sent; what makes the plans ends with it.
+
+    Left to the garbage collector, its thread would be waited for wherever that happens to run.
+    """
+    with closing(plans):
+        yield from one_ahead(map(importer.send_names, plans), importer.press)
 
 
 def one_ahead(items: Iterator[T], press: Callable[[], None]) -> Generator[T]:

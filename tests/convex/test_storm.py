@@ -226,7 +226,7 @@ def test_pushes_that_are_killed_end_the_same_and_store_nothing_twice(
 @pytest.mark.parametrize(
     ("count", "ends"),
     [
-        (400, [(2, signal.SIGKILL), (1, signal.SIGINT)]),
+        (600, [(2, signal.SIGKILL), (1, signal.SIGINT)]),
         pytest.param(
             2_000,
             [

@@ -80,7 +80,7 @@ def by_answers_that_are_lost(proxy: ConvexProxy, _: ConvexBackend, stage: Stage,
 
     proxy.script("applyMovies", *["ok"] * (turn - 1), lose_all_from_now_on)
     result = push(stage, deployment(proxy.url, time=FakeTime()))
-    assert result.unknown > 0
+    assert result.unknown > 0 or turn == BATCHES  # of the last batch no answer is left to lose
     proxy.always("applyMovies", "ok")
 
 

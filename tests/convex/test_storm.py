@@ -209,17 +209,18 @@ def test_pushes_that_are_killed_end_the_same_and_store_nothing_twice(
     stage = staged(tmp_path / "stage", *movies)
     plan = planned(stage, ConvexSnapshot(tmp_path))
     draw = random.Random(3)
-    for _ in range(kills):
-        moment = draw.choice(list(TURNS))
-        turn = draw.randint(1, TURNS[moment])
-        assert killed(stage, backend, moment, turn, ran=draw.random() < 0.5)
-    done = subprocess.run(
-        cli_push(stage), env=settings(backend.url, backend), capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stdout
-    assert unstamped(stored(backend)) == unstamped(wanted(plan))
-    assert people(backend) == credited(movies)
-    assert not planned(stage, deployment(backend.url))
+    with ConvexProxy(backend.url) as proxy:
+        for _ in range(kills):
+            moment = draw.choice(list(TURNS))
+            turn = draw.randint(1, TURNS[moment])
+            assert killed(stage, backend, proxy, moment, turn, ran=draw.random() < 0.5)
+        done = subprocess.run(
+            cli_push(stage), env=settings(proxy.url, backend), capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stdout
+        assert unstamped(stored(backend)) == unstamped(wanted(plan))
+        assert people(backend) == credited(movies)
+        assert not planned(stage, deployment(proxy.url))
     assert stage.status()["pushed"] == count
 
 
@@ -257,7 +258,9 @@ def test_an_undo_that_is_ended_again_and_again_leaves_nothing_of_the_push(
         assert ended_at(proxy, backend, [*cli("undo", stage), "--yes"]) == 2
 
 
-def killed(stage: Stage, backend: ConvexBackend, name: str, turn: int, *, ran: bool) -> bool:
+def killed(
+    stage: Stage, backend: ConvexBackend, proxy: ConvexProxy, name: str, turn: int, *, ran: bool
+) -> bool:
     """Push, and kill that with its so manieth call of a function, before or after it ran."""
     pushes: list[subprocess.Popen[bytes]] = []
 
@@ -266,17 +269,16 @@ def killed(stage: Stage, backend: ConvexBackend, name: str, turn: int, *, ran: b
         pushes[0].kill()
         return answer
 
-    with ConvexProxy(backend.url) as proxy:
-        proxy.script(name, *["ok"] * (turn - 1), kill)
-        pushes.append(
-            subprocess.Popen(
-                cli_push(stage),
-                env=settings(proxy.url, backend),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+    proxy.script(name, *["ok"] * (turn - 1), kill)
+    pushes.append(
+        subprocess.Popen(
+            cli_push(stage),
+            env=settings(proxy.url, backend),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
-        return pushes[0].wait(timeout=60) == -signal.SIGKILL
+    )
+    return pushes[0].wait(timeout=60) == -signal.SIGKILL
 
 
 def unstamped(documents: dict[int, list[Document]]) -> dict[int, list[Document]]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tmdbkit import ConvexSnapshot, delete_movies, undo
+from tmdbkit import ConvexSnapshot, delete_movies, plan_push, undo
 from tmdbkit.convex.planned import Plan
-from tmdbkit.exceptions import StageError, UsageError
+from tmdbkit.exceptions import StageError, TargetRefused, UsageError
 from tmdbkit.progress import Silent
 from tmdbkit.workflows import absent_from_stage, plan_deletion
 
@@ -129,6 +129,20 @@ def test_an_app_that_needs_what_we_do_not_have_can_be_deleted_from(
     contract.tables["movies"]["value"].update(needs)
     monkeypatch.setattr(type(bench.target), "contract", lambda _: contract)
     assert delete(log, bench.target, 1).deleted == 1
+
+
+def test_a_saved_plan_of_creations_is_refused_there_before_anything_is_sent(
+    bench: Bench, log: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = staged(log.folder, payload(1))
+    plan = plan_push(stage, bench.target, progress=Silent())
+    contract = bench.target.contract()
+    needs = {"rank": {"fieldType": {"type": "number"}, "optional": False}}
+    contract.tables["movies"]["value"].update(needs)
+    monkeypatch.setattr(type(bench.target), "contract", lambda _: contract)
+    with pytest.raises(TargetRefused, match="the table movies needs rank"):
+        push(stage, bench.target, plan=plan)
+    assert bench.table("movies") == bench.table("crew") == []
 
 
 # The way back

@@ -263,7 +263,7 @@ def undo(args: argparse.Namespace) -> int:
     asks = needs_consent(args, target, everywhere=True)
     back = plan_undo(staged, target, args.push, referenced=args.referenced)
     _tell_plan(back)
-    if asks:
+    if asks and back:
         ask_consent(target)
     result = push_movies(staged, target, plan=back)
     return show(args, result, failed=_amiss(result) + result.withheld)

@@ -164,6 +164,8 @@ class Importer:
         send = {"crew": self.target.add_people, "genres": self.target.add_genres}
         waiting: dict[int, str] = {}
         try:
+            if not plan.undoes and any(change.kind == "create" for change in plan.changes):
+                self._check_contract()  # a saved plan was made for the contract of its day
             self._log(intents(plan.changes, self._now()))
             self._intended[id(plan)] = plan
             for table, named in plan.names.items():

@@ -18,6 +18,7 @@ from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
 from tmdbkit.stage.card import flat
+from tmdbkit.stage.contracts import Contracts
 from tmdbkit.stage.pushes import read, unsettled
 from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.tables import DECISIONS, IMPORTS, PAYLOADS, STAGED
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
+    from tmdbkit.stage.storage import Root
 
     from .backend import ConvexBackend, Document
 
@@ -154,6 +156,25 @@ def _transformed(
     return transform.transform(payloads).rows.select(ROW.names()), payloads
 
 
+class _Memory:
+    """A folder in memory, as far as contracts need one."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, bytes] = {}
+
+    def under(self, _: str) -> Self:
+        return self
+
+    def names_after(self, name: str) -> list[str]:
+        return [found for found in self._files if found > name]
+
+    def read(self, name: str) -> bytes:
+        return self._files[name]
+
+    def write(self, name: str, content: bytes) -> None:
+        self._files[name] = content
+
+
 class Shelf:
     """A stage in memory, as far as a push needs one; its tests are many, and files are slow."""
 
@@ -161,6 +182,7 @@ class Shelf:
         self.settings = Settings()
         self._payloads: dict[int, tuple[str, datetime]] = {}
         self._imports = [IMPORTS.to_frame()]
+        self.contracts = Contracts(cast("Root", _Memory()))
 
     def put(self, *payloads: Document, at: datetime = FETCHED) -> Self:
         """Stage movies."""

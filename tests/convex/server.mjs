@@ -60,6 +60,8 @@ const SCHEMAS = {
   watched: join(HERE, "watched_schema.ts"),
 };
 
+const schemaFile = SCHEMAS[options.schema] ?? options.schema;
+
 /** The system's refusal of a request, as opposed to an error of a function. */
 class Refusal extends Error {
   constructor(status, code, message) {
@@ -105,7 +107,7 @@ async function bundle() {
       stdin: {
         contents: `
           export * as functions from ${JSON.stringify(join(FUNCTIONS, "tmdbkit.ts"))};
-          export { default as schema } from ${JSON.stringify(SCHEMAS[options.schema])};
+          export { default as schema } from ${JSON.stringify(schemaFile)};
           export { convexTest, DatabaseFake } from "convex-test";
           export { makeFunctionReference } from "convex/server";
           export { convexToJson, jsonToConvex } from "convex/values";
@@ -130,7 +132,7 @@ async function bundle() {
 
 /** The functions import "./schema"; in an app that is the app's own. */
 function useChosenSchema({ onResolve }) {
-  onResolve({ filter: /^\.\/schema$/ }, () => ({ path: SCHEMAS[options.schema] }));
+  onResolve({ filter: /^\.\/schema$/ }, () => ({ path: schemaFile }));
 }
 
 /** convex-test keeps its database to itself; `indexed` needs it. */

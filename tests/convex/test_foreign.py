@@ -115,11 +115,9 @@ TABLES = {"movies": None, "crew": None, "genres": None}
     [
         ("contract", None),
         ("contract", []),
-        ("contract", {}),
         ("contract", {"version": "one", "tables": TABLES}),
         ("contract", {"version": None, "tables": TABLES}),
         ("contract", {"version": 9.0, "tables": TABLES}),
-        ("contract", {"version": 2.0, "tables": {}}),
         ("contract", {"version": 2.0, "tables": TABLES, "references": ["watchlist"]}),
         ("contract", {"version": 1.0}),
         ("contract", {"version": 1.0, "tables": ["movies"]}),

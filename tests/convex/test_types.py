@@ -61,7 +61,26 @@ def test_they_compile_in_an_app_with_nothing_but_movies(tmp_path: Path) -> None:
     assert complaints_of_an_app(tmp_path, SMALL_SCHEMA) == ""
 
 
-def test_an_app_whose_movies_have_no_tmdb_id_is_told_so(tmp_path: Path) -> None:
-    said = complaints_of_an_app(tmp_path, SMALL_SCHEMA.replace("tmdb_id", "movie_id"))
-    assert "tmdbkit.ts" in said
-    assert "Property 'tmdb_id' does not exist" in said
+@pytest.mark.parametrize(
+    "movies",
+    [
+        "v.any()",
+        "v.union(v.object({ tmdb_id: v.number() }), v.object({ title: v.string() }))",
+        "{ movie_id: v.number() }",
+        "{ tmdb_id: v.int64(), genres: v.array(v.id('genres')) }",
+        "v.record(v.string(), v.any())",
+    ],
+)
+def test_no_table_of_movies_stops_the_apps_deploy(tmp_path: Path, movies: str) -> None:
+    schema = f"""
+import {{ defineSchema, defineTable }} from "convex/server";
+import {{ v }} from "convex/values";
+
+export default defineSchema({{ movies: defineTable({movies}) }});
+"""
+    assert complaints_of_an_app(tmp_path, schema) == ""
+
+
+def test_nor_does_a_schema_without_movies(tmp_path: Path) -> None:
+    schema = 'import { defineSchema } from "convex/server";\nexport default defineSchema({});\n'
+    assert complaints_of_an_app(tmp_path, schema) == ""

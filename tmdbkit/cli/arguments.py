@@ -82,6 +82,11 @@ def _takes_snapshot(where: Where) -> Where:
         metavar="DIR|ZIP",
         help=f"a local snapshot instead of the deployment: {SNAPSHOT}",
     )
+    where.add_argument(
+        "--contract",
+        metavar="FILE",
+        help="what the snapshot's deployment accepts, as plan --save-contract wrote it",
+    )
     return where
 
 

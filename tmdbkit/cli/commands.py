@@ -130,8 +130,11 @@ def plan(args: argparse.Namespace) -> int:
 
     scope, staged = open_scope(args), _filled_or_rated(args)
     saved = output_file(args.save, "--save") if args.save else None
+    contract = output_file(args.save_contract, "--save-contract") if args.save_contract else None
     ids = given_ids(args)
     target = open_target(args, "plan for")
+    if contract is not None:
+        target.contract().save(contract)
     made = plan_push(
         staged,
         target,

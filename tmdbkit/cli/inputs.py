@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from tmdbkit.convex.contract import Contract
     from tmdbkit.convex.merge import Scope
     from tmdbkit.convex.target import Target
     from tmdbkit.settings import Settings
@@ -111,9 +112,11 @@ def open_target(args: argparse.Namespace, verb: str) -> Target:
     if args.snapshot:
         from tmdbkit.convex.snapshot import ConvexSnapshot
 
-        opened = ConvexSnapshot(args.snapshot)
+        opened = ConvexSnapshot(args.snapshot, contract=_contract(getattr(args, "contract", None)))
         if args.snapshot.lower().endswith(".zip") and not opened.path.exists():
             raise UsageError(f"there is no {args.snapshot}; name a folder for a new snapshot")
+    elif getattr(args, "contract", None):
+        raise UsageError("--contract is of --snapshot; a deployment says itself what it accepts")
     else:
         from tmdbkit.convex.client import ConvexDeployment
 
@@ -122,6 +125,12 @@ def open_target(args: argparse.Namespace, verb: str) -> Target:
             tell_target(opened.origin)
     tell_target(f"{verb} {opened.title}")
     return opened
+
+
+def _contract(file: str | None) -> Contract | None:
+    from tmdbkit.convex.contract import Contract
+
+    return Contract.load(Path(file).expanduser()) if file else None
 
 
 def tell_target(line: str) -> None:

@@ -188,6 +188,9 @@ def parser() -> Grammar:
     )
     plan.add_argument("--size", action="store_true", help="measure the tables there, too")
     plan.add_argument("--save", metavar="FILE", help="keep the plan, for push --plan FILE")
+    plan.add_argument(
+        "--save-contract", metavar="FILE", help="keep what the deployment accepts, for --contract"
+    )
     plan.add_argument("--movie", type=int, metavar="ID", help="show one movie's changes")
     takes_scope(plan)
     takes_ids(plan, ALL)

@@ -11,6 +11,7 @@ import polars as pl
 
 from tmdbkit import transform
 from tmdbkit.convex.answers import Answers, corrected
+from tmdbkit.convex.contact import Contact
 from tmdbkit.convex.delivery import READ, READ_SLUGS, Delivery, movie_batches, row_batches
 from tmdbkit.convex.intents import Unsettled, intents, unknown
 from tmdbkit.convex.merge import ALL, Scope
@@ -66,6 +67,7 @@ class Importer:
         limit: How many movies are planned to go at most.
         log: Is given the intents of all rows before they are sent, and what came of them after.
         unsettled: Intents of earlier pushes; what is read of their movies tells what they came to.
+        contact: What the target has said already.
 
     Attributes:
         otherwise: The answers that turned out otherwise when all was made durable.
@@ -85,15 +87,17 @@ class Importer:
         limit: int | None = None,
         log: Callable[[pl.DataFrame], None] = lambda _: None,
         unsettled: Unsettled | None = None,
+        contact: Contact | None = None,
     ) -> None:
         self.target = target
         self._scope, self._left = scope, limit
-        self.contract: Contract = target.contract()
+        contact = contact or Contact.of(target)
+        self.contract: Contract = contact.contract
         self._people = people or ("all" if self.contract.knows("movies", "crew") else "named")
         self._naming = [name for name in COLUMNS if self.contract.takes(name, COLUMNS[name])]
         if self._people == "none" and "crew" in self._naming:
             self._naming.remove("crew")
-        self._images = image_form(target.page("movies", None, 50).documents, images)
+        self._images = image_form(contact.movies, images)
         self._now, self._log, self._unsettled = now, log, unsettled
         self._intended: dict[int, Plan] = {}  # whose changes are in the log, and no outcomes yet
         self._held: list[pl.DataFrame] = []  # outcomes that count only after the flush
@@ -138,6 +142,9 @@ class Importer:
 
     def _check_contract(self) -> None:
         """Make sure that what is planned can be created; a way back needs no new documents."""
+        if self._scope.only is not None:  # which creates nothing, and names nobody
+            self.contract.check_kinds("movies", self._scope.only)
+            return
         self.contract.check("movies", SENT)
         for table in self._naming:
             self.contract.check(table, COLUMNS[table])

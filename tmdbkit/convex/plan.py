@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from tmdbkit.convex.limits import exceeded
 from tmdbkit.convex.merge import ALL, Scope, merge
 from tmdbkit.schema import IMAGES, OPTIONAL, RATINGS, STAMPS
 
@@ -210,7 +211,7 @@ def _creation(known: Document, row: Document, making: _Making) -> Change:
         for name, value in {**known, **stamps}.items()
         if not (value is None and name in OPTIONAL) and contract.knows("movies", name)
     }
-    if faults := contract.faults(created):
+    if faults := contract.faults(created) or exceeded(created):
         return Change(tmdb_id, title, "withheld", reason="; ".join(faults[:3]))
     slugs[slug] = tmdb_id
     return Change(tmdb_id, title, "create", set=created)
@@ -222,7 +223,7 @@ def _update(known: Document, there: Document, making: _Making) -> Change:
     merged = merge(known, there, making.images, making.scope)
     if not merged.changes:
         return Change(tmdb_id, title, "unchanged", kept=tuple(merged.kept))
-    if faults := contract.faults(merged.set, partial=True):
+    if faults := contract.faults(merged.set, partial=True) or exceeded({**there, **merged.set}):
         return Change(tmdb_id, title, "withheld", reason="; ".join(faults[:3]))
     new = {**merged.set, **_stamps(known, making)}
     return Change(

@@ -58,6 +58,7 @@ class Plan:
         undoes: The push that it takes back; "" where it is no way back.
         identity: Of a snapshot, which one it is, however its path is written.
         notes: What a person should know before sending it.
+        contract: How it is known what the target's tables accept; "" where it said so itself.
     """
 
     target: str
@@ -68,6 +69,7 @@ class Plan:
     undoes: str = ""
     identity: str = ""
     notes: tuple[str, ...] = ()
+    contract: str = ""
 
     @classmethod
     def to(cls, title: TargetName, changes: tuple[Change, ...], **rest: Any) -> Plan:
@@ -164,6 +166,7 @@ class Plan:
             "left_out": self.left_out,
             "undoes": self.undoes,
             "notes": self.notes,
+            "contract": self.contract,
             "scope": self.scope.names(),
             "names": {table: rows.rows() for table, rows in self.names.items()},
             "changes": [asdict(change) for change in self.changes],
@@ -185,8 +188,9 @@ class Plan:
         changes = tuple(Change(**_tuples(change)) for change in saved["changes"])
         scope = Scope.of(**saved["scope"])
         left_out, undoes = tuple(saved["left_out"]), saved["undoes"]
-        identity, notes = saved.get("identity", ""), tuple(saved.get("notes", ()))
-        return cls(saved["target"], changes, names, left_out, scope, undoes, identity, notes)
+        later = {name: saved[name] for name in ("identity", "contract") if name in saved}
+        notes = tuple(saved.get("notes", ()))
+        return cls(saved["target"], changes, names, left_out, scope, undoes, notes=notes, **later)
 
     def __getitem__(self, tmdb_id: int) -> MovieChange:
         """Return what would be done to one movie.
@@ -211,6 +215,8 @@ class Plan:
 
     def _facts(self) -> list[tuple[str, str]]:
         facts = [(name, f"{n:,}" if isinstance(n, int) else n) for name, n in self.counts().items()]
+        if self.contract:
+            facts.insert(0, ("contract", self.contract))
         if self.undoes:
             facts.insert(1, ("takes back", f"push {self.undoes}, which {self._was_done()}"))
         updates = [change for change in self.changes if change.kind == "update"]

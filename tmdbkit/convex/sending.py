@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tmdbkit import progress as progresses
 from tmdbkit.convex.answers import corrected
+from tmdbkit.convex.contact import Contact
 from tmdbkit.convex.delivery import LOOK_UP
 from tmdbkit.convex.importer import Importer
 from tmdbkit.convex.merge import ALL, Scope
@@ -45,6 +46,7 @@ class Sending:
         interrupt: Ends the waits of whoever makes the plans.
         push: Its name in the log.
         unsettled: Intents of earlier pushes.
+        contact: Asks the target what its tables accept.
     """
 
     target: Target
@@ -56,6 +58,7 @@ class Sending:
     interrupt: Callable[[], None] = lambda: None
     push: str = ""
     unsettled: Unsettled | None = None
+    contact: Callable[[Target], Contact] = Contact.of
 
     def run(
         self,
@@ -82,6 +85,7 @@ class Sending:
                     limit=limit,
                     log=self.log,
                     unsettled=self.unsettled,
+                    contact=self.contact(self.target),
                 ) as importer,
                 self._stopping(_named(importer, plans(importer))) as planned,
             ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from tmdbkit.fetch.staging import THREADS, fetch_movies
 from tmdbkit.schema import ROW, checked_ids
 from tmdbkit.stage.stage import Stage
 from tmdbkit.workflows.checking import withheld_rows
+from tmdbkit.workflows.contracts import contact
 from tmdbkit.workflows.logging_pushes import import_log, unsettled_of
 from tmdbkit.workflows.pushing import Piece, check_people, image_form
 
@@ -85,6 +87,7 @@ def import_direct(
         interrupt=session.interrupt,
         push=push,
         unsettled=unsettled_of(stage, target, now),
+        contact=partial(contact, stage),
     )
     with closing(batches()) as fetched:  # a push that stops ends the fetching too
         sent = sending.run(lambda importer: _prepared(importer, fetched), len(wanted))

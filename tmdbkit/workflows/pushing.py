@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from tmdbkit.schema import RATINGS, checked_ids
 from tmdbkit.stage.decisions import verdicts
 from tmdbkit.stage.tables import PAYLOADS
 from tmdbkit.workflows.checking import withheld_of, withheld_unless_approved
+from tmdbkit.workflows.contracts import contact
 from tmdbkit.workflows.logging_pushes import import_log, unsettled_of
 
 if TYPE_CHECKING:
@@ -91,13 +93,15 @@ def plan_push(
             scope=scope,
             limit=limit,
             unsettled=unsettled,
+            contact=contact(stage, target),
         ) as importer:
             for piece in sent.pieces():
                 parts.append(importer.plan(*piece))
                 shown.update(sum(map(len, parts)))
     finally:
         shown.end()
-    return Plan.joined(str(target.title), parts)
+    joined = Plan.joined(str(target.title), parts)
+    return replace(joined, contract=importer.contract.source)
 
 
 def push(
@@ -156,6 +160,7 @@ def push(
         now,
         push=name,
         unsettled=unsettled,
+        contact=partial(contact, stage),
     )
     if plan is not None:
         return _send_plan(plan, stage, sending, unsettled)

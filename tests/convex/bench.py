@@ -18,7 +18,6 @@ from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
 from tmdbkit.stage.card import flat
-from tmdbkit.stage.contracts import Contracts
 from tmdbkit.stage.pushes import read, unsettled
 from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.tables import DECISIONS, IMPORTS, PAYLOADS, STAGED
@@ -182,7 +181,7 @@ class Shelf:
         self.settings = Settings()
         self._payloads: dict[int, tuple[str, datetime]] = {}
         self._imports = [IMPORTS.to_frame()]
-        self.contracts = Contracts(cast("Root", _Memory()))
+        self.root = cast("Root", _Memory())
 
     def put(self, *payloads: Document, at: datetime = FETCHED) -> Self:
         """Stage movies."""

@@ -13,7 +13,7 @@ from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.limits import exceeded
 from tmdbkit.exceptions import TargetRefused, UsageError
 from tmdbkit.schema import validator
-from tmdbkit.stage.contracts import KeptContract
+from tmdbkit.stage.contracts import Contracts, KeptContract
 
 from .bench import Shelf, counts, deployment, movie, outcome, own, payload, push, staged
 
@@ -120,8 +120,8 @@ def test_an_export_is_known_by_its_documents_or_where_all_say_the_same(
 ) -> None:
     stage = Shelf()
     for contract in contracts:
-        stage.contracts.keep(contract.target, contract)
-    answer = stage.contracts.of_export(ids)
+        Contracts(stage.root).keep(contract.target, contract)
+    answer = Contracts(stage.root).of_export(ids)
     assert (answer and answer.target) == found
 
 
@@ -143,7 +143,7 @@ def test_a_stage_keeps_what_each_deployment_said_last(
     with deployment(app_backend.url) as target:
         for _ in range(2):
             plan_push(stage, target)
-        (kept,) = stage.contracts.all()
+        (kept,) = Contracts(stage.root).all()
         assert kept.answer == target.query("contract")
     assert not stage.doctor().problems
     assert [file for file in stage.files() if "contracts" in file] == []
@@ -156,7 +156,7 @@ def test_a_stage_that_cannot_be_written_to_keeps_none(
     (tmp_path / "stage/contracts").write_text("no folder")
     with deployment(app_backend.url) as target:
         assert plan_push(stage, target).counts()["create"] == 1
-    assert stage.contracts.all() == []
+    assert Contracts(stage.root).all() == []
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"target": 1}', '{"documents": 3}'])
@@ -164,7 +164,7 @@ def test_a_file_of_another_hand_is_no_contract(tmp_path: Path, content: str) -> 
     stage = staged(tmp_path / "stage", payload())
     (tmp_path / "stage/contracts").mkdir()
     (tmp_path / "stage/contracts/x.json").write_text(content)
-    assert stage.contracts.all() == []
+    assert Contracts(stage.root).all() == []
 
 
 # What can be told without
@@ -211,8 +211,8 @@ def test_one_that_began_empty_says_so(tmp_path: Path) -> None:
 def test_an_export_of_an_empty_deployment_stays_one_after_a_rehearsal(tmp_path: Path) -> None:
     path = snapshot(tmp_path / "prod.zip", numbered=("movies", "crew"), movies=[], crew=[])
     push(Shelf().put(payload()), ConvexSnapshot(path))
-    again = ConvexSnapshot(path)
-    assert again.is_export
+    push(Shelf().put(payload(604)), ConvexSnapshot(path))
+    assert ConvexSnapshot(path).movies()["tmdb_id"].to_list() == [603, 604]
     assert (tmp_path / "prod.import.zip").exists()
     assert not (tmp_path / "prod.movies.jsonl").exists()
 

@@ -7,6 +7,8 @@ import re
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from tmdbkit.images import FORMS
+
 if TYPE_CHECKING:
     Where = argparse.ArgumentParser | argparse._ArgumentGroup
 
@@ -120,6 +122,9 @@ def takes_scope(verb: argparse.ArgumentParser) -> None:
     )
     what.add_argument(
         "--clear", type=names, default=[], metavar="FIELDS", help="erase these where TMDB has none"
+    )
+    what.add_argument(
+        "--images", choices=FORMS, help="the form that images get, those that are there, too"
     )
     what.add_argument("--limit", type=count, metavar="N", help="let N movies go at most")
     takes_people(what)

@@ -143,6 +143,7 @@ def plan(args: argparse.Namespace) -> int:
         scope=scope,
         limit=args.limit,
         people=args.people,
+        images=args.images,
     )
     if args.movie is not None and args.movie not in made.ids():
         raise UsageError(
@@ -180,7 +181,12 @@ def push(args: argparse.Namespace) -> int:
     staged = _filled_or_rated(args) if plan is None else open_stage(args)
     ids = given_ids(args)
     target = open_target(args, "push to")
-    what: dict[str, Any] = {"approved": args.approved, "scope": scope, "limit": args.limit}
+    what: dict[str, Any] = {
+        "approved": args.approved,
+        "scope": scope,
+        "limit": args.limit,
+        "images": args.images,
+    }
     if needs_consent(args, target):
         plan = plan or plan_push(staged, target, ids, people=args.people, **what)
         _tell_counts(plan)
@@ -236,11 +242,11 @@ def _saved_plan(args: argparse.Namespace) -> Plan | None:
 
     if not args.plan:
         return None
-    limits = (args.only, args.keep, args.clear, args.limit, args.approved)
+    limits = (args.only, args.keep, args.clear, args.limit, args.approved, args.images)
     if any(limits) or names_ids(args):
         raise UsageError(
-            "--plan sends exactly that plan; leave out ids, --only, --keep, --clear, --limit "
-            "and --approved"
+            "--plan sends exactly that plan; leave out ids, --only, --keep, --clear, --limit, "
+            "--images and --approved"
         )
     return Plan.load(Path(args.plan).expanduser())
 

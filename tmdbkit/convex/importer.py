@@ -18,7 +18,7 @@ from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import NOTHING, Change, Withheld, image_form, plan_changes, slug_candidates
 from tmdbkit.convex.planned import Plan
 from tmdbkit.exceptions import PassingFault
-from tmdbkit.schema import CREW, GENRE, KEYS, MOVIE, ROW
+from tmdbkit.schema import CREW, GENRE, IMAGES, KEYS, MOVIE, ROW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 MOST_NAMED = 200_000  # people in mind; then some are sent once more, which changes nothing
 CHUNK = 500  # movies that are planned, sent and logged before the next are looked at
 PEOPLE = ("named", "all", "none")
+IMAGES_ARE = {
+    "url": "images are set as addresses; --images path is for an app that adds the prefix itself",
+    "path": "images are set as bare paths; --images url is for an app that shows them as they are",
+}
 SENT = (*ROW.names(), "created_at", "updated_at")  # of a document that is created
 COLUMNS = {"crew": CREW.names(), "genres": GENRE.names()}
 TOLD_APART_BY = {"crew": ["crew_id", "crew_type"], "genres": ["genre_id"]}
@@ -98,6 +102,8 @@ class Importer:
         if self._people == "none" and "crew" in self._naming:
             self._naming.remove("crew")
         self._images = image_form(contact.movies, images)
+        self._first_images = not any(row.get(name) for row in contact.movies for name in IMAGES)
+        self._sets_images = False
         self._now, self._log, self._unsettled = now, log, unsettled
         self._intended: dict[int, Plan] = {}  # whose changes are in the log, and no outcomes yet
         self._held: list[pl.DataFrame] = []  # outcomes that count only after the flush
@@ -118,6 +124,12 @@ class Importer:
         ]
         return (*(f"movies.{name}" for name in fields), *tables, *unfit)
 
+    def notes(self) -> tuple[str, ...]:
+        """Return what a person should know: how images are held in a target that had none."""
+        if not (self._first_images and self._sets_images) or self._images.converts:
+            return ()
+        return (IMAGES_ARE[self._images.form],)
+
     @property
     def batches(self) -> int:
         """How many mutations were sent so far."""
@@ -137,8 +149,15 @@ class Importer:
         changes = self._few_enough(self._compare(rows.to_dicts(), withheld))
         going = pl.col("tmdb_id").is_in([change.tmdb_id for change in changes if change.goes])
         names = self._names(rows.filter(going), payloads.filter(going))
-        title, left_out = self.target.title, self.left_out()
-        return Plan.to(title, tuple(changes), names=names, left_out=left_out, scope=self._scope)
+        self._sets_images |= any(IMAGES & change.set.keys() for change in changes)
+        return Plan.to(
+            self.target.title,
+            tuple(changes),
+            names=names,
+            left_out=self.left_out(),
+            scope=self._scope,
+            notes=self.notes(),
+        )
 
     def _check_contract(self) -> None:
         """Make sure that what is planned can be created; a way back needs no new documents."""

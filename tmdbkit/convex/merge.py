@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit.exceptions import UsageError
-from tmdbkit.images import image_path
 from tmdbkit.schema import (
     CREATED_ONLY,
     IMAGES,
@@ -120,6 +119,8 @@ def merge(row: Document, there: Document, images: ImageForm, scope: Scope) -> Me
         old = there.get(name)
         if not is_missing(name, value):
             _set(merged, name, value, old, images)
+        elif name in IMAGES and name not in scope.clear and _is_to_convert(old, images):
+            _set(merged, name, old, old, images)
         elif not is_missing(name, old):
             _keep_or_erase(merged, name, scope)
     merged.kept.sort()
@@ -127,11 +128,14 @@ def merge(row: Document, there: Document, images: ImageForm, scope: Scope) -> Me
 
 
 def _set(merged: Merged, name: str, value: Any, old: Any, images: ImageForm) -> None:
-    new = joined(name, value, old)
-    if name in IMAGES:
-        new = images.like(old).render(name, new)
-    if not is_same(name, new, old):
+    new = images.over(name, value, old) if name in IMAGES else joined(name, value, old)
+    if new != old:
         merged.set[name] = new
+
+
+def _is_to_convert(old: Any, images: ImageForm) -> bool:
+    """Tell whether an image that TMDB has no longer gets another form."""
+    return images.converts and isinstance(old, str) and old != "" and not images.fits(old)
 
 
 def _keep_or_erase(merged: Merged, name: str, scope: Scope) -> None:
@@ -169,10 +173,3 @@ def joined(name: str, ours: Any, theirs: Any) -> Any:
 
 def _has_id(theirs: Any, own: Any) -> bool:
     return isinstance(theirs, dict) and theirs.get("id") == own
-
-
-def is_same(name: str, ours: Any, theirs: Any) -> bool:
-    """Tell whether two values of a field mean the same; a path and an address of one image do."""
-    if name in IMAGES and isinstance(theirs, str):
-        return image_path(ours) == image_path(theirs)
-    return bool(ours == theirs)

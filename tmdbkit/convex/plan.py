@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tmdbkit.convex.limits import exceeded
 from tmdbkit.convex.merge import ALL, Scope, merge
+from tmdbkit.images import image_path
 from tmdbkit.schema import IMAGES, OPTIONAL, RATINGS, STAMPS
 
 if TYPE_CHECKING:
@@ -164,6 +165,15 @@ def image_form(documents: Iterable[Mapping[str, Any]], default: ImageForm) -> Im
     """Return the form in which a target holds its images, or the default where it holds none."""
     held = (document.get(name) for document in documents for name in sorted(IMAGES))
     return default.like(next((value for value in held if value), None))
+
+
+def converted(change: Change) -> list[str]:
+    """Return the image fields of an update that get another form of the image that they hold."""
+    return [
+        name
+        for name in sorted(IMAGES & change.set.keys() & change.before.keys())
+        if image_path(change.set[name]) == image_path(str(change.before[name]))
+    ]
 
 
 def content_hash(document: Mapping[str, Any]) -> str:

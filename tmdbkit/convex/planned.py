@@ -13,11 +13,12 @@ import polars as pl
 
 from tmdbkit.convex.delivery import movie_batches, row_batches
 from tmdbkit.convex.merge import ALL, Scope
-from tmdbkit.convex.plan import Change
+from tmdbkit.convex.plan import Change, converted
 from tmdbkit.convex.saved import LAYOUT, read_saved
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import NoSuchMovie
 from tmdbkit.files import write_text
+from tmdbkit.images import form_of
 from tmdbkit.progress import counted
 from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
 
@@ -106,12 +107,13 @@ class Plan:
         Withheld are movies, and ratings of movies of which the rest goes.
 
         A way back also has `delete`, where it takes movies away that a push created; and there is
-        `not_staged` where movies were asked for that are not, and `unknown` where nobody can tell
-        what an earlier push that was killed did to some.
+        `images` where images get another form, `not_staged` where movies were asked for that are
+        not, and `unknown` where nobody can tell what an earlier push that was killed did to some.
         """
         kinds = Counter(change.kind for change in self.changes)
         deleted = {"delete": kinds["delete"]} if kinds["delete"] else {}
         aside = {kind: kinds[kind] for kind in ("not_staged", "unknown") if kinds[kind]}
+        images = sum(len(converted(change)) for change in self.changes)
         return {
             "target": self.target,
             **deleted,
@@ -121,6 +123,7 @@ class Plan:
             "withheld": kinds["withheld"] + sum(len(c.withheld) for c in self.changes),
             "kept": sum(len(change.kept) for change in self.changes),
             "erase": sum(len(change.erased) for change in self.changes),
+            **({"images": images} if images else {}),
             **aside,
         }
 
@@ -224,6 +227,15 @@ class Plan:
         if moved:
             told = ", ".join(f"{name} {count:,}" for name, count in moved.most_common(12))
             facts.append(("fields", told))
+        forms = Counter(
+            f"{name}: {{}} to {form_of(change.set[name])}"
+            for change in updates
+            for name in converted(change)
+        )
+        if forms:
+            facts.append(
+                ("images", ", ".join(t.format(f"{n:,}") for t, n in sorted(forms.items())))
+            )
         for table, (count, mib) in self.size().items():
             if count:
                 size = f"{mib:,.1f} MiB" if mib >= 1 else f"{mib * 1024:,.0f} KiB"

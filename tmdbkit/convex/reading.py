@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -13,7 +13,7 @@ from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.decoded import id_of
 from tmdbkit.exceptions import PassedOver
 from tmdbkit.progress import counted
-from tmdbkit.schema import MOVIE, validator
+from tmdbkit.schema import MOVIE, RATINGS, SYSTEMS, validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,29 +40,46 @@ def pages(target: Target, table: str) -> Iterator[list[Document]]:
 def movies_of(target: Target) -> pl.DataFrame:
     """Return all documents of movies, in `schema.MOVIE`; fields of the app's own are left out.
 
-    A value of another type than ours is read as none, and said.
+    A value of another type than ours is read as none, and said. Of the ratings each system is read
+    by itself: an app's objects may lack some, or have more.
     """
     rows, odd = [], Counter[str]()
     for document in _movies(target):
         own = {name: document[name] for name in MOVIE.names() if name in document}
-        strange = _strange(own)
-        odd.update(strange)
-        rows.append({name: value for name, value in own.items() if name not in strange})
+        read = own if not _OURS.faults(own, partial=True) else _readable(own)
+        odd.update(name for name, value in own.items() if _is_lost(value, read.get(name)))
+        rows.append(read)
     if odd:
         _pass_over(f"{counted(odd.total(), 'value')} of {', '.join(sorted(odd))}, of other types")
     columns = {name: [row.get(name) for row in rows] for name in MOVIE.names()}
     return pl.DataFrame(columns, MOVIE, strict=False)
 
 
-def _strange(own: Document) -> set[str]:
-    """Return the fields whose values are of other types than ours; null is nothing."""
-    if not _OURS.faults(own, partial=True):
-        return set()
-    return {
-        name
+def _readable(own: Document) -> Document:
+    """Return a document without what is of other types than ours."""
+    by_system = {
+        name: _of_systems(name, value)
         for name, value in own.items()
-        if value is not None and _OURS.faults({name: value}, partial=True)
+        if name in RATINGS and isinstance(value, dict)
     }
+    return {n: v for n, v in (own | by_system).items() if not _OURS.faults({n: v}, partial=True)}
+
+
+def _of_systems(name: str, ratings: Document) -> Document:
+    """Return the ratings of each system; none where there is none, or something else."""
+    unknown: Document = dict.fromkeys(SYSTEMS)
+    return {
+        system: None if _OURS.faults({name: unknown | {system: found}}, partial=True) else found
+        for system, found in (unknown | ratings).items()
+        if system in unknown
+    }
+
+
+def _is_lost(value: Any, read: Any) -> bool:
+    """Tell whether a value was not read, or not all that is in it; null is nothing."""
+    if isinstance(value, dict) and isinstance(read, dict):
+        return any(_is_lost(value.get(name), part) for name, part in read.items())
+    return value is not None and read is None
 
 
 def ids_of(target: Target) -> list[int]:

@@ -101,7 +101,7 @@ class Sending:
             [corrected(some, importer.otherwise) for some in outcomes],
             batches=importer.batches,
             left_out=importer.left_out(),
-            advice=self.target.advice(),
+            advice=(*importer.notes(), *self.target.advice()),
         )
 
     @contextmanager

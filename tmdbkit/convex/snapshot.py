@@ -21,7 +21,7 @@ from tmdbkit.files import atomic_write, make_folder, sweep
 from tmdbkit.schema import NEW_WITH_US
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import polars as pl
 
@@ -42,10 +42,6 @@ class ConvexSnapshot:
         path: A ZIP, or a folder that has, or gets, a `snapshot.zip`.
         contract: What the tables of the deployment accept that it came from, or will go to; without
             one it is that which the stage keeps of it, or what can be inferred.
-
-    Attributes:
-        given: That contract.
-        is_export: Whether it came from a deployment, rather than that it began empty.
     """
 
     deferred = True
@@ -55,7 +51,7 @@ class ConvexSnapshot:
         self.path = given if given.suffix.lower() == ".zip" else given / ZIP_NAME
         if given.suffix.lower() != ".zip" and given.exists() and not given.is_dir():
             raise SettingsError(f"{given} is a file; --snapshot takes a folder or a .zip")
-        self.given = contract
+        self._given = contract
         self._made: list[tuple[Document, Document]] = []  # each change, and what was answered
         self._added: list[tuple[str, Sequence[Document]]] = []
         self._otherwise: dict[int, Document] = {}
@@ -80,8 +76,8 @@ class ConvexSnapshot:
         self._tables, self._others = tables, read.others
         self._numbered = read.tables["_tables"]
         self._held = frozenset(read.tables)
-        self.is_export = read.is_export
-        self._inferred = inferred(tables.rows, self._numbered, began_empty=not self.is_export)
+        self._is_export = read.is_export
+        self._inferred = inferred(tables.rows, self._numbered, began_empty=not self._is_export)
         self._identity, self._writing = read.identity, read.writing
 
     def table(self, name: str) -> list[Document]:
@@ -105,7 +101,7 @@ class ConvexSnapshot:
 
     def _check_beside(self) -> None:
         """Make sure that the files beside a new snapshot take the place of nobody's own."""
-        if self.is_export or self.path.exists():
+        if self._is_export or self.path.exists():
             return
         for file in self._line_files().values():
             if file.exists():
@@ -115,7 +111,16 @@ class ConvexSnapshot:
 
     def contract(self) -> Contract:
         """Return what its tables accept: what was given, or else what can be inferred."""
-        return self.given or self._inferred
+        return self._given or self._inferred
+
+    def rehearse(self, known: Callable[[set[str]], Contract | None]) -> None:
+        """Take the contract of the deployment that it came from, where it has none.
+
+        Args:
+            known: Returns it by the `_id` of its movies.
+        """
+        if self._given is None and self._is_export:
+            self._given = known({str(r["_id"]) for r in self._tables.rows["movies"] if "_id" in r})
 
     def documents(self, tmdb_ids: Sequence[int]) -> list[Document]:
         """Return all documents of movies with these ids, repeated ones too."""
@@ -143,7 +148,7 @@ class ConvexSnapshot:
         """Compare and set; return `tmdb_id, outcome, id, differs` for each change, in order."""
         contract = self.contract()
         for change in changes:  # before any is made: a mutation is whole or not at all
-            _refuse(contract, change, is_certain=self.given is not None)
+            _refuse(contract, change, is_certain=self._given is not None)
         answers = [self._tables.apply(change) for change in changes]
         self._made += zip(changes, answers, strict=True)
         return answers
@@ -217,15 +222,15 @@ class ConvexSnapshot:
 
     def _write(self) -> None:
         tables = {name: rows for name, rows in self._tables.rows.items() if self._is_held(name)}
-        numbered = self._numbered if self.is_export else []
-        beside = {} if self.is_export else self._line_files()
+        numbered = self._numbered if self._is_export else []
+        beside = {} if self._is_export else self._line_files()
         written = (self.path, self._export_path(), self._import_path(), *beside.values())
         sweep(self.path.parent, *(path.name for path in written))
         with atomic_write(self.path) as aside:
             every = {"_tables": numbered, **tables}
-            contents = Contents(every, self._others, self._identity, self.is_export)
+            contents = Contents(every, self._others, self._identity, self._is_export)
             zipped.write(aside, contents, self.path)
-            if self.is_export:
+            if self._is_export:
                 self._keep_export()
                 self._write_import(tables)
         for table, path in beside.items():
@@ -253,13 +258,13 @@ class ConvexSnapshot:
     def _lines(self, table: str) -> Iterator[Document]:
         """Yield the documents of a table; an app whose schema is not known may lack what is new."""
         for row in self._tables.rows[table]:
-            yield row if self.given else {n: v for n, v in row.items() if n not in NEW_WITH_US}
+            yield row if self._given else {n: v for n, v in row.items() if n not in NEW_WITH_US}
 
     def advice(self) -> tuple[str, ...]:
         """Return how it gets into a deployment, and what that would wipe."""
         if not self._tables.rows["movies"]:
             return ()
-        if self.is_export:
+        if self._is_export:
             replaced = [name for name in TABLES if self._is_held(name)]
             return (
                 f"npx convex import --replace {self._import_path()}   (replaces the tables "
@@ -271,10 +276,6 @@ class ConvexSnapshot:
             for table, path in self._line_files().items()
             if self._tables.rows[table]
         )
-
-    def ids(self) -> set[str]:
-        """Return the ids that a deployment has given to movies."""
-        return {str(row["_id"]) for row in self._tables.rows["movies"] if "_id" in row}
 
     def _import_path(self) -> Path:
         return self.path.with_suffix(".import.zip")

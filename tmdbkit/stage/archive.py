@@ -13,7 +13,6 @@ from tmdbkit.executors import workers_of
 from tmdbkit.files import sweep
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.settings import Settings
-from tmdbkit.stage.contracts import Contracts
 from tmdbkit.stage.derived import TODAY
 from tmdbkit.stage.doctor import Health, examine
 from tmdbkit.stage.log import Log, among
@@ -71,7 +70,6 @@ class Archive:
         self._imports = self._log("imports", IMPORTS, "pushed_at")
         self._logs = (self._failures, self._ratings, self._decisions, self._imports)
         self.marker = Marker(self.root)
-        self.contracts = Contracts(self.root)
         self.now = now or self.marker.clock()
 
     @property

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tmdbkit.convex.contact import Contact
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.snapshot import ConvexSnapshot
 from tmdbkit.exceptions import TMDBKitError
-from tmdbkit.stage.contracts import KeptContract
+from tmdbkit.stage.contracts import Contracts, KeptContract
 
 if TYPE_CHECKING:
     from tmdbkit.convex.target import Target
@@ -18,31 +19,28 @@ if TYPE_CHECKING:
 
 def contact(stage: Stage, target: Target) -> Contact:
     """Ask a target what its tables accept; what a deployment says is kept for its exports."""
+    contracts = Contracts(stage.root)
     if isinstance(target, ConvexSnapshot):
-        settle(stage, target)
+        target.rehearse(partial(_of_deployment, contracts))
         return Contact.of(target)
     made = Contact.of(target)
-    ids = tuple(str(row["_id"]) for row in made.movies if "_id" in row)
     kept = KeptContract(
         str(target.title),
         stage.now().isoformat(timespec="seconds"),
         dict(made.contract.answer or {}),
-        ids,
+        tuple(str(row["_id"]) for row in made.movies if "_id" in row),
     )
-    stage.contracts.keep(target.title.location, kept)
+    contracts.keep(target.title.location, kept)
     return made
 
 
-def settle(stage: Stage, snapshot: ConvexSnapshot) -> None:
-    """Give an export the contract that the stage keeps of its deployment, unless it has one."""
-    if snapshot.given is not None or not snapshot.is_export:
-        return
-    kept = stage.contracts.of_export(snapshot.ids())
+def _of_deployment(contracts: Contracts, ids: set[str]) -> Contract | None:
+    """Return the contract of the deployment whose movies have these ids, where one is kept."""
+    kept = contracts.of_export(ids)
     if kept is None:
-        return
-    try:
-        contract = Contract.read(kept.answer)
-    except TMDBKitError:  # of a tmdbkit with other functions
-        return
+        return None
     source = f"that of {kept.target}, as of {kept.asked_at[:10]}"
-    snapshot.given = replace(contract, references=(), source=source)
+    try:
+        return replace(Contract.read(kept.answer), references=(), source=source)
+    except TMDBKitError:  # of a tmdbkit with other functions
+        return None

@@ -37,7 +37,7 @@ def import_direct(
     *,
     stage: Stage | None = None,
     people: str | None = None,
-    images: ImageForm | None = None,
+    images: str | ImageForm | None = None,
     threads: int = THREADS,
     progress: Progress | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -53,7 +53,7 @@ def import_direct(
         stage: Whose import log keeps what is changed, and how it was before; default the stage of
             the settings.
         people: `named`, `all` or `none`: whose names go into the table crew.
-        images: The form of images in an empty target; default as the settings say.
+        images: `url` or `path`, as `push` takes it.
         threads: How many ask TMDB at once.
         progress: What is told how far it is.
         now: The time of day.
@@ -80,7 +80,7 @@ def import_direct(
     sending = Sending(
         target,
         people,
-        images or image_form(session.settings),
+        image_form(session.settings, images),
         progress,
         import_log(stage, target, push),
         now,

@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import progress as progresses
+from tmdbkit.convex.decoded import id_of
 from tmdbkit.convex.deletion import guarded
 from tmdbkit.convex.importer import CHUNK, PEOPLE, Importer
 from tmdbkit.convex.intents import Unsettled, unknown
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Change, Withheld
 from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.reading import pages
 from tmdbkit.convex.sending import Sending, one_ahead
 from tmdbkit.convex.undo import WROTE, way_back
 from tmdbkit.convex.verification import Verification
 from tmdbkit.exceptions import UsageError
-from tmdbkit.images import ImageForm
-from tmdbkit.schema import RATINGS, checked_ids
+from tmdbkit.images import FORMS, ImageForm
+from tmdbkit.progress import counted
+from tmdbkit.schema import IMAGES, RATINGS, checked_ids
 from tmdbkit.stage.decisions import verdicts
 from tmdbkit.stage.tables import PAYLOADS
 from tmdbkit.workflows.checking import withheld_of, withheld_unless_approved
@@ -51,7 +54,7 @@ def plan_push(
     scope: Scope = ALL,
     limit: int | None = None,
     people: str | None = None,
-    images: ImageForm | None = None,
+    images: str | ImageForm | None = None,
     progress: Progress | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> Plan:
@@ -67,7 +70,8 @@ def plan_push(
         scope: Which fields may be touched.
         limit: How many movies go at most.
         people: `named`, `all` or `none`: whose names go into the table crew.
-        images: The form of images in an empty target; default as the stage's settings say.
+        images: `url` or `path`: the form that images get, those that are there too; by default
+            each keeps its form, and the stage's settings decide where the target has none.
         progress: What is told how far it is.
         now: The time of day.
 
@@ -82,7 +86,7 @@ def plan_push(
     shown = progress or progresses.default()
     parts = [_not_staged(target, sent.not_staged)]
     shown.begin("planning", sent.total)
-    form = images or image_form(stage.settings)
+    form = image_form(stage.settings, images)
     unsettled = unsettled_of(stage, target, now or _now, needed=False)
     try:
         with Importer(
@@ -101,7 +105,24 @@ def plan_push(
     finally:
         shown.end()
     joined = Plan.joined(str(target.title), parts)
-    return replace(joined, contract=importer.contract.source)
+    notes = (*joined.notes, *_left_in_another_form(target, form, joined.ids()))
+    return replace(joined, contract=importer.contract.source, notes=notes)
+
+
+def _left_in_another_form(target: Target, form: ImageForm, planned: set[int]) -> list[str]:
+    """Say how many movies there keep the other form, where images are converted."""
+    if not form.converts:
+        return []
+    others = sum(
+        any(isinstance(held := row.get(name), str) and not form.fits(held) for name in IMAGES)
+        for page in pages(target, "movies")
+        for row in page
+        if id_of(row) not in planned
+    )
+    told = (
+        f"{counted(others, 'movie')} there, not in this plan, keep images of the form {form.other}"
+    )
+    return [told] if others else []
 
 
 def push(
@@ -114,7 +135,7 @@ def push(
     scope: Scope = ALL,
     limit: int | None = None,
     people: str | None = None,
-    images: ImageForm | None = None,
+    images: str | ImageForm | None = None,
     progress: Progress | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> PushResult:
@@ -130,7 +151,8 @@ def push(
         scope: Which fields may be touched.
         limit: How many movies go at most.
         people: `named`, `all` or `none`: whose names go into the table crew.
-        images: The form of images in an empty target; default as the stage's settings say.
+        images: `url` or `path`: the form that images get, those that are there too; by default
+            each keeps its form, and the stage's settings decide where the target has none.
         progress: What is told how far it is.
         now: The time of day.
 
@@ -146,15 +168,16 @@ def push(
         >>> push(stage, target, [603, 550]).unchanged
         2
     """
-    if plan is not None and (approved or ids is not None or limit is not None):
-        raise UsageError("a plan is sent exactly as it is; leave out ids, approved and limit")
+    form = image_form(stage.settings, images)
+    if plan is not None and (approved or form.converts or (ids, limit) != (None, None)):
+        raise UsageError("a plan is sent exactly as it is; leave out ids, approved, limit, images")
     check_people(people)
     name, now = token_hex(8), now or _now
     unsettled = unsettled_of(stage, target, now)
     sending = Sending(
         target,
         people,
-        images or image_form(stage.settings),
+        form,
         progress,
         import_log(stage, target, name, plan),
         now,
@@ -346,9 +369,22 @@ def _not_staged(target: Target, ids: list[int]) -> Plan:
     return Plan.to(target.title, tuple(changes))
 
 
-def image_form(settings: Settings) -> ImageForm:
-    """Return the form of images that settings say."""
-    return ImageForm(settings.images, settings.poster_size, settings.backdrop_size)
+def image_form(settings: Settings, wanted: str | ImageForm | None = None) -> ImageForm:
+    """Return the form of images that settings say, or the one that all are to get.
+
+    Raises:
+        UsageError: There is no such form.
+    """
+    if isinstance(wanted, ImageForm):
+        return wanted
+    if wanted not in (None, *FORMS):
+        raise UsageError(f"images is {wanted!r}; it must be one of {', '.join(FORMS)}")
+    return ImageForm(
+        wanted or settings.images,
+        settings.poster_size,
+        settings.backdrop_size,
+        converts=wanted is not None,
+    )
 
 
 def _now() -> datetime:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tmdbkit.convex.target import Document
 
-_HOW = "tmdbkit plan --save-contract FILE asks a deployment, --contract FILE uses that here"
+_HOW = "; --contract FILE takes what plan --save-contract FILE was told by the deployment"
 
 
 def inferred(
@@ -39,11 +39,11 @@ def inferred(
             "value": {n: m for n, m in members if n not in lacking},
         }
     empty = [] if began_empty else [name for name in tables if not rows[name]]
-    return Contract(tables, (), source=f"{_known(empty, began_empty=began_empty)}; {_HOW}")
+    return Contract(tables, (), source=f"{_known(empty, began_empty=began_empty)}{_HOW}")
 
 
 def _known(empty: Sequence[str], *, began_empty: bool) -> str:
     if began_empty:
-        return "none is known, for it began empty: taken to accept what tmdbkit has"
-    doubt = f", but nothing of {' and '.join(empty)}, which hold none" if empty else ""
-    return f"none is known, so inferred from the documents of the export{doubt}"
+        return "not known, for it began empty: all that tmdbkit has is taken to fit"
+    doubt = f"; {' and '.join(empty)} may hold anything, being empty" if empty else ""
+    return f"not known: inferred from the documents of the export{doubt}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import signal
 import sys
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tmdbkit import progress
-from tmdbkit.exceptions import NotFound, UsageError
+from tmdbkit.exceptions import NotFound, SettingsWarning, UsageError
 from tmdbkit.surrogates import decoded
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def open_target(args: argparse.Namespace, verb: str) -> Target:
 
         opened = ConvexDeployment(settings=read_settings())
         if opened.origin:
-            tell_target(opened.origin)
+            warnings.warn(opened.origin, SettingsWarning, stacklevel=1)
     tell_target(f"{verb} {opened.title}")
     return opened
 

@@ -19,6 +19,7 @@
             ├── HostUnreachable (ConnectionError)
             ├── QuotaUsedUp                  a provider answers no more today
             ├── TargetRefused                a deployment that is paused, disabled or full
+            ├── CursorLost                   pages are to be read from the first one again
             └── FunctionsMissing             tmdbkit's functions are not deployed there
 
     PassedOver (UserWarning)                 what another hand or version wrote is left out
@@ -172,6 +173,10 @@ class QuotaUsedUp(StopError):
 
 class TargetRefused(StopError):
     """A deployment that is paused, disabled or full."""
+
+
+class CursorLost(StopError):
+    """Where the next page begins is no longer known there; the first page is."""
 
 
 class FunctionsMissing(StopError):

@@ -16,6 +16,7 @@ from tmdbkit.convex.intents import Unsettled, intents, unknown
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import NOTHING, Change, Withheld, image_form, plan_changes, slug_candidates
 from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.reading import pages
 from tmdbkit.exceptions import PassingFault
 from tmdbkit.schema import CREW, GENRE, KEYS, MOVIE, ROW
 
@@ -93,7 +94,7 @@ class Importer:
         self._naming = [name for name in COLUMNS if self.contract.takes(name, COLUMNS[name])]
         if self._people == "none" and "crew" in self._naming:
             self._naming.remove("crew")
-        self._images = image_form(target.page("movies", None, 50).documents, images)
+        self._images = image_form(next(pages(target, "movies", 50)), images)
         self._now, self._log, self._unsettled = now, log, unsettled
         self._intended: dict[int, Plan] = {}  # whose changes are in the log, and no outcomes yet
         self._held: list[pl.DataFrame] = []  # outcomes that count only after the flush

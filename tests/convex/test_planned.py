@@ -440,6 +440,19 @@ def test_a_table_is_read_in_pages_and_measured(
     ]
 
 
+@pytest.mark.parametrize(("limit", "most"), [("documents", 2), ("mib", 0.0001)])
+def test_a_plan_warns_of_a_table_to_which_it_adds_more_than_a_function_may_collect(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, most: float
+) -> None:
+    stage = staged(tmp_path / "s", payload())
+    made = plan(stage, bench.target)
+    assert reading.TOO_LARGE not in repr(made)
+    monkeypatch.setitem(reading.COLLECTED, limit, most)
+    facts = dict(line.split(": ", 1) for line in repr(made).splitlines())
+    assert facts["adds to crew"].endswith(f"KiB · {reading.TOO_LARGE}")
+    assert not facts["adds to genres"].endswith(reading.TOO_LARGE)
+
+
 # What the stage no longer holds
 
 

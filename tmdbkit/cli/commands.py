@@ -160,11 +160,11 @@ def plan(args: argparse.Namespace) -> int:
 
 
 def _tell_sizes(target: Target) -> None:
-    from tmdbkit.convex.reading import measure
+    from tmdbkit.convex.reading import TOO_LARGE, measure
 
     known = [table for table in ("movies", "crew", "genres") if target.contract().knows(table)]
     for table, documents, mib, too_large in measure(target, known).rows():
-        warning = " · too large for a function that collects it" if too_large else ""
+        warning = f" · {TOO_LARGE}" if too_large else ""
         say(f"there in {table}: {documents:,} documents, {mib:.2f} MiB{warning}")
 
 

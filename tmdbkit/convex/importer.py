@@ -69,6 +69,7 @@ class Importer:
         unsettled: Intents of earlier pushes; what is read of their movies tells what they came to.
 
     Attributes:
+        rated: The systems whose ratings the first movies there have.
         otherwise: The answers that turned out otherwise when all was made durable.
 
     Raises:
@@ -94,7 +95,9 @@ class Importer:
         self._naming = [name for name in COLUMNS if self.contract.takes(name, COLUMNS[name])]
         if self._people == "none" and "crew" in self._naming:
             self._naming.remove("crew")
-        self._images = image_form(next(pages(target, "movies", 50)), images)
+        first = next(pages(target, "movies", 50))
+        self.rated = {name for document in first for name in _rated(document)}
+        self._images = image_form(first, images)
         self._now, self._log, self._unsettled = now, log, unsettled
         self._intended: dict[int, Plan] = {}  # whose changes are in the log, and no outcomes yet
         self._held: list[pl.DataFrame] = []  # outcomes that count only after the flush
@@ -353,6 +356,11 @@ class Importer:
         faults = self.contract.faults(row, table)
         self._unfit[table].update(faults[:1])
         return not faults
+
+
+def _rated(document: Document) -> list[str]:
+    points = document.get("vote_pts_system")
+    return [name for name, n in points.items() if n is not None] if isinstance(points, dict) else []
 
 
 def _identity(table: str, row: Document) -> int:

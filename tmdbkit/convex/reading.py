@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 TRIES = 4  # to read a table whose cursors are lost on the way
 PAGE = 200  # documents a query, some 4 KB each, of the 16 MiB that one may read
-COLLECTED = {"documents": 32_000, "mib": 16.0}  # beyond either, a function that collects all fails
+COLLECTED = {"documents": 32_000, "mib": 16.0}  # what one function may read
+TOO_LARGE = "too large for a function that collects it"
 _OURS = Contract({"movies": validator("movies")})
 SIZES = pl.Schema(
     {"table": pl.String(), "documents": pl.Int64(), "mib": pl.Float64(), "too_large": pl.Boolean()}
 )
 
 
-def pages(target: Target, table: str, size: int = PAGE) -> Iterator[list[Document]]:
+def pages(target: Target, table: str, size: int | None = None) -> Iterator[list[Document]]:
     """Yield all documents of a table once, a page at a time.
 
     A page that is more than one answer holds is asked for in halves. After a deploy a cursor may
@@ -41,7 +42,7 @@ def pages(target: Target, table: str, size: int = PAGE) -> Iterator[list[Documen
     came: set[object] = set()
     for tries_left in reversed(range(TRIES)):
         try:
-            for page in _from_the_first(target, table, size):
+            for page in _from_the_first(target, table, size or PAGE):
                 yield [document for document in page.documents if document.get("_id") not in came]
                 came |= {document["_id"] for document in page.documents if "_id" in document}
         except CursorLost:
@@ -121,11 +122,15 @@ def _pass_over(what: str) -> None:
     warnings.warn(f"in the target, passed over: {what}", PassedOver, stacklevel=4)
 
 
+def is_too_large(documents: int, mib: float) -> bool:
+    """Tell whether a Convex function that collects so much fails."""
+    return documents > COLLECTED["documents"] or mib > COLLECTED["mib"]
+
+
 def measure(target: Target, tables: Sequence[str]) -> pl.DataFrame:
     """Return how many documents and MiB each table holds, and whether it is too large to collect.
 
-    It reads every page, which costs database I/O. A Convex function may read 16 MiB and 32,000
-    documents: one that collects a larger table fails.
+    It reads every page, which costs database I/O.
     """
     rows = []
     for table in tables:
@@ -134,6 +139,5 @@ def measure(target: Target, tables: Sequence[str]) -> pl.DataFrame:
             documents += len(page)
             size += sum(len(json.dumps(row, ensure_ascii=False).encode()) for row in page)
         mib = size / 2**20
-        too_large = documents > COLLECTED["documents"] or mib > COLLECTED["mib"]
-        rows.append((table, documents, mib, too_large))
+        rows.append((table, documents, mib, is_too_large(documents, mib)))
     return pl.DataFrame(rows, SIZES, orient="row")

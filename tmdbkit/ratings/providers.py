@@ -31,6 +31,9 @@ BY_NAME: dict[str, Callable[[Settings], Connected]] = {
 }
 
 
+TERMS = {provider.name: provider.terms for provider in (IMDb, MDBList, OMDb)}
+
+
 def open_providers(names: Iterable[str] | None, settings: Settings) -> list[Connected]:
     """Return the providers that are named, or else all that need no key or have theirs.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
@@ -21,14 +22,14 @@ from tmdbkit.convex.undo import WROTE, way_back
 from tmdbkit.convex.verification import Verification
 from tmdbkit.exceptions import UsageError
 from tmdbkit.images import ImageForm
-from tmdbkit.schema import RATINGS, checked_ids
+from tmdbkit.schema import RATINGS, SYSTEMS, checked_ids
 from tmdbkit.stage.decisions import verdicts
 from tmdbkit.stage.tables import PAYLOADS
 from tmdbkit.workflows.checking import withheld_of, withheld_unless_approved
 from tmdbkit.workflows.logging_pushes import import_log, unsettled_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
@@ -156,6 +157,7 @@ def push(
         now,
         push=name,
         unsettled=unsettled,
+        terms=partial(_terms, stage),
     )
     if plan is not None:
         return _send_plan(plan, stage, sending, unsettled)
@@ -177,6 +179,7 @@ def _send_plan(plan: Plan, stage: Stage, sending: Sending, unsettled: Unsettled)
     if not target.title.is_meant(plan.target, plan.identity):
         raise UsageError(f"the plan is for {plan.target}, not for {target.title}")
     if plan.undoes:
+        sending = replace(sending, terms=lambda _: ())
         return _take_back_late_ones(
             plan, sending.run(lambda _: plan.parts(CHUNK), len(plan)), stage, sending
         )
@@ -201,6 +204,15 @@ def _take_back_late_ones(
     changes = tuple(change for change in rest.changes if change.tmdb_id in late and change.goes)
     rest = replace(rest, changes=changes)
     return sent.followed_by(sending.run(lambda _: rest.parts(CHUNK), len(rest)))
+
+
+def _terms(stage: Stage, rated: Collection[str]) -> tuple[str, ...]:
+    """Return whose terms go with ratings of systems of which a target had none, in one line."""
+    from tmdbkit.ratings.providers import TERMS
+
+    fresh = stage.ratings().filter("chosen", pl.col("system").is_in({*SYSTEMS} - {*rated}))
+    terms = [TERMS[name] for name in fresh["provider"].unique().sort() if name in TERMS]
+    return (f"mind the terms of these ratings: {' · '.join(terms)}",) if terms else ()
 
 
 def _planned_anew(pushed: PushResult, stage: Stage, sent: Sending, scope: Scope) -> PushResult:

@@ -155,10 +155,17 @@ def parser() -> Grammar:
         "check --skip poster_missing",
     )
     check.add_argument(
-        "--skip", type=names, default=[], metavar="RULES", help=f"leave these out; {RULES}"
+        "--skip",
+        type=names,
+        action="extend",
+        default=[],
+        metavar="RULES",
+        help=f"not these; {RULES}",
     )
     check.add_argument("--html", metavar="FILE", help="write the report as a page, too")
     takes_source(check)
+
+    _verb(verbs, rating_commands.rules, "say each rule, and what to do about it", "rules --json")
 
     review = _verb(
         verbs,

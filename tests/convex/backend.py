@@ -50,6 +50,7 @@ class ConvexBackend:
         schema: Literal["ours", "app", "watched"] | Path = "ours",
         *,
         functions: bool | Path = True,
+        convex: str = "convex",
         key: str = "dev:tmdbkit-tests|0123456789abcdef",
         read_only_key: str = "dev:tmdbkit-tests|fedcba9876543210",
     ) -> None:
@@ -58,6 +59,7 @@ class ConvexBackend:
         ensure_packages()
         command = [tool("node"), str(HERE / "server.mjs"), "--schema", str(schema)]
         command += ["--key", key, "--read-only-key", read_only_key]
+        command += ["--convex", convex]
         command += [] if functions else ["--without-functions"]
         command += ["--functions", str(functions)] if isinstance(functions, Path) else []
         self._process = subprocess.Popen(

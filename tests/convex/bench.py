@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    import pytest
+
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.stage.storage import Root
@@ -241,6 +243,12 @@ def push(stage: Stage | Shelf, target: Target, *, at: datetime = NOW, **options:
     return workflows.push(
         cast("Stage", stage), target, progress=Silent(), now=lambda: at, **options
     )
+
+
+def planned_by(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Plan and send so many movies at a time."""
+    for module in (workflows.pushing, workflows.outgoing):
+        monkeypatch.setattr(module, "CHUNK", size)
 
 
 def counts(result: PushResult) -> dict[str, int]:

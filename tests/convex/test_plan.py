@@ -337,7 +337,7 @@ def test_so_are_those_that_tmdb_has_no_longer(
 
 def test_a_field_that_is_out_of_scope_is_not_converted() -> None:
     converting = ImageForm("path", converts=True)
-    for scope in (Scope.of(only=["ratings"]), Scope.of(keep=["main_poster"])):
+    for scope in (Scope.of(only=["ratings"]), Scope.of(create_only=["main_poster"])):
         there = {"main_poster": URL}
         updated = change({"main_poster": URL}, there, images=converting, scope=scope)
         assert "main_poster" not in updated.set

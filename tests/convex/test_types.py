@@ -18,6 +18,8 @@ pytestmark = pytest.mark.once
 
 FUNCTIONS = HERE.parents[1] / "tmdbkit/convex/functions"
 
+CONVEX = ("convex", "convex-1.30")  # today's, and the oldest that the functions are made for
+
 # Movies alone, with a field of the app's own and without most of ours.
 SMALL_SCHEMA = """
 import { defineSchema, defineTable } from "convex/server";
@@ -39,11 +41,13 @@ def complaints(config: Path) -> str:
     return done.stdout + done.stderr
 
 
-def complaints_of_an_app(folder: Path, schema: str) -> str:
-    """The same of an app with this schema, after the functions were copied into it."""
+def complaints_of_an_app(folder: Path, schema: str, convex: str = "convex") -> str:
+    """The same of an app with this schema and npm package, with the functions copied into it."""
     shutil.copy(FUNCTIONS / "tmdbkit.ts", folder)
     (folder / "schema.ts").write_text(schema)
-    config = {"extends": str(HERE / "tsconfig.json"), "files": ["tmdbkit.ts"]}
+    options = {"paths": {"convex/*": [str(PACKAGES / convex / "*")]}}
+    extended = {"extends": str(HERE / "tsconfig.json"), "compilerOptions": options}
+    config = {**extended, "files": ["tmdbkit.ts"]}
     (folder / "tsconfig.json").write_text(json.dumps(config))
     return complaints(folder / "tsconfig.json")
 
@@ -52,13 +56,16 @@ def test_the_functions_compile_with_our_schema() -> None:
     assert complaints(HERE / "tsconfig.json") == ""
 
 
-def test_they_compile_in_an_app_that_was_there_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize("convex", CONVEX)
+def test_they_compile_in_an_app_that_was_there_before(tmp_path: Path, convex: str) -> None:
     app_schema = json.dumps(str(HERE / "app_schema"))
-    assert complaints_of_an_app(tmp_path, f"export {{ default }} from {app_schema};") == ""
+    schema = f"export {{ default }} from {app_schema};"
+    assert complaints_of_an_app(tmp_path, schema, convex) == ""
 
 
-def test_they_compile_in_an_app_with_nothing_but_movies(tmp_path: Path) -> None:
-    assert complaints_of_an_app(tmp_path, SMALL_SCHEMA) == ""
+@pytest.mark.parametrize("convex", CONVEX)
+def test_they_compile_in_an_app_with_nothing_but_movies(tmp_path: Path, convex: str) -> None:
+    assert complaints_of_an_app(tmp_path, SMALL_SCHEMA, convex) == ""
 
 
 @pytest.mark.parametrize(

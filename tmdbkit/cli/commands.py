@@ -164,11 +164,11 @@ def plan(args: argparse.Namespace) -> int:
 
 
 def _tell_sizes(target: Target) -> None:
-    from tmdbkit.convex.reading import measure
+    from tmdbkit.convex.reading import TOO_LARGE, measure
 
     known = [table for table in ("movies", "crew", "genres") if target.contract().knows(table)]
     for table, documents, mib, too_large in measure(target, known).rows():
-        warning = " · too large for a function that collects it" if too_large else ""
+        warning = f" · {TOO_LARGE}" if too_large else ""
         say(f"there in {table}: {documents:,} documents, {mib:.2f} MiB{warning}")
 
 
@@ -242,11 +242,11 @@ def _saved_plan(args: argparse.Namespace) -> Plan | None:
 
     if not args.plan:
         return None
-    limits = (args.only, args.keep, args.clear, args.limit, args.approved, args.images)
+    limits = (args.only, args.create_only, args.clear, args.limit, args.approved, args.images)
     if any(limits) or names_ids(args):
         raise UsageError(
-            "--plan sends exactly that plan; leave out ids, --only, --keep, --clear, --limit, "
-            "--images and --approved"
+            "--plan sends exactly that plan; leave out ids, --only, --create-only, --clear, "
+            "--limit, --images and --approved"
         )
     return Plan.load(Path(args.plan).expanduser())
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import signal
 import sys
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tmdbkit import progress
-from tmdbkit.exceptions import NotFound, UsageError
+from tmdbkit.exceptions import NotFound, SettingsWarning, UsageError
 from tmdbkit.surrogates import decoded
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def open_scope(args: argparse.Namespace) -> Scope:
     """Return which fields a command may touch."""
     from tmdbkit.convex.merge import Scope
 
-    return Scope.of(only=args.only, keep=args.keep, clear=args.clear)
+    return Scope.of(only=args.only, create_only=args.create_only, clear=args.clear)
 
 
 def open_target(args: argparse.Namespace, verb: str) -> Target:
@@ -122,7 +123,7 @@ def open_target(args: argparse.Namespace, verb: str) -> Target:
 
         opened = ConvexDeployment(settings=read_settings())
         if opened.origin:
-            tell_target(opened.origin)
+            warnings.warn(opened.origin, SettingsWarning, stacklevel=1)
     tell_target(f"{verb} {opened.title}")
     return opened
 

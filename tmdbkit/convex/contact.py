@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tmdbkit.convex.reading import pages
+
 if TYPE_CHECKING:
     from tmdbkit.convex.contract import Contract
     from tmdbkit.convex.target import Document, Target
@@ -27,4 +29,4 @@ class Contact:
     @classmethod
     def of(cls, target: Target) -> Contact:
         """Ask a target."""
-        return cls(target.contract(), target.page("movies", None, OLDEST).documents)
+        return cls(target.contract(), next(pages(target, "movies", OLDEST)))

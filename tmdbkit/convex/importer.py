@@ -74,6 +74,7 @@ class Importer:
         contact: What the target has said already.
 
     Attributes:
+        rated: The systems whose ratings the first movies there have.
         otherwise: The answers that turned out otherwise when all was made durable.
 
     Raises:
@@ -101,6 +102,7 @@ class Importer:
         self._naming = [name for name in COLUMNS if self.contract.takes(name, COLUMNS[name])]
         if self._people == "none" and "crew" in self._naming:
             self._naming.remove("crew")
+        self.rated = {name for document in contact.movies for name in _rated(document)}
         self._images = image_form(contact.movies, images)
         self._first_images = not any(row.get(name) for row in contact.movies for name in IMAGES)
         self._sets_images = False
@@ -378,6 +380,11 @@ class Importer:
         faults = self.contract.faults(row, table)
         self._unfit[table].update(faults[:1])
         return not faults
+
+
+def _rated(document: Document) -> list[str]:
+    points = document.get("vote_pts_system")
+    return [name for name, n in points.items() if n is not None] if isinstance(points, dict) else []
 
 
 def _identity(table: str, row: Document) -> int:

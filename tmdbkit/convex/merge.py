@@ -36,12 +36,12 @@ class Scope:
 
     Attributes:
         only: Compare and send these alone, for movies that the target has; None is all.
-        keep: Set these on creation only.
+        create_only: Set these on creation only.
         clear: Erase these there where they are missing here.
     """
 
     only: frozenset[str] | None = None
-    keep: frozenset[str] = frozenset()
+    create_only: frozenset[str] = frozenset()
     clear: frozenset[str] = frozenset()
 
     @classmethod
@@ -49,7 +49,7 @@ class Scope:
         cls,
         *,
         only: Iterable[str] | None = None,
-        keep: Iterable[str] = (),
+        create_only: Iterable[str] = (),
         clear: Iterable[str] = (),
     ) -> Scope:
         """Take names as a person gives them; `ratings` stands for the two vote objects.
@@ -58,16 +58,17 @@ class Scope:
             UsageError: A name that is no field, or one that the app owns.
         """
         chosen = None if only is None else _fields("only", only)
-        return cls(chosen, _fields("keep", keep), _fields("clear", clear))
+        return cls(chosen, _fields("create-only", create_only), _fields("clear", clear))
 
     def names(self) -> dict[str, list[str] | None]:
-        """Return the names that `of` takes, in order."""
+        """Return the names in order, as a saved plan has them."""
         only = None if self.only is None else sorted(self.only)
-        return {"only": only, "keep": sorted(self.keep), "clear": sorted(self.clear)}
+        return {"only": only, "keep": sorted(self.create_only), "clear": sorted(self.clear)}
 
     def touches(self, name: str) -> bool:
         """Tell whether a document that is there may get another value of this field."""
-        return name in OURS and name not in self.keep and (self.only is None or name in self.only)
+        is_meant = self.only is None or name in self.only
+        return name in OURS and name not in self.create_only and is_meant
 
 
 ALL = Scope()

@@ -14,6 +14,7 @@ import polars as pl
 from tmdbkit.convex.delivery import movie_batches, row_batches
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Change, converted
+from tmdbkit.convex.reading import TOO_LARGE, is_too_large
 from tmdbkit.convex.saved import LAYOUT, read_saved
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import NoSuchMovie
@@ -189,7 +190,8 @@ class Plan:
             for table, rows in saved["names"].items()
         }
         changes = tuple(Change(**_tuples(change)) for change in saved["changes"])
-        scope = Scope.of(**saved["scope"])
+        touched = saved["scope"]
+        scope = Scope.of(only=touched["only"], create_only=touched["keep"], clear=touched["clear"])
         left_out, undoes = tuple(saved["left_out"]), saved["undoes"]
         later = {name: saved[name] for name in ("identity", "contract") if name in saved}
         notes = tuple(saved.get("notes", ()))
@@ -239,7 +241,9 @@ class Plan:
         for table, (count, mib) in self.size().items():
             if count:
                 size = f"{mib:,.1f} MiB" if mib >= 1 else f"{mib * 1024:,.0f} KiB"
-                facts.append((f"adds to {table}", f"at most {counted(count, 'document')}, {size}"))
+                warning = f" · {TOO_LARGE}" * is_too_large(count, mib)
+                told = f"at most {counted(count, 'document')}, {size}{warning}"
+                facts.append((f"adds to {table}", told))
         facts.append(("batches", f"{self.batches():,}"))
         if self.left_out:
             facts.append(("not known there", ", ".join(self.left_out)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from tmdbkit import progress as progresses
@@ -16,7 +16,7 @@ from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.results import TOLD, add_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Collection, Generator, Iterator
     from datetime import datetime
 
     import polars as pl
@@ -47,6 +47,7 @@ class Sending:
         push: Its name in the log.
         unsettled: Intents of earlier pushes.
         contact: Asks the target what its tables accept.
+        terms: Says what a person minds of ratings, given the systems that are rated there already.
     """
 
     target: Target
@@ -59,6 +60,7 @@ class Sending:
     push: str = ""
     unsettled: Unsettled | None = None
     contact: Callable[[Target], Contact] = Contact.of
+    terms: Callable[[Collection[str]], tuple[str, ...]] = lambda _: ()
 
     def run(
         self,
@@ -95,14 +97,17 @@ class Sending:
                     shown.update(done)
         finally:
             shown.end()
-        return add_up(
+        result = add_up(
             str(self.target.title),
             self.push,
             [corrected(some, importer.otherwise) for some in outcomes],
             batches=importer.batches,
             left_out=importer.left_out(),
-            advice=(*importer.notes(), *self.target.advice()),
+            advice=self.target.advice(),
         )
+        wrote = result.created or result.updated
+        terms = self.terms(importer.rated) if wrote and not self.target.deferred else ()
+        return replace(result, notes=(*importer.notes(), *terms))
 
     @contextmanager
     def _stopping(self, planned: Generator[T]) -> Iterator[Generator[T]]:

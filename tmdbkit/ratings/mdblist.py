@@ -56,7 +56,8 @@ class MDBList(WebProvider):
         SettingsError: There is no key, which only the cache can do without.
     """
 
-    name = "mdblist"
+    name, title = "mdblist", "MDBList"
+    key, key_from = "MDBLIST_API_KEY", "mdblist.com under Preferences, API Access"
     fallback = False
     systems = tuple(dict.fromkeys(SYSTEM_OF.values()))
     terms = "MDBList's terms; mdblist.com/terms"
@@ -66,15 +67,14 @@ class MDBList(WebProvider):
     ) -> None:
         settings = settings or Settings.from_env()
         service = MDBListService(
-            name="MDBList",
+            name=self.title,
             base_url=settings.mdblist_base_url,
             variable="MDBLIST_BASE_URL",
-            keys="MDBLIST_API_KEY",
+            keys=self.key,
             rate=RATE,
             key=settings.mdblist_api_key,
         )
-        key_from = "one is free at mdblist.com under Preferences, API Access"
-        super().__init__(service, settings, daily, key_from, **timing)
+        super().__init__(service, settings, daily, **timing)
 
     def collect(self, wanted: pl.DataFrame) -> Iterator[Collected]:
         """Yield what comes, a request at a time; movies that MDBList lacks are settled unrated.

@@ -60,7 +60,8 @@ class OMDb(WebProvider):
         SettingsError: There is no key, which only the cache can do without.
     """
 
-    name = "omdb"
+    name, title = "omdb", "OMDb"
+    key, key_from = "OMDB_API_KEY", "www.omdbapi.com/apikey.aspx"
     fallback = True
     systems = tuple(SYSTEM_OF.values())
     terms = "OMDb's terms, CC BY-NC 4.0; www.omdbapi.com/legal.htm"
@@ -70,15 +71,14 @@ class OMDb(WebProvider):
     ) -> None:
         settings = settings or Settings.from_env()
         service = OMDbService(
-            name="OMDb",
+            name=self.title,
             base_url=settings.omdb_base_url,
             variable="OMDB_BASE_URL",
-            keys="OMDB_API_KEY",
+            keys=self.key,
             rate=RATE,
             key=settings.omdb_api_key,
         )
-        key_from = "one is free at www.omdbapi.com/apikey.aspx"
-        super().__init__(service, settings, daily, key_from, **timing)
+        super().__init__(service, settings, daily, **timing)
 
     def collect(self, wanted: pl.DataFrame) -> Iterator[Collected]:
         """Yield what comes, some movies at a time; those that OMDb lacks are settled unrated.

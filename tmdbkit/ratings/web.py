@@ -132,13 +132,21 @@ class WebProvider:
         service: What is asked.
         settings: Where the cache is, and whether to stay offline.
         daily: How many requests a day the plan allows.
-        key_from: Where a key is to be had.
+
+    Attributes:
+        title: Its name, for people.
+        key: The setting that its key is in.
+        key_from: Where a free one is had.
 
     Raises:
         SettingsError: There is no key, which only the cache can do without.
     """
 
     name: str
+    title: str
+    key: str
+    key_from: str
+    systems: tuple[str, ...]
     metered = True
 
     def __init__(
@@ -146,7 +154,6 @@ class WebProvider:
         service: KeyedService,
         settings: Settings,
         daily: int,
-        key_from: str,
         **timing: Unpack[Timing],
     ) -> None:
         if daily < 1:
@@ -154,7 +161,7 @@ class WebProvider:
         if not service.key and not settings.offline:
             raise SettingsError(
                 f"no key of {service.name}: set {service.keys} in the environment or in .env; "
-                f"{key_from}"
+                f"one is free at {self.key_from}"
             )
         self.daily = daily
         self.service = service

@@ -123,15 +123,20 @@ class TMDBService(Service):
 
     @classmethod
     def of(cls, settings: Settings) -> TMDBService:
-        """Return it as the settings describe it."""
+        """Return it as the settings describe it; a token and a key are known by their form."""
+        token, api_key = settings.tmdb_token, settings.tmdb_api_key
+        if _is_token(api_key) and (not token or _is_api_key(token)):
+            token, api_key = api_key, token
+        elif _is_api_key(token):
+            token, api_key = Secret(), api_key or token
         return cls(
             name="TMDB",
             base_url=settings.tmdb_base_url,
             variable="TMDB_BASE_URL",
             rate=settings.rate,
             keys="TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY",
-            token=settings.tmdb_token,
-            api_key=settings.tmdb_api_key,
+            token=token,
+            api_key=api_key,
         )
 
     @property
@@ -140,8 +145,8 @@ class TMDBService(Service):
         return bool(self.token or self.api_key)
 
     def with_key(self, key: Secret) -> TMDBService:
-        """Return it with a token or a key, whichever it is: a token has dots in it, as JWTs do."""
-        return replace(self, token=key) if "." in key.reveal() else replace(self, api_key=key)
+        """Return it with a token or a key, whichever it is."""
+        return replace(self, token=key) if _is_token(key) else replace(self, api_key=key)
 
     def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Return a copy that carries the token or the key."""
@@ -190,6 +195,16 @@ class TMDBService(Service):
         if status == requests.codes.not_found and code is not None:
             return NotFound, "answered 404"
         return None
+
+
+def _is_token(key: Secret) -> bool:
+    """Tell whether it is one of v4: they have dots in them, as JWTs do."""
+    return "." in key.reveal()
+
+
+def _is_api_key(key: Secret) -> bool:
+    """Tell whether it is one of v3."""
+    return re.fullmatch("[0-9a-fA-F]{32}", key.reveal()) is not None
 
 
 def _bearer(token: Secret) -> str:

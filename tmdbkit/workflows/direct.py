@@ -16,7 +16,7 @@ from tmdbkit.stage.stage import Stage
 from tmdbkit.workflows.checking import withheld_rows
 from tmdbkit.workflows.contracts import contact
 from tmdbkit.workflows.logging_pushes import import_log, unsettled_of
-from tmdbkit.workflows.pushing import Piece, check_people, image_form
+from tmdbkit.workflows.pushing import check_people, image_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tmdbkit.images import ImageForm
     from tmdbkit.progress import Progress
     from tmdbkit.tmdb.session import TMDBSession
+    from tmdbkit.workflows.outgoing import Piece
 
 
 def import_direct(

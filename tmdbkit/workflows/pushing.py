@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from secrets import token_hex
@@ -16,7 +16,6 @@ from tmdbkit.convex.deletion import guarded
 from tmdbkit.convex.importer import CHUNK, PEOPLE, Importer
 from tmdbkit.convex.intents import Unsettled, unknown
 from tmdbkit.convex.merge import ALL, Scope
-from tmdbkit.convex.plan import Change, Withheld
 from tmdbkit.convex.planned import Plan
 from tmdbkit.convex.reading import pages
 from tmdbkit.convex.sending import Sending, one_ahead
@@ -25,24 +24,19 @@ from tmdbkit.convex.verification import Verification
 from tmdbkit.exceptions import UsageError
 from tmdbkit.images import FORMS, ImageForm
 from tmdbkit.progress import counted
-from tmdbkit.schema import IMAGES, RATINGS, checked_ids
-from tmdbkit.stage.decisions import verdicts
-from tmdbkit.stage.tables import PAYLOADS
-from tmdbkit.workflows.checking import withheld_of, withheld_unless_approved
+from tmdbkit.schema import IMAGES, SYSTEMS
 from tmdbkit.workflows.contracts import contact
 from tmdbkit.workflows.logging_pushes import import_log, unsettled_of
+from tmdbkit.workflows.outgoing import Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Collection, Generator, Iterable
 
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
     from tmdbkit.settings import Settings
     from tmdbkit.stage.stage import Stage
-
-
-Piece = tuple[pl.DataFrame, pl.DataFrame, Withheld]
 
 
 def plan_push(
@@ -84,7 +78,7 @@ def plan_push(
     target.preflight(writing=False)
     sent = Outgoing.of(stage, ids, scope, approved=approved)
     shown = progress or progresses.default()
-    parts = [_not_staged(target, sent.not_staged)]
+    parts = [sent.plan_of_failures(target)]
     shown.begin("planning", sent.total)
     form = image_form(stage.settings, images)
     unsettled = unsettled_of(stage, target, now or _now, needed=False)
@@ -184,6 +178,7 @@ def push(
         push=name,
         unsettled=unsettled,
         contact=partial(contact, stage),
+        terms=partial(_terms, stage),
     )
     if plan is not None:
         return _send_plan(plan, stage, sending, unsettled)
@@ -196,7 +191,7 @@ def push(
 
     pushed = sending.run(plans, going.total, scope=scope, limit=limit)
     pushed = _planned_anew(pushed, stage, sending, scope)
-    return pushed.with_failures([(n, NOT_STAGED.format(n)) for n in going.not_staged])
+    return pushed.with_failures(going.failures())
 
 
 def _send_plan(plan: Plan, stage: Stage, sending: Sending, unsettled: Unsettled) -> PushResult:
@@ -205,6 +200,7 @@ def _send_plan(plan: Plan, stage: Stage, sending: Sending, unsettled: Unsettled)
     if not target.title.is_meant(plan.target, plan.identity):
         raise UsageError(f"the plan is for {plan.target}, not for {target.title}")
     if plan.undoes:
+        sending = replace(sending, terms=lambda _: ())
         return _take_back_late_ones(
             plan, sending.run(lambda _: plan.parts(CHUNK), len(plan)), stage, sending
         )
@@ -229,6 +225,15 @@ def _take_back_late_ones(
     changes = tuple(change for change in rest.changes if change.tmdb_id in late and change.goes)
     rest = replace(rest, changes=changes)
     return sent.followed_by(sending.run(lambda _: rest.parts(CHUNK), len(rest)))
+
+
+def _terms(stage: Stage, rated: Collection[str]) -> tuple[str, ...]:
+    """Return whose terms go with ratings of systems of which a target had none, in one line."""
+    from tmdbkit.ratings.providers import TERMS
+
+    fresh = stage.ratings().filter("chosen", pl.col("system").is_in({*SYSTEMS} - {*rated}))
+    terms = [TERMS[name] for name in fresh["provider"].unique().sort() if name in TERMS]
+    return (f"mind the terms of these ratings: {' · '.join(terms)}",) if terms else ()
 
 
 def _planned_anew(pushed: PushResult, stage: Stage, sent: Sending, scope: Scope) -> PushResult:
@@ -308,65 +313,6 @@ def check_people(people: str | None) -> None:
     """Refuse a choice of people that there is not."""
     if people not in (None, *PEOPLE):
         raise UsageError(f"people is {people!r}; it must be one of {', '.join(PEOPLE)}")
-
-
-NOT_STAGED = "not staged; tmdbkit stage {} fetches it"
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """What of a stage a push sends.
-
-    Attributes:
-        stage: Where it comes from.
-        ids: The movies; None is all that are staged.
-        not_staged: Movies that were asked for, and cannot go.
-        total: How many there are.
-        withheld: What of them is not to be sent, and why.
-        rated: Whether movies that are rated and not staged go as well, with nothing but ratings.
-    """
-
-    stage: Stage
-    ids: list[int] | None
-    not_staged: list[int]
-    total: int
-    withheld: Withheld
-    rated: bool
-
-    @classmethod
-    def of(
-        cls, stage: Stage, ids: Iterable[int] | None, scope: Scope, *, approved: bool
-    ) -> Outgoing:
-        """Ask a stage what a push of this scope sends, of all movies or of some.
-
-        Raises:
-            UsageError: An id that is none.
-        """
-        rated = scope.only is not None and scope.only <= RATINGS
-        there = stage.ids().union(stage.rated_only()["tmdb_id"] if rated else ())
-        wanted = None if ids is None else checked_ids(ids)
-        if approved:
-            said = verdicts(stage.decisions()).filter(pl.col("kind") == "approve")
-            of_these = set(said["tmdb_id"])
-            wanted = [n for n in (there if wanted is None else wanted) if n in of_these]
-        absent = [] if wanted is None else [n for n in wanted if n not in there]
-        total = (len(there) if wanted is None else len(wanted)) - len(absent)
-        kept_back = withheld_unless_approved(stage) if approved else withheld_of(stage)
-        return cls(stage, wanted, absent, total, kept_back, rated)
-
-    def pieces(self) -> Iterator[Piece]:
-        """Yield rows and payloads of some movies at a time, and what of them is withheld."""
-        for rows, payloads in self.stage.batches(self.ids, size=CHUNK):
-            yield rows, payloads, self.withheld
-        if self.rated:
-            for rows in self.stage.rated_only(self.ids).iter_slices(CHUNK):
-                yield rows, PAYLOADS.to_frame(), self.withheld
-
-
-def _not_staged(target: Target, ids: list[int]) -> Plan:
-    """Return the part of a plan that says which movies cannot go, for they are not staged."""
-    changes = (Change(n, f"movie {n}", "not_staged", reason=NOT_STAGED.format(n)) for n in ids)
-    return Plan.to(target.title, tuple(changes))
 
 
 def image_form(settings: Settings, wanted: str | ImageForm | None = None) -> ImageForm:

@@ -5,6 +5,13 @@
 // may be written is what your own schema says: the validators below are taken from it, so the two
 // cannot drift apart. Convex has no unique indexes; looking up and writing in one mutation is what
 // keeps a movie from being stored twice. Needs convex 1.29 or newer.
+//
+// Writes go to the database as it is: triggers and aggregates of your own, such as those of
+// convex-helpers and @convex-dev/aggregate, are not run by them; bring them up to date after a push.
+//
+// Of ESLint's rules two are off. `any` is the data model, which nobody knows without the code that
+// Convex generates; and to name the table of an id that is deleted or patched needs convex 1.31.
+/* eslint-disable @typescript-eslint/no-explicit-any, @convex-dev/explicit-table-ids */
 
 import {
   internalMutationGeneric,

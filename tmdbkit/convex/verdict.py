@@ -90,26 +90,34 @@ _ANOTHER = "not as Convex does; check CONVEX_URL"
 _PREAMBLE = re.compile(r"^\[Request ID: [^\]]*\]\s*Server Error\s*")
 
 
-def judge(response: requests.Response, name: str) -> tuple[Any, ServiceError | None]:
-    """Return the value of an answer, or the error that it is.
+def refusal_of(response: requests.Response, name: str) -> ServiceError | None:
+    """Return the error that a status is; None for a 200, whose words decide."""
+    if response.status_code == 200:
+        return None
+    told = read_told(response)
+    return _system_error(response.status_code, told if isinstance(told, dict) else None, name)
+
+
+def value_of(response: requests.Response, *, name: str) -> Any:
+    """Return the value that an answer with a 200 holds.
 
     Args:
         response: What Convex answered.
         name: The function or path that was asked.
+
+    Raises:
+        ServiceError: The function failed, or it is no answer of Convex.
     """
-    told = read_told(response)
-    body = told if isinstance(told, dict) else None
-    if response.status_code != 200:
-        return None, _system_error(response.status_code, body, name)
-    if body is None:
-        return None, PassingFault("answered 200 without JSON", path=name, status=200, lost=True)
+    body = read_told(response)
+    if not isinstance(body, dict):
+        raise PassingFault("answered 200 without JSON", path=name, status=200, lost=True)
     if body.get("status") == "success":
-        return body.get("value"), None
+        return body.get("value")
     if body.get("status") == "error":
-        return None, _function_error(body, name)
+        raise _function_error(body, name)
     if name.startswith("/"):  # an address, not a function: it answers as it likes
-        return body, None
-    return None, StopError(f"answered 200, {_ANOTHER}", path=name, status=200)
+        return body
+    raise StopError(f"answered 200, {_ANOTHER}", path=name, status=200)
 
 
 def _function_error(body: dict[str, Any], name: str) -> ServiceError:

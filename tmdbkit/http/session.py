@@ -27,6 +27,7 @@ from tmdbkit.http.cache import SIX_MONTHS, AnswerCache
 from tmdbkit.http.files import save
 from tmdbkit.http.pacer import Pacer
 from tmdbkit.http.retry import READ_TIMEOUT, Contact, Turn, fault, retrying
+from tmdbkit.http.waiting import Waiting
 from tmdbkit.http.wire import connection
 from tmdbkit.progress import Silent
 from tmdbkit.surrogates import whole, whole_json
@@ -39,9 +40,8 @@ if TYPE_CHECKING:
     from tmdbkit.progress import Progress
     from tmdbkit.settings import Settings
 
-T = TypeVar("T")
-WORTH_A_WORD = 1.0  # seconds of a pause that whoever looks on is told of
-SILENCE = 10.0  # seconds without an answer to any request that are worth a word as well
+    T = TypeVar("T")
+    Receive = Callable[[requests.Response], T]
 
 
 class Session:
@@ -88,8 +88,7 @@ class Session:
         self._lock = threading.Lock()
         self._refused: CredentialsRefused | None = None
         self._contact = Contact()
-        self._held = ("", clock())
-        self._unanswered_since: float | None = None
+        self._waiting = Waiting(clock)
         self._wire = connection(pool)
         self._environment = self._wire.merge_environment_settings(
             self.base_url, {}, True, None, None
@@ -133,6 +132,39 @@ class Session:
         """
         return self._answer(path, self._prepare("POST", path, json=body), store, refresh)
 
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        receive: Receive[T],
+        *,
+        name: str,
+    ) -> tuple[T, bool]:
+        """Return what `receive` makes of the answer to a request that may change something.
+
+        Args:
+            method: GET or POST.
+            path: Where it goes under the service's address.
+            body: What is sent as JSON.
+            receive: Reads an answer that the service does not judge to be an error.
+            name: What errors call it.
+
+        Returns:
+            That, and whether an earlier try of it may have been carried out, its answer lost.
+
+        Raises:
+            ServiceError: As for `get`; `lost` in it says the same.
+        """
+        self._guard(name)
+        lost: list[ServiceError] = []
+        try:
+            received = self._retry(name, self._prepare(method, path, json=body), receive, lost)
+        except ServiceError as error:
+            error.lost = bool(lost)
+            raise
+        return received, bool(lost)
+
     def download(
         self, path: str, to: Path, *, etag: str = "", progress: Progress | None = None
     ) -> Download:
@@ -170,12 +202,7 @@ class Session:
     @property
     def waiting(self) -> str:
         """What all threads wait for, where that takes a while; "" where they go on."""
-        (cause, until), now = self._held, self._clock()
-        if cause and now < until:
-            return f"waiting: {cause}"
-        since = self._unanswered_since
-        silent = 0.0 if since is None else now - since
-        return f"no answer for {silent:.0f} s" if silent > SILENCE else ""
+        return str(self._waiting)
 
     def interrupt(self) -> None:
         """End the waits of all threads; `resume` allows them again."""
@@ -232,22 +259,27 @@ class Session:
         self,
         path: str,
         request: requests.PreparedRequest,
-        receive: Callable[[requests.Response], T],
+        receive: Receive[T],
+        lost: list[ServiceError] | None = None,
     ) -> T:
-        loop = self._retrying()
+        """Ask as often as it takes; `lost` is given the tries that may have been carried out."""
+        loop, doubtful = self._retrying(), [] if lost is None else lost
+
+        def ask() -> T:
+            try:
+                return self._pace(path, request, receive)
+            except ServiceError as error:
+                doubtful.extend([error] if error.lost else [])
+                raise
+
         try:
-            outcome: T = loop(self._pace, path, request, receive)
+            outcome: T = loop(ask)
         except ServiceError as error:
             error.attempts = max(error.attempts, loop.statistics["attempt_number"])
             raise
         return outcome
 
-    def _pace(
-        self,
-        path: str,
-        request: requests.PreparedRequest,
-        receive: Callable[[requests.Response], T],
-    ) -> T:
+    def _pace(self, path: str, request: requests.PreparedRequest, receive: Receive[T]) -> T:
         """Ask in a slot of the schedule; a pause is for every thread, and uses up no try."""
         began, turn, outages = self._clock(), Turn(), 0
         while True:
@@ -274,17 +306,10 @@ class Session:
 
     def _hold(self, cause: str, seconds: float) -> None:
         """Let nobody ask for so many seconds, if any; what holds longest is what is waited for."""
-        until = self._clock() + seconds
-        if seconds and until > self._held[1]:
-            self._held = cause if seconds > WORTH_A_WORD else "", until
+        if self._waiting.hold(cause, seconds):
             self.pacer.pause(seconds)
 
-    def _send(
-        self,
-        path: str,
-        request: requests.PreparedRequest,
-        receive: Callable[[requests.Response], T],
-    ) -> T:
+    def _send(self, path: str, request: requests.PreparedRequest, receive: Receive[T]) -> T:
         """Send one request with credentials, and take the answer in.
 
         Errors are made outside of `except`, so that none carries, as its context, one of requests'
@@ -296,8 +321,7 @@ class Session:
         signed = self._sign(request)
         with self._lock:
             self.requests += 1
-            if self._unanswered_since is None:
-                self._unanswered_since = self._clock()
+            self._waiting.asked()
         outcome = self._exchange(path, signed, receive)
         if isinstance(outcome, CredentialsRefused):
             self._refused = outcome
@@ -317,10 +341,7 @@ class Session:
             )
 
     def _exchange(
-        self,
-        path: str,
-        request: requests.PreparedRequest,
-        receive: Callable[[requests.Response], T],
+        self, path: str, request: requests.PreparedRequest, receive: Receive[T]
     ) -> T | ServiceError:
         timeout = (self._contact.connect_timeout, READ_TIMEOUT)
         try:
@@ -328,11 +349,13 @@ class Session:
                 request, timeout=timeout, allow_redirects=False, **self._environment
             ) as response:
                 self._contact.reached = True
-                self._unanswered_since = None
+                self._waiting.answered()
                 refusal = self.service.judge(response, path, self.now())
                 if not isinstance(refusal, RateLimited):
                     self.pacer.accepted()
                 return receive(response) if refusal is None else refusal
+        except ServiceError as error:  # of `receive`; some are kinds of ValueError
+            return error
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             return fault(error, path, self.service.name, self.base_url, self.service.variable)
 

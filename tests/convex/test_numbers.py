@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tmdbkit import workflows
+from tmdbkit.convex.reading import movies_of
+from tmdbkit.exceptions import PassedOver
 
 from .bench import SYSTEMS, counts, deployment, movie, payload, push
 
 if TYPE_CHECKING:
     from .backend import ConvexBackend
-    from .bench import Shelf
+    from .bench import Bench, Shelf
 
 
 def odd(number: float) -> dict[str, str]:
@@ -56,3 +58,24 @@ def test_what_is_no_number_there_is_replaced_once_and_comes_back_by_an_undo(
     assert {name: backend.dump("movies")[0][name] for name in fields} == {
         name: before[name] for name in fields
     }
+
+
+@pytest.mark.parametrize("field", ["vote_pts_system", "vote_count_system"])
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -0.0])
+def test_one_of_a_system_that_nobody_rates_here_stays_and_hinders_nothing(
+    bench: Bench, stage: Shelf, field: str, number: float
+) -> None:
+    bench.plant(movie(**{field: VOTES | {"letterboxd": odd(number)}}))
+    assert counts(push(stage.put(payload()), bench.target)) == {"updated": 1}
+    (there,) = bench.table("movies")
+    assert there[field]["letterboxd"] == odd(number)
+    assert there[field]["tmdb"] is not None
+    assert counts(push(stage, bench.target)) == {"unchanged": 1}
+
+
+def test_a_target_with_such_numbers_is_read_without_them(bench: Bench) -> None:
+    bench.plant(movie(popularity=NAN, vote_pts_system=VOTES | {"imdb": 8.7, "tmdb": NAN}))
+    with pytest.warns(PassedOver, match="2 values of popularity, vote_pts_system"):
+        (found,) = movies_of(bench.target).to_dicts()
+    assert found["popularity"] is None
+    assert (found["vote_pts_system"]["imdb"], found["vote_pts_system"]["tmdb"]) == (8.7, None)

@@ -12,6 +12,7 @@ from tmdbkit.convex.validators import (
     can_hold,
     faults_of,
     is_validator,
+    numbered,
     partial_of,
     spelled,
     test_of,
@@ -179,10 +180,16 @@ class Contract:
             table: Which table.
             partial: Whether fields that are not given stay as they are there.
         """
-        if self._fits[table, partial](document):
+        if self.fits(document, table, partial=partial):
             return []
         wanted = self.tables[table]
-        return list(faults_of(partial_of(wanted) if partial else wanted, document, ""))
+        return list(faults_of(partial_of(wanted) if partial else wanted, numbered(document), ""))
+
+    def fits(
+        self, document: Mapping[str, Any], table: str = "movies", *, partial: bool = False
+    ) -> bool:
+        """Tell whether a document has no faults and no number that only Convex can hold."""
+        return self._fits[table, partial](document)
 
     @cached_property
     def _closed(self) -> dict[str, frozenset[str] | None]:

@@ -85,7 +85,7 @@ def movies_of(target: Target) -> pl.DataFrame:
     rows, odd = [], Counter[str]()
     for document in _movies(target):
         own = {name: document[name] for name in MOVIE.names() if name in document}
-        read = own if not _OURS.faults(own, partial=True) else _readable(own)
+        read = own if _OURS.fits(own, partial=True) else _readable(own)
         odd.update(name for name, value in own.items() if _is_lost(value, read.get(name)))
         rows.append(read)
     if odd:
@@ -101,14 +101,14 @@ def _readable(own: Document) -> Document:
         for name, value in own.items()
         if name in RATINGS and isinstance(value, dict)
     }
-    return {n: v for n, v in (own | by_system).items() if not _OURS.faults({n: v}, partial=True)}
+    return {n: v for n, v in (own | by_system).items() if _OURS.fits({n: v}, partial=True)}
 
 
 def _of_systems(name: str, ratings: Document) -> Document:
     """Return the ratings of each system; none where there is none, or something else."""
     unknown: Document = dict.fromkeys(SYSTEMS)
     return {
-        system: None if _OURS.faults({name: unknown | {system: found}}, partial=True) else found
+        system: found if _OURS.fits({name: unknown | {system: found}}, partial=True) else None
         for system, found in (unknown | ratings).items()
         if system in unknown
     }

@@ -146,6 +146,15 @@ _CHECKS: dict[str, Callable[[Validator, Any, str], Iterator[str]]] = {
 }
 
 
+def numbered(value: Any) -> Any:
+    """Return a value with 0 for each NaN or infinity; they come encoded, and go back so."""
+    if isinstance(value, dict):
+        if value.keys() == {"$float"}:
+            return 0.0
+        return {name: numbered(part) for name, part in value.items()}
+    return [numbered(part) for part in value] if isinstance(value, list) else value
+
+
 def spelled(kind: Validator) -> str:
     """Return a validator as it is written in a schema.ts."""
     name, inner = kind["type"], kind.get("value")

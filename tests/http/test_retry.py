@@ -403,8 +403,18 @@ def test_a_long_word_of_an_edge_server_is_cut(start: Start, connect: Connect) ->
     assert len(str(raised.value)) < 300
 
 
-@pytest.mark.parametrize("body", ["[]", '"no"', "{}", '{"status_code": "x"}', "{", ""])
-def test_an_error_body_of_another_shape_is_no_other_error(
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize("body", ["[]", '"no"', "{}", "{", "", "<html>Bad Request</html>"])
+def test_a_refusal_that_is_not_tmdbs_is_a_fault_that_passes(
+    body: str, status: int, start: Start, connect: Connect
+) -> None:
+    with pytest.raises(PassingFault, match=f"answered {status}, but not as TMDB does") as raised:
+        connect(failing(start, *[Answer(status, body.encode())] * 4)).get(PATH)
+    assert (raised.value.code, raised.value.message) == (None, "")
+
+
+@pytest.mark.parametrize("body", ['{"status_code": "x"}', '{"errors": ["page"]}'])
+def test_one_in_its_own_words_is_refused_for_good(
     body: str, start: Start, connect: Connect
 ) -> None:
     with pytest.raises(RequestRefused) as raised:

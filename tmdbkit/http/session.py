@@ -249,7 +249,7 @@ class Session:
             return None
         oldest = SIX_MONTHS if self.offline else self.service.lifetime(path)
         kept = self.cache.read(request, oldest, self.now())
-        if kept is None:
+        if kept is None or self.service.misfit(path, kept.text):
             return None
         with self._lock:
             self.hits += 1
@@ -363,6 +363,8 @@ class Session:
 
     def _read(self, path: str, response: requests.Response) -> Answer:
         text = read_json(response, path)
+        if wrong := self.service.misfit(path, text):
+            raise PassingFault(f"answered 200, but {wrong}", path=path, status=200)
         return Answer(text, self.now(), cached=False, headers=response.headers)
 
     def _save(

@@ -13,18 +13,21 @@ from typing import TYPE_CHECKING
 import requests
 
 from tmdbkit import progress
-from tmdbkit.exceptions import NotFound, RequestRefused, ServiceError, SettingsError
+from tmdbkit.exceptions import NotFound, PassingFault, RequestRefused, ServiceError, SettingsError
 from tmdbkit.http.answers import read_told
 from tmdbkit.http.retry import passing_kind
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
 from tmdbkit.settings import Secret, Settings
+from tmdbkit.tmdb.shapes import misfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 INVALID_ID = 44  # comes with a 500, and stays wrong however often it is asked
 SUSPENDED = 45
+_OF_THE_REQUEST = (400, 422)  # refused for good, where TMDB says so; a proxy may, too
+_OWN_WORDS = {"status_code", "status_message", "errors", "success"}
 
 
 class TMDBSession(Session):
@@ -173,6 +176,10 @@ class TMDBService(Service):
             return timedelta(days=1)
         return timedelta(hours=1)
 
+    def misfit(self, path: str, text: str) -> str:
+        """Return what is wrong with an answer to this path; "" if nothing."""
+        return misfit(path, text)
+
     def judge(self, response: requests.Response, path: str, now: datetime) -> ServiceError | None:
         """Return what TMDB's status and status_code mean, or None where all is well."""
         status = response.status_code
@@ -183,6 +190,8 @@ class TMDBService(Service):
         code = body.get("status_code")
         code = code if isinstance(code, int) else None
         meaning = self._by_code(status, code) or self.by_status(status)
+        if status in _OF_THE_REQUEST and not body.keys() & _OWN_WORDS:  # nothing of the movie
+            meaning = PassingFault, f"answered {status}, but not as TMDB does; check the proxy"
         message = str(body.get("status_message") or "")
         return self.refusal(meaning, response, path, now, code=code, message=message)
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit.quality import RULES, find, withheld
+from tmdbkit.ratings.aggregate import consensus
 from tmdbkit.ratings.model import AUDIENCE
 from tmdbkit.schema import SCALES, SYSTEMS
 
@@ -366,7 +367,55 @@ def ranking(stages: Stages, times: int) -> Iterator[Line]:
     yield Line("planted in 1 % of a thousand: within the first fifty", mean(within), 1.0)
 
 
+# Consensus.
+
+
+def consensuses(stages: Stages, times: int) -> Iterator[Line]:
+    """How the consensus of the others ranks films, by a system that is hidden from it.
+
+    Against a mean of z-scores, a plain mean of points of 100, and the best of single ratings, each
+    drawn to its system's mean where few voted.
+    """
+    del times
+    for kind in ("three systems", "five"):
+        films = stages.films.filter(KINDS[kind])
+        for hidden in SYSTEMS:
+            known = films.filter(pl.col(hidden).is_not_null())
+            ratings = ratings_of(known, NOW).filter(~pl.col("system").is_in([hidden, AUDIENCE]))
+            ours = consensus(ratings).select("tmdb_id", "consensus")
+            # A single rating counts where all films have it.
+            table = known.select("tmdb_id", hidden, *_baselines(hidden))
+            table = table.join(ours, on="tmdb_id", how="inner")
+            ranks = {
+                name: table.select(pl.corr(hidden, name, method="spearman")).item()
+                for name in table.columns[2:]
+                if table[name].null_count() == 0
+            }
+            own = ranks.pop("consensus")
+            best = max(ranks, key=lambda name: ranks[name])
+            what = f"rank correlation with {hidden}, hidden: {kind}, {table.height:,}"
+            yield Line(what, own, round(ranks[best], 3), parts=f"of {best}; {own:.4f}")
+
+
+def _baselines(hidden: str) -> list[pl.Expr]:
+    shown = [s for s in SYSTEMS if s != hidden]
+    scores = {s: pl.col(s).cast(pl.Float64) * 100 / SCALES[s] for s in shown}
+    z = {s: (score - score.mean()) / score.std() for s, score in scores.items()}
+    weight = {s: pl.col(f"{s}_votes") / (pl.col(f"{s}_votes") + 50) for s in ("imdb", "tmdb")}
+    return [
+        pl.mean_horizontal(z.values()).alias("mean of z-scores"),
+        pl.mean_horizontal(scores.values()).alias("plain mean"),
+        *(
+            (scores[s].mean() + weight.get(s, pl.lit(1.0)) * (scores[s] - scores[s].mean())).alias(
+                s
+            )
+            for s in shown
+        ),
+    ]
+
+
 PARTS = {
+    "consensus": consensuses,
     "innocent": innocent,
     "columns": columns,
     "values": values,

@@ -201,6 +201,22 @@ def test_more_systems_and_more_votes_make_a_consensus_surer() -> None:
     assert 0 < one_vote < one < five < 1
 
 
+def test_a_consensus_is_less_sure_where_systems_disagree() -> None:
+    agree, disagree = (
+        consensus(frame(*usual(0, "imdb"), *usual(away, "metacritic", "rotten_tomatoes")))
+        for away in (-0.3, -1.8)
+    )
+    assert disagree["certainty"].item() < agree["certainty"].item() - 0.2
+
+
+def test_which_systems_there_are_makes_no_offset() -> None:
+    usual_films = [
+        consensus(frame(*usual(0, *known, votes=None)))["consensus"].item()
+        for known in (("imdb",), ("metacritic",), ("letterboxd", "rotten_tomatoes"), SYSTEMS)
+    ]
+    assert usual_films == pytest.approx([MIDDLE] * 4, abs=0.1)
+
+
 def test_one_system_has_a_consensus_and_no_spread() -> None:
     row = consensus(frame(*usual(0, "imdb"))).row(0, named=True)
     assert row["consensus"] is not None

@@ -24,6 +24,7 @@ HALVED, BETTER_HALVED = 5.0, 9.0
 # is asked by TMDB's id gives no other film's.
 TOGETHER, OF_VOTES, ALONE = 1.0, 0.5, 1.3
 FEW = {"imdb": 10, "letterboxd": 10, "metacritic": 5, "rotten_tomatoes": 5, "tmdb": 10}
+DOUBT = -2.0  # log odds above which a value is worth a look
 PUBLISHED = 10  # votes from which on every system publishes points
 # A column gives votes when more of its ratings than this have them; reviews are often untold.
 COUNTS = {"rotten_tomatoes": 0.8}
@@ -85,6 +86,11 @@ ON_OTHER = is_rated() & (
     + _known("score", "column_scale", "column_scale_share")
     > NEEDED
 )
+SHARE = pl.col("column_scale_share")
+LIKELY = pl.col("score_gain") + (SHARE / (1 - SHARE)).log()
+DOUBTFUL = (
+    is_rated() & (SHARE > 0) & (pl.col("score_other") == pl.col("column_scale")) & (LIKELY > DOUBT)
+)
 NO_VOTES_LEFT = (VOTES == 0) & pl.col("count_expected").is_not_null()
 OFF_BY_FACTOR = (
     (FAULT == "votes")
@@ -141,6 +147,15 @@ RATING_RULES = (
         "error",
         "The points are on another scale",
         is_on(SCALE) & ON_OTHER & (FAULT.fill_null("") != "scale"),
+        why=pl.format("{}; of {} they would fit: {}", SUGGESTED, _text(RIGHT_SCALE), RESCALED),
+        degree=FAR,
+        proposal=(pl.col("system"), RESCALED),
+    ),
+    _rating(
+        "scale_doubtful",
+        "warning",
+        "The points may be on another scale, as others of their column are",
+        is_on(SCALE) & DOUBTFUL & ~ON_OTHER & FAULT.is_null(),
         why=pl.format("{}; of {} they would fit: {}", SUGGESTED, _text(RIGHT_SCALE), RESCALED),
         degree=FAR,
         proposal=(pl.col("system"), RESCALED),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 DECIMALS = 3  # as fine as TMDB, the finest of the five
 # The scale of a consensus: where the five systems lie, and how far apart films are, on average.
 MIDDLE, UNIT = mean(MODEL.level.values()), mean(MODEL.dispersion.values())
+# The critics of both say nearly the same: together they are one voice.
+VOICE = dict(zip(SYSTEMS, (1.0, 1.0, 0.4, 0.4, 1.0), strict=True))
 USUAL = 2.0  # the mean square of residuals, in deviations, of films on which systems agree
 
 CONSENSUS = pl.Schema(
@@ -123,18 +125,16 @@ def consensus(ratings: pl.DataFrame) -> pl.DataFrame:
     compared = MODEL.compare(table)
     known = {s: MODEL.value(s).is_not_null() for s in SYSTEMS}
     standing = {s: (MODEL.value(s) - MODEL.level[s]) / MODEL.dispersion[s] for s in SYSTEMS}
-    unheard = pl.mean_horizontal(
-        pl.when(~known[s]).then(
-            (pl.col(f"{s}_score_expected") - MODEL.level[s]) / MODEL.dispersion[s]
-        )
-        for s in SYSTEMS
-    )
+    unheard = {
+        s: (pl.col(f"{s}_score_expected") - MODEL.level[s]) / MODEL.dispersion[s] for s in SYSTEMS
+    }
+    unheard_mean = _weighted_mean({s: pl.when(~known[s]).then(unheard[s]) for s in SYSTEMS})
     heard = pl.concat_list(standing.values()).list.drop_nulls()
     apart = pl.mean_horizontal(
         pl.when(MODEL.others(s) > 0).then(pl.col(f"{s}_score_residual") ** 2) for s in SYSTEMS
     )
     told = MODEL.explained(table)
-    together = MIDDLE + UNIT * pl.coalesce(unheard, pl.mean_horizontal(standing.values()))
+    together = MIDDLE + UNIT * pl.coalesce(unheard_mean, _weighted_mean(standing))
     return (
         compared.with_columns(told.alias("told"), standing=heard)
         .select(
@@ -150,6 +150,13 @@ def consensus(ratings: pl.DataFrame) -> pl.DataFrame:
         )
         .cast(dict(CONSENSUS))  # type: ignore[arg-type]
     )
+
+
+def _weighted_mean(standing: dict[str, pl.Expr]) -> pl.Expr:
+    """Return the mean of what there is of some values."""
+    voices = pl.sum_horizontal(pl.when(standing[s].is_not_null()).then(VOICE[s]) for s in SYSTEMS)
+    total = pl.sum_horizontal(standing[s] * VOICE[s] for s in SYSTEMS)
+    return pl.when(voices > 0).then(total / voices)
 
 
 def is_rated() -> pl.Expr:

@@ -21,7 +21,7 @@ FARTHEST = 4.0  # standard deviations; what is farther off is no better a witnes
 OTHERS = {POINTS.of: (1.0, 5.0, 10.0, 100.0), VOTES.of: (-3.0, 3.0)}
 EACH, ERRORS = 1.0, 4.0  # nats a movie, and standard errors of their mean, to be sure of a scale
 CLEARLY = 4.0  # nats by which a single value must fit better to count for its column
-BY_ACCIDENT = 0.01  # of right values do
+BY_CHANCE = 0.01  # of right values do; more than two standard errors above it is none
 
 
 class Gain(NamedTuple):
@@ -81,13 +81,12 @@ def _gains(compared: pl.DataFrame, model: Model) -> Iterator[Gain]:
                 continue
             there = misfit(model.residual(system, other_values(system, model.of, other)))
             gain = own - there.fill_null(FARTHEST**2 / 2)
+            clearly, by_chance = (gain > CLEARLY).sum(), BY_CHANCE * pl.len()
             grouped = judged.group_by(f"{system}_provider", maintain_order=True).agg(
                 gain.mean().alias("each"),
                 (gain.mean() / (gain.std() + 0.1) * pl.len().sqrt()).alias("errors"),
                 there.mean().alias("misfit"),
-                ((gain > CLEARLY).sum().cast(pl.Float64) - 1 - BY_ACCIDENT * pl.len())
-                .truediv(pl.len())
-                .alias("share"),
+                ((clearly - by_chance - 2 * (by_chance + 1).sqrt()) / pl.len()).alias("share"),
                 pl.len().alias("movies"),
             )
             for provider, each, errors, misfits, share, movies in grouped.rows():

@@ -73,7 +73,10 @@ class Assessment:
         """Return the other movies of the same slug or IMDb id, which rules see together."""
         these = pl.col("tmdb_id").is_in(list(ids))
         own = self.table.filter(these)
-        shares = (pl.col(name).is_in(own[name].implode()) for name in ("slug", "imdb_id"))
+        shares = (
+            (pl.col(name) != "") & pl.col(name).is_in(own[name].implode())
+            for name in ("slug", "imdb_id")
+        )
         return self.table.filter(~these, pl.any_horizontal(shares)).head(MANY)["tmdb_id"].to_list()
 
 
@@ -128,12 +131,20 @@ def of_some(
     columns = explain(ratings) if columns is None else columns
     found = find(movies, ratings, rules, now=stage.now(), columns=columns)
     right = ratings.join(withheld(found), on=["tmdb_id", "system"], how="anti")
-    return Assessment(_table(movies, right), found, columns)
+    return Assessment(_table(movies, ratings, right), found, columns)
 
 
-def _table(movies: pl.DataFrame, ratings: pl.DataFrame) -> pl.DataFrame:
-    agreed = consensus(ratings).select("tmdb_id", *AGREED)
-    return movies.join(agreed, on="tmdb_id", how="left", maintain_order="left")
+def _table(
+    movies: pl.DataFrame, ratings: pl.DataFrame, right: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Return the flat table with what the right ratings say, and how far apart all of them lie."""
+    spread = consensus(ratings).select("tmdb_id", *AGREED)
+    if right is not None and right.height < ratings.height:
+        agreed = consensus(right).select("tmdb_id", *AGREED[:-1])
+        spread = spread.select("tmdb_id", AGREED[-1]).join(agreed, on="tmdb_id", how="left")
+    return movies.join(
+        spread.select("tmdb_id", *AGREED), on="tmdb_id", how="left", maintain_order="left"
+    )
 
 
 def _log(stage: Stage, name: str) -> Log:

@@ -119,12 +119,11 @@ class Item:
         return f"together {together:.0f} of 100{apart}"
 
     def suspicions(self) -> list[tuple[str, str]]:
-        """Return the severity of each finding, and what is wrong: system, value, sentence, why."""
+        """Return the severity of each finding, and what is wrong: system, value, why, sentence."""
         shown = self.findings.select("severity", "rule", "system", "value", "why").rows()
         return [
-            (severity, ": ".join(dict.fromkeys(part for part in parts if part)))
+            (severity, _told(_named(system, value), why, self.sentences.get(rule, "")))
             for severity, rule, system, value, why in shown
-            for parts in [(_named(system, value), self.sentences.get(rule, ""), why)]
         ]
 
     def history(self) -> list[str]:
@@ -160,6 +159,11 @@ class Item:
             '<div style="order:1;flex:1 1 16em;min-width:0px">'
             f"{facts}{bars}{together}{found}{below}</div>{self.card.poster()}</div>"
         )
+
+
+def _told(named: str, why: str, sentence: str) -> str:
+    of_what = f"{named}: {why}" if named else why
+    return of_what if sentence in ("", why) else f"{of_what} ({sentence})"
 
 
 def _named(system: str | None, value: str) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 
 from tmdbkit.ratings.aggregate import wide
 from tmdbkit.ratings.agreement import POINTS, VOTES, Model
-from tmdbkit.ratings.columns import COLUMN, STEPS, explain, without
+from tmdbkit.ratings.columns import STEPS, explain, without
 from tmdbkit.ratings.model import AUDIENCE, POINTS_OF
 from tmdbkit.ratings.scales import OTHERS, misfit
 from tmdbkit.schema import INSTANT, SYSTEMS
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-OF_SYSTEMS = pl.DataFrame(
-    [(s, points, STEPS.get(s)) for s, points in POINTS_OF.items()],
-    {"system": pl.String, "system_scale": pl.Float64, "step": pl.Float64},
-    orient="row",
+TOLD = (
+    "others",
+    "count",
+    *(f"{m.of}_{name}" for m in (POINTS, VOTES) for name in ("expected", "deviation")),
 )
 
 CLEARLY = 1.4  # how many times farther off are the others without the next that is to blame
@@ -56,32 +56,44 @@ def features(
     wrong = columns.filter(pl.col("fault").is_not_null() & (pl.col("fault") != "one_of_two"))
     table = wide(without(ratings, wrong))
     points, votes = _of_stage(POINTS, columns), _of_stage(VOTES, columns)
-    beside = _judged(table, points).join(
-        _judged(table, votes), on="tmdb_id", how="left", maintain_order="left"
-    )
-    rows = (
-        ratings.join(columns, on=COLUMN, how="left", nulls_equal=True, maintain_order="left")
-        .join(_of_each(beside), on=["tmdb_id", "system"], how="left", maintain_order="left")
-        .join(OF_SYSTEMS, on="system", how="left", maintain_order="left")
-    )
-    for more in (_audience(ratings), _facts(movies)):
-        rows = rows.join(more, on="tmdb_id", how="left", maintain_order="left")
-    return rows.with_columns(*_off(points), *_off(votes), pl.lit(now).cast(INSTANT).alias("now"))
+    beside = ratings.select("tmdb_id").unique()
+    told = (_judged(table, points), _judged(table, votes), _audience(ratings), _facts(movies))
+    for more in told:
+        beside = beside.join(more, on="tmdb_id", how="left", maintain_order="left")
+    each = [_one_system(ratings, system, columns, beside) for system in POINTS_OF]
+    # Lazily, so that what several columns are made of is computed once.
+    rows = pl.concat(each, how="diagonal").lazy()
+    with_off = rows.with_columns(*_off(points), *_off(votes))
+    return with_off.with_columns(pl.lit(now).cast(INSTANT).alias("now")).collect()
 
 
-def _of_each(beside: pl.DataFrame) -> pl.DataFrame:
-    """Return one row a movie and system of what is said beside each other."""
-    told = [f"{model.of}_{name}" for model in (POINTS, VOTES) for name in ("expected", "deviation")]
-    told.append("count")
-    return pl.concat(
-        beside.select(
-            "tmdb_id",
-            pl.lit(system).alias("system"),
-            pl.col(f"{system}_others").alias("others"),
-            *(pl.col(f"{system}_{name}").alias(name) for name in told),
-            *(pl.when(s != system).then(f"{s}_points").alias(f"beside_{s}") for s in SYSTEMS),
+def _one_system(
+    ratings: pl.DataFrame, system: str, columns: pl.DataFrame, beside: pl.DataFrame
+) -> pl.DataFrame:
+    """Return one system's rows; those of the audience, which is no system, have no others."""
+    its = pl.col("system") == system
+    facts = (name for name in ("title", "released", "audience_points") if name in beside.columns)
+    told = [pl.col(name) for name in facts]
+    told.append(pl.lit(POINTS_OF[system]).alias("system_scale"))
+    if system in SYSTEMS:
+        told.append(pl.lit(STEPS[system]).alias("step"))
+        told += [pl.col(f"{system}_{name}").alias(name) for name in TOLD]
+        told += [pl.col(f"{s}_points").alias(f"beside_{s}") for s in SYSTEMS if s != system]
+        told += [
+            pl.lit(band).alias(f"{model.of}_{side}")
+            for model in (POINTS, VOTES)
+            for side, band in zip(("below", "above"), model.bands[system], strict=True)
+        ]
+    return (
+        ratings.filter(its)
+        .join(
+            columns.filter(its).drop("system"),
+            on="provider",
+            how="left",
+            nulls_equal=True,
+            maintain_order="left",
         )
-        for system in SYSTEMS
+        .join(beside.select("tmdb_id", *told), on="tmdb_id", how="left", maintain_order="left")
     )
 
 
@@ -159,14 +171,7 @@ def _without_the_worst(judged: pl.DataFrame, model: Model) -> pl.DataFrame:
 def _off(model: Model) -> Iterator[pl.Expr]:
     """Yield how far a value is off, and what other scale or factor fits it best, and how well."""
     of, own = model.of, pl.col("system_scale")
-    below, above = (
-        pl.col("system").replace_strict(
-            {s: band[side] for s, band in model.bands.items()},
-            default=None,
-            return_dtype=pl.Float64,
-        )
-        for side in (0, 1)
-    )
+    below, above = pl.col(f"{of}_below"), pl.col(f"{of}_above")
 
     def residual(value: pl.Expr) -> pl.Expr:
         return (value - pl.col(f"{of}_expected")) / pl.col(f"{of}_deviation")

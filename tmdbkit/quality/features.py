@@ -24,7 +24,9 @@ TOLD = (
     *(f"{m.of}_{name}" for m in (POINTS, VOTES) for name in ("expected", "deviation")),
 )
 
-CLEARLY = 1.4  # how many times farther off are the others without the next that is to blame
+SIDES = ("below", "above", "least", "most")
+
+CLEARLY = 1.7  # how many times farther off are the others without the next that is to blame
 SUSPECTED = 2  # of five ratings so many may be wrong
 
 
@@ -82,7 +84,7 @@ def _one_system(
         told += [
             pl.lit(band).alias(f"{model.of}_{side}")
             for model in (POINTS, VOTES)
-            for side, band in zip(("below", "above"), model.bands[system], strict=True)
+            for side, band in zip(SIDES, (*model.bands[system], *model.range[system]), strict=True)
         ]
     return (
         ratings.filter(its)
@@ -125,7 +127,7 @@ def _judged(table: pl.DataFrame, model: Model) -> pl.DataFrame:
         for e in (
             # Points have a level that is something to go by; counts of votes are of any size.
             pl.when((model.of == "score") | (model.others(s) > 0))
-            .then(pl.col(f"{model.name(s)}_expected").clip(*model.range))
+            .then(pl.col(f"{model.name(s)}_expected").clip(*model.range[s]))
             .alias(f"{model.name(s)}_expected"),
             pl.col(f"{model.name(s)}_deviation"),
         )
@@ -183,8 +185,10 @@ def _off(model: Model) -> Iterator[pl.Expr]:
     yield off(residual(value)).alias(f"{of}_off")
     gains = []
     for other in OTHERS[of]:
-        there = residual(value * own / other if of == "score" else value - other)
-        fits = (off(there) < 1) & (own != other)
+        rather = value * own / other if of == "score" else value - other
+        there = residual(rather)
+        can_be = rather.is_between(pl.col(f"{of}_least"), pl.col(f"{of}_most"))
+        fits = (off(there) < 1) & (own != other) & can_be
         gains.append(pl.when(fits).then(misfit(residual(value)) - misfit(there)))
     best = pl.max_horizontal(gains)
     yield best.alias(f"{of}_gain")

@@ -16,7 +16,7 @@ from tmdbkit.schema import SYSTEMS
 
 # A value is on another scale when that explains it by so many nats better; points that the
 # system's own step cannot have count as more, and so does what the rest of its column shows.
-BETTER, BETTER_BY_ONE, BETTER_VOTES = 5.0, 7.0, 5.0
+BETTER, BETTER_BY_ONE, BETTER_VOTES = 5.0, 7.0, 6.0
 FINE_NATS, SELDOM = 6.0, 0.002
 # Voters of IMDb who are many and angry halve a rating, too.
 HALVED, BETTER_HALVED = 5.0, 9.0
@@ -73,7 +73,7 @@ RIGHT_SCALE = pl.when(FAULT == "scale").then("column_scale").otherwise("score_ot
 RESCALED = _text(POINTS * SCALE / RIGHT_SCALE)
 NEEDED = (
     pl.when(
-        (pl.col("system") == "imdb") & (pl.col("score_other") == HALVED) & (pl.col("others") < 3)
+        (pl.col("system") == "imdb") & (pl.col("score_other") == HALVED) & (pl.col("others") < 4)
     )
     .then(BETTER_HALVED)
     .when(pl.col("others") >= 2)

@@ -39,7 +39,7 @@ class Model:
         bands: Of 100 right values with two others or more, one lies below and one above, in
             standard deviations.
         inner: The deviations within which `INNER` of them lie.
-        range: The least and the highest value that there can be.
+        range: The least and the highest value of real films.
         width: How much wider the residuals of a stage are.
     """
 
@@ -50,7 +50,7 @@ class Model:
     scatter: Mapping[str, float]
     bands: Mapping[str, tuple[float, float]]
     inner: float
-    range: tuple[float, float]
+    range: Mapping[str, tuple[float, float]]
     width: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(SYSTEMS, 1.0))
 
     def compare(self, table: pl.DataFrame, cells: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -174,7 +174,7 @@ class Model:
     def residual(self, system: str, value: pl.Expr) -> pl.Expr:
         """Return how many deviations a value is above the expected one."""
         name = self.name(system)
-        expected = pl.col(f"{name}_expected").clip(*self.range)
+        expected = pl.col(f"{name}_expected").clip(*self.range[system])
         return (value - expected) / pl.col(f"{name}_deviation")
 
     def off(self, system: str, residual: pl.Expr) -> pl.Expr:
@@ -280,9 +280,9 @@ POINTS = Model(
     dispersion=_each(10.8, 12.1, 18.2, 29.0, 8.9),
     correlation=(0.928, 0.81, 0.828, 0.965, 0.847, 0.857, 0.919, 0.946, 0.756, 0.774),
     scatter=_each(56.0, 30.0, 9.0, 5.0, 18.0),
-    bands=_pairs((4.0, 2.6), (2.8, 3.2), (2.6, 2.6), (2.6, 2.6), (2.5, 3.6)),
+    bands=_pairs((3.8, 2.5), (2.7, 3.1), (2.5, 2.5), (2.4, 2.4), (2.4, 3.4)),
     inner=1.39,
-    range=(0.0, 100.0),
+    range=_pairs((15.0, 93.0), (22.0, 92.0), (5.0, 100.0), (0.0, 100.0), (15.0, 92.0)),
 )
 VOTES = Model(
     of="count",
@@ -292,5 +292,5 @@ VOTES = Model(
     scatter=_each(0.45, 0.45, 0.45, 0.45, 0.45),
     bands=_pairs((4.0, 3.3), (3.0, 3.5), (3.0, 3.0), (3.0, 3.0), (3.3, 4.5)),
     inner=1.29,
-    range=(-1.0, 9.0),
+    range=dict.fromkeys(SYSTEMS, (0.0, 8.0)),
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Column = tuple[str, str | None]
 
 LEAST = 8  # movies by which a column can be judged
-FITS = 1.4  # nats: right columns have less misfit on average
+FITS = {"score": 2.0, "count": 1.4}  # nats: right columns have less misfit on average
 FARTHEST = 4.0  # standard deviations; what is farther off is no better a witness
 # Other scales on which points are given, and by what counts of votes are off, in powers of ten.
 OTHERS = {POINTS.of: (1.0, 5.0, 10.0, 100.0), VOTES.of: (-3.0, 3.0)}
@@ -27,6 +27,7 @@ BY_CHANCE = 0.01  # of right values do; more than two standard errors above it i
 class Gain(NamedTuple):
     """How much better a column fits otherwise, in nats: on average, and in standard errors."""
 
+    of: str
     column: Column
     other: float
     each: float
@@ -68,7 +69,7 @@ def put_on_scale(table: pl.DataFrame, model: Model) -> tuple[list[Gain], pl.Data
 
 def is_whole(gain: Gain) -> bool:
     """Return whether all of the column fits better so, as closely as right ones fit."""
-    return gain.each > EACH and gain.errors > ERRORS and gain.misfit < FITS
+    return gain.each > EACH and gain.errors > ERRORS and gain.misfit < FITS[gain.of]
 
 
 def _gains(compared: pl.DataFrame, model: Model) -> Iterator[Gain]:
@@ -92,7 +93,7 @@ def _gains(compared: pl.DataFrame, model: Model) -> Iterator[Gain]:
             for provider, each, errors, misfits, share, movies in grouped.rows():
                 enough = movies >= LEAST and errors is not None and misfits is not None
                 sure = errors if enough else 0.0
-                yield Gain((system, provider), other, each, sure, misfits or 0.0, share)
+                yield Gain(model.of, (system, provider), other, each, sure, misfits or 0.0, share)
 
 
 def _corrected(table: pl.DataFrame, model: Model, gain: Gain) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import polars as pl
 
 from tmdbkit.ratings.agreement import PAIRS, POINTS, VOTES
-from tmdbkit.ratings.scales import FARTHEST, FITS, LEAST, Column, misfit
+from tmdbkit.ratings.scales import FARTHEST, LEAST, Column, misfit
 from tmdbkit.schema import SCALES, SYSTEMS
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 # Nats that one movie may say for or against; their mean, that of the points alone, their sum, and
 # by how many standard errors the mean must be above 0.
-FARTHEST_GAIN, EACH, BY_POINTS, TOGETHER, ERRORS = 3.0, 0.15, 0.1, 6.0, 3.2
+FARTHEST_GAIN, EACH, BY_POINTS, TOGETHER, ERRORS = 3.0, 0.15, 0.1, 6.0, 3.0
+ERRORS_BY_FEW = 8.0  # the same where few movies have both
+FITS = 1.5  # nats: columns that have their right names have less misfit on average
 MOST = 0.5  # of the movies that two columns could share: columns are swapped as a whole
 
 
@@ -76,7 +78,7 @@ def _likely_swaps(table: pl.DataFrame) -> Iterator[Swap]:
                 *(pl.col("len") > MOST * pl.col("len").sum().over(name) for name in (its, theirs)),
             )
         )
-        for provider, another, _, _ in pairs.rows():
+        for provider, another, shared, _ in pairs.rows():
             swap = Swap(0.0, (one, provider), (other, another))
             swapped = exchanged(table, swap)
             if not _fits(swapped, swap):
@@ -91,7 +93,8 @@ def _likely_swaps(table: pl.DataFrame) -> Iterator[Swap]:
             judged = table.select(several & _is_of(swap)).to_series()
             gains = [gain.filter(judged) for gain in (points, points + votes)]
             errors = max(map(_errors, gains))
-            if errors > ERRORS and _mean(gains[0]) > BY_POINTS:
+            needed = ERRORS if shared >= LEAST else ERRORS_BY_FEW
+            if errors > needed and _mean(gains[0]) > BY_POINTS:
                 yield swap._replace(errors=errors)
 
 

@@ -19,10 +19,10 @@ from tmdbkit.schema import SYSTEMS
 BETTER, BETTER_BY_ONE, BETTER_VOTES = 5.0, 7.0, 6.0
 FINE_NATS, SELDOM = 6.0, 0.002
 # Voters of IMDb who are many and angry halve a rating, too.
-HALVED, BETTER_HALVED = 5.0, 9.0
+HALVED, BETTER_HALVED, ALL_OTHERS = 5.0, 9.0, 4
 # Of another film are votes that are so far off together with the points, in squared bands; whoever
 # is asked by TMDB's id gives no other film's.
-TOGETHER, OF_VOTES, ALONE = 1.0, 0.5, 1.3
+TOGETHER, OF_VOTES, ALONE = 1.1, 0.5, 1.3
 FEW = {"imdb": 10, "letterboxd": 10, "metacritic": 5, "rotten_tomatoes": 5, "tmdb": 10}
 DOUBT = -2.0  # log odds above which a value is worth a look
 PUBLISHED = 10  # votes from which on every system publishes points
@@ -71,10 +71,13 @@ SUGGESTED = pl.format("{} suggest about {}", OTHERS, EXPECTED)
 COLUMN_OTHER = pl.col("fits").replace_strict(SYSTEM_NAMES, default=None)
 RIGHT_SCALE = pl.when(FAULT == "scale").then("column_scale").otherwise("score_other")
 RESCALED = _text(POINTS * SCALE / RIGHT_SCALE)
+IS_HALVED = (
+    (pl.col("system") == "imdb")
+    & (pl.col("score_other") == HALVED)
+    & (pl.col("others") < ALL_OTHERS)
+)
 NEEDED = (
-    pl.when(
-        (pl.col("system") == "imdb") & (pl.col("score_other") == HALVED) & (pl.col("others") < 4)
-    )
+    pl.when(IS_HALVED)
     .then(BETTER_HALVED)
     .when(pl.col("others") >= 2)
     .then(BETTER)
@@ -89,7 +92,11 @@ ON_OTHER = is_rated() & (
 SHARE = pl.col("column_scale_share")
 LIKELY = pl.col("score_gain") + (SHARE / (1 - SHARE)).log()
 DOUBTFUL = (
-    is_rated() & (SHARE > 0) & (pl.col("score_other") == pl.col("column_scale")) & (LIKELY > DOUBT)
+    is_rated()
+    & (SHARE > 0)
+    & (pl.col("score_other") == pl.col("column_scale"))
+    & (LIKELY > DOUBT)
+    & ~IS_HALVED
 )
 NO_VOTES_LEFT = (VOTES == 0) & pl.col("count_expected").is_not_null()
 OFF_BY_FACTOR = (

@@ -16,7 +16,7 @@ from tmdbkit.schema import SYSTEMS
 
 # A value is on another scale when that explains it by so many nats better; points that the
 # system's own step cannot have count as more, and so does what the rest of its column shows.
-BETTER, BETTER_BY_ONE, BETTER_VOTES = 5.0, 7.0, 6.0
+BETTER, BETTER_BY_ONE, BETTER_VOTES = 5.0, 7.0, 5.0
 FINE_NATS, SELDOM = 6.0, 0.002
 # Voters of IMDb who are many and angry halve a rating, too.
 HALVED, BETTER_HALVED, ALL_OTHERS = 5.0, 9.0, 4

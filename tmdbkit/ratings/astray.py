@@ -15,7 +15,7 @@ from tmdbkit.schema import SYSTEMS
 # of lists in order.
 KEPT, KEPT_DEVIATION, ASTRAY, ASTRAY_DEVIATION = 0.9, 0.1, 0.05, 0.1
 BESIDE = 1.5  # nats for the votes that speak for the points beside them, at most
-SURE = 3.3  # nats by which a column must rather belong to other movies
+SURE = 3.0  # nats by which a column must rather belong to other movies
 UNDECIDED = 6.0  # the same where it may as well be another that does
 
 

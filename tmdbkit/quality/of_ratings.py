@@ -22,7 +22,7 @@ FINE_NATS, SELDOM = 6.0, 0.002
 HALVED, BETTER_HALVED, ALL_OTHERS = 5.0, 9.0, 4
 # Of another film are votes that are so far off together with the points, in squared bands; whoever
 # is asked by TMDB's id gives no other film's.
-TOGETHER, OF_VOTES, ALONE = 1.1, 0.5, 1.5
+TOGETHER, OF_VOTES, ALONE = 1.2, 0.5, 1.5
 FEW = {"imdb": 10, "letterboxd": 10, "metacritic": 5, "rotten_tomatoes": 5, "tmdb": 5}
 DOUBT = -2.0  # log odds above which a value is worth a look
 PUBLISHED = 10  # votes from which on every system publishes points

@@ -16,9 +16,11 @@ from tmdbkit.demo import (
     run_demo,
     sample_exports,
     sample_payloads,
+    sample_table,
     shipped,
 )
 from tmdbkit.exceptions import UsageError
+from tmdbkit.ratings.table import Table
 from tmdbkit.review import ReviewQueue
 
 if TYPE_CHECKING:
@@ -130,3 +132,24 @@ def test_a_notebook_whose_copy_broke_off_is_copied_the_next_time(
         copy_gallery(tmp_path)
     monkeypatch.undo()
     assert len(copy_gallery(tmp_path)) == len(list(shipped("notebooks").glob("*.ipynb")))
+
+
+@pytest.mark.parametrize(
+    ("table", "rule", "systems"),
+    [
+        ("letterboxd_joined_wrongly", "same_everywhere", ["letterboxd"]),
+        ("imdb_shifted", "other_movies", ["imdb"]),
+        ("critics_swapped", "swapped_systems", ["metacritic", "rotten_tomatoes"]),
+    ],
+)
+def test_a_table_of_the_sample_has_the_fault_that_its_name_says_and_no_other(
+    tmp_path: Path, table: str, rule: str, systems: list[str]
+) -> None:
+    stage = tmdbkit.sample(tmp_path / "s")
+    before = tmdbkit.check(stage).findings.filter(severity="error")["rule"].unique().to_list()
+    points = {system: system for system in systems}
+    tmdbkit.collect_ratings(stage, [Table(sample_table(table), points=points)])
+    found = tmdbkit.check(stage).findings.filter(severity="error")
+    new = found.filter(~found["rule"].is_in(before))
+    assert new["rule"].unique().to_list() == [rule]
+    assert sorted(new["system"].unique()) == systems

@@ -435,9 +435,10 @@ def test_a_region_that_does_not_exist_is_an_error_with_the_one_that_may_be_meant
 
 
 @pytest.mark.parametrize("written", ["XX", "1", "QQ-QQ", "-"])
-def test_of_a_region_that_is_like_none_nothing_is_guessed(written: str) -> None:
-    with pytest.raises(SettingsError, match=r"the two letters of a country, such as US$"):
-        Settings(region=written)
+def test_of_a_region_that_is_like_none_nothing_is_guessed(written: str, tmp_path: Path) -> None:
+    said = r"the two letters of a country, such as US \(from the environment\)$"
+    with pytest.raises(SettingsError, match=said):
+        Settings.from_env({"TMDBKIT_REGION": written}, folder=tmp_path)
 
 
 # Each setting with its source

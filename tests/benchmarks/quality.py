@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit.quality import RULES, find
-from tmdbkit.ratings.agreement import DISPERSION, LEVEL
+from tmdbkit.ratings.agreement import POINTS
 from tmdbkit.ratings.columns import STEPS
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import SCALES, SYSTEMS
@@ -51,7 +51,10 @@ def ratings(count: int, seed: int = 1) -> pl.DataFrame:
     frames = []
     for system in SYSTEMS:
         step, scale = STEPS[system], SCALES[system]
-        scores = [LEVEL[system] + DISPERSION[system] * (q + draw.gauss(0, 0.3)) for q in quality]
+        scores = [
+            POINTS.level[system] + POINTS.dispersion[system] * (q + draw.gauss(0, 0.3))
+            for q in quality
+        ]
         points = [round(min(max(s, 1), 99) * scale / 100 / step) * step for s in scores]
         frames.append(
             pl.DataFrame({"tmdb_id": range(1, count + 1), "points": points}).with_columns(

@@ -16,6 +16,7 @@ from tmdbkit.review.assessment import assess
 __all__ = ["connect"]
 
 WHOLE = {
+    "overview": "Somebody goes somewhere.",
     "release_date": "1999-03-31",
     "status": "Released",
     "runtime": 136,

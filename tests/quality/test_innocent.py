@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
-from tests.ratings.drawn import AT_LARGE, BEST, OLD, POPULAR, WORST, draw
-from tmdbkit.quality import RULES, find
+from tests.benchmarks.accuracy import share
+from tests.benchmarks.planted import RESCALED, on_scale, shifted, swapped, with_votes
+from tests.ratings.drawn import AT_LARGE, BEST, OLD, POPULAR, WORST, draw, twin
+from tmdbkit.quality import RULES, find, withheld
+from tmdbkit.schema import SYSTEMS
 
 if TYPE_CHECKING:
     from tests.ratings.drawn import Kind
@@ -74,3 +78,63 @@ def test_a_column_that_moved_by_a_row_is_found_and_no_other_one_accused() -> Non
     of_columns = found.filter(rule="other_movies")
     assert of_columns["system"].unique().to_list() == ["letterboxd"]
     assert of_columns.height > 200
+
+
+# A twin of the fitted model: what accuses the innocent or overlooks a fault fails here in seconds.
+
+
+def judged(ratings: pl.DataFrame) -> pl.DataFrame:
+    movies = ratings.select("tmdb_id").unique(maintain_order=True)
+    return find(movies, ratings, [rule for rule in RULES if rule.of == "rating"], now=NOW)
+
+
+def accused(severity: str, stages: list[pl.DataFrame]) -> float:
+    """Which part of the ratings of right stages is found."""
+    found = sum(
+        judged(ratings).filter(severity=severity).select("tmdb_id", "system").n_unique()
+        for ratings in stages
+    )
+    return found / sum(ratings.height for ratings in stages)
+
+
+@pytest.mark.parametrize(("films", "stages"), [(30, 20), (100, 10), (1_000, 2)])
+def test_of_a_twin_of_real_ratings_few_are_accused(films: int, stages: int) -> None:
+    drawn = [twin(films, seed) for seed in range(stages)]
+    assert accused("error", drawn) <= 0.005
+    assert accused("warning", drawn) <= 0.03
+
+
+@pytest.mark.parametrize("system", ["imdb", "metacritic", "rotten_tomatoes", "tmdb"])
+def test_a_twin_s_column_that_moved_by_a_row_is_withheld_and_no_other(system: str) -> None:
+    case = shifted(twin(200, seed=4), system)
+    kept_back = withheld(judged(case.ratings))
+    assert case.wrong.join(kept_back, on=["tmdb_id", "system"], how="anti").is_empty()
+    assert kept_back.filter(pl.col("system") != system).height <= 3
+
+
+@pytest.mark.parametrize(("one", "other"), [*combinations(SYSTEMS, 2)])
+def test_a_twin_s_columns_that_changed_their_names_are_withheld(one: str, other: str) -> None:
+    case = swapped(twin(200, seed=5), one, other)
+    assert share(judged(case.ratings).filter(rule="swapped_systems"), case.wrong) == 1
+
+
+@pytest.mark.parametrize(("system", "scale"), RESCALED)
+def test_a_twin_s_column_on_another_scale_is_withheld_and_no_other(
+    system: str, scale: float
+) -> None:
+    case = on_scale(twin(100, seed=6), system, scale, None)
+    kept_back = withheld(judged(case.ratings))
+    assert case.wrong.join(kept_back, on=["tmdb_id", "system"], how="anti").is_empty()
+    assert kept_back.filter(pl.col("system") != system).height <= 2
+
+
+@pytest.mark.parametrize("factor", [0.001, 1_000.0])
+@pytest.mark.parametrize("system", ["imdb", "tmdb"])
+def test_a_twin_s_votes_in_thousands_are_withheld(system: str, factor: float) -> None:
+    ratings = twin(200, seed=7)
+    case = with_votes(ratings, system, factor, range(1, 21))
+    counted = ratings.filter(pl.col("system") != system).filter(
+        ~pl.col("system").is_in(["metacritic", "rotten_tomatoes"])
+    )
+    told = case.wrong.join(counted, on="tmdb_id", how="semi")
+    assert share(judged(case.ratings).filter(rule="votes_scale"), told) >= 0.95

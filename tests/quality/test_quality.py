@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tmdbkit import quality, transform
 from tmdbkit.demo import RECORDED_AT, sample_payloads
 from tmdbkit.quality import FINDINGS, RULES, Rule, find, withheld
-from tmdbkit.ratings.agreement import DISPERSION, LEVEL, correlation
+from tmdbkit.ratings.agreement import POINTS
 from tmdbkit.ratings.columns import STEPS
 from tmdbkit.ratings.model import AUDIENCE, POINTS_OF, RATINGS
 from tmdbkit.schema import SCALES, SYSTEMS
@@ -25,6 +25,7 @@ FETCHED = datetime(2026, 5, 1, tzinfo=UTC)
 NAMES = {rule.name for rule in RULES}
 TESTED = 60  # movies in a stage of invented ratings
 PROVIDERS = {"tmdb": "tmdb", "imdb": "imdb"}
+LEVEL, DISPERSION = POINTS.level, POINTS.dispersion
 
 
 def points_at(system: str, score: float) -> float:
@@ -65,7 +66,8 @@ def cholesky() -> list[list[float]]:
     lower = [[0.0] * size for _ in range(size)]
     for i, one in enumerate(SYSTEMS):
         for j, other in enumerate(SYSTEMS[: i + 1]):
-            rest = correlation(one, other) - sum(lower[i][k] * lower[j][k] for k in range(j))
+            together = POINTS.covariance(one, other) / DISPERSION[one] / DISPERSION[other]
+            rest = together - sum(lower[i][k] * lower[j][k] for k in range(j))
             lower[i][j] = math.sqrt(rest) if i == j else rest / lower[j][j]
     return lower
 
@@ -89,6 +91,7 @@ def movie(tmdb_id: int = 1, **facts: Any) -> dict[str, Any]:
         "imdb_id": f"tt{tmdb_id + 5_000_000}",
         "slug": f"film-{tmdb_id}",
         "main_poster": "/p.jpg",
+        "synopsis": "Somebody goes somewhere.",
     } | facts
 
 
@@ -152,9 +155,9 @@ MIXED_UP = [
     ("metacritic", 8.0, 0.9),
     ("metacritic", 4.0, 0.9),
     ("rotten_tomatoes", 9.0, 0.8),
-    ("imdb", 4.05, 1.0),
-    ("tmdb", 3.95, 1.0),
-    ("letterboxd", 3.2, -4.0),
+    ("imdb", 3.7, 1.0),
+    ("tmdb", 3.55, 1.0),
+    ("letterboxd", 3.6, -2.0),
 ]
 
 
@@ -193,7 +196,10 @@ def test_it_says_what_the_others_let_one_expect() -> None:
     fair = {s: points_at(s, LEVEL[s]) for s in SYSTEMS}
     ratings = frame(*(rating(1, s, p) for s, p in {**fair, "imdb": 3.0}.items()))
     (row,) = rated(ratings).filter(pl.col("rule") == "far_off").rows(named=True)
-    assert (row["value"], row["why"]) == ("3 of 10", "4 other systems let one expect 6.6")
+    assert (row["value"], row["why"]) == (
+        "3 of 10",
+        "Letterboxd 3.02, Metacritic 56, Rotten Tomatoes 57 % and TMDB 6.22 suggest about 6.1",
+    )
 
 
 def test_two_systems_that_differ_accuse_neither() -> None:
@@ -270,14 +276,20 @@ def test_a_perfect_score_or_0_on_few_votes_is_a_warning() -> None:
     assert few["why"].to_list() == ["2 votes", "1 vote"]
 
 
+def with_audience(equal: int, films: int = 40) -> pl.DataFrame:
+    critics = [rating(n, "rotten_tomatoes", 40.0 + n) for n in range(1, films + 1)]
+    audience = [rating(n, AUDIENCE, 40.0 + n + (n > equal)) for n in range(1, films + 1)]
+    return frame(*critics, *audience)
+
+
 def test_the_audience_s_score_as_the_critics_is_a_warning() -> None:
-    ratings = frame(
-        *(rating(1, system, 88.0) for system in ("rotten_tomatoes", AUDIENCE)),
-        rating(2, "rotten_tomatoes", 88.0),
-        rating(2, AUDIENCE, 61.0),
-        rating(3, "rotten_tomatoes", 70.0),
-    )
-    assert broken(rated(ratings), "audience_for_critics") == {(1, "rotten_tomatoes")}
+    found = rated(with_audience(8))
+    assert broken(found, "audience_for_critics") == {(n, "rotten_tomatoes") for n in range(1, 9)}
+
+
+@pytest.mark.parametrize("equal", [0, 1, 2])
+def test_critics_and_audience_are_of_one_mind_by_chance(equal: int) -> None:
+    assert broken(rated(with_audience(equal)), "audience_for_critics") == set()
 
 
 def test_a_rating_older_than_its_film_is_a_warning_once_that_is_out() -> None:
@@ -334,7 +346,8 @@ def test_a_provider_that_is_shifted_with_all_its_systems_does_not_vouch_for_itse
     its = pl.col("provider") == "mdblist"
     moved = pl.when(its).then(pl.col("tmdb_id") % TESTED + 1).otherwise("tmdb_id")
     found = rated(ratings.with_columns(moved.alias("tmdb_id")))
-    assert {system for _, system in broken(found, "other_movies")} >= set(systems[:3])
+    assert {system for _, system in broken(found, "one_of_two")} == set(systems)
+    assert withheld(found).is_empty()
 
 
 SWAPS = [
@@ -385,6 +398,8 @@ FAULTS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("runtime_long", {"runtime_minutes": 1_201}, {"runtime_minutes": 1_200}),
     ("budget_in_millions", {"budget": 63}, {"budget": 63_000_000}),
     ("slug_empty", {"slug": ""}, {"slug": "a"}),
+    ("synopsis_missing", {"synopsis": " "}, {"synopsis": "A dog waits."}),
+    ("synopsis_missing", {"synopsis": None}, {"synopsis": "X"}),
     ("poster_missing", {"main_poster": None}, {"main_poster": "https://example.org/p.jpg"}),
     ("language_unknown", {"original_language": "en"}, {"original_language": "No Language"}),
     ("director_missing", {"directors": []}, {"directors": [7]}),
@@ -460,7 +475,7 @@ def test_the_sample_has_no_errors() -> None:
 def test_errors_stand_first_and_of_a_rule_the_farthest_off() -> None:
     fair = {s: points_at(s, LEVEL[s]) for s in SYSTEMS}
     rows = [rating(n, s, p) for n in (1, 2, 3) for s, p in fair.items() if s != "imdb"]
-    ratings = frame(*rows, *(rating(n + 1, "imdb", p) for n, p in enumerate((5.5, 4.5, 40.0))))
+    ratings = frame(*rows, *(rating(n + 1, "imdb", p) for n, p in enumerate((4.5, 3.5, 40.0))))
     found = rated(ratings).filter(pl.col("system") == "imdb")
     assert found.select("tmdb_id", "severity").rows() == [
         (3, "error"),
@@ -491,7 +506,8 @@ def test_a_rule_takes_three_lines() -> None:
     broken_at = pl.col("budget") > 100
     rule = Rule("dear", "warning", "It is dear", broken_at, "movie", pl.col("budget"))
     found = find(table(movie(budget=101), movie(2)), frame(), [rule], now=NOW)
-    assert found.rows() == [(1, "Film 1", "dear", "warning", None, "101", "It is dear")]
+    said = ("It is dear", None, None)
+    assert found.rows() == [(1, "Film 1", "dear", "warning", None, "101", *said)]
 
 
 def test_rules_have_names_of_their_own_and_sentences() -> None:

@@ -37,7 +37,7 @@ def finding(
     value: str | None = None,
     why: str | None = None,
 ) -> tuple[object, ...]:
-    return (tmdb_id, title, broken.name, broken.severity, system, value, why)
+    return (tmdb_id, title, broken.name, broken.severity, system, value, why, None, None)
 
 
 def report(*findings: tuple[object, ...], movies: int = 400, heading: str = "") -> Report:

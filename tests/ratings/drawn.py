@@ -11,6 +11,7 @@ from statistics import NormalDist
 
 import polars as pl
 
+from tmdbkit.ratings.agreement import POINTS, VOTES
 from tmdbkit.ratings.columns import STEPS
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.ratings.rows import as_ratings
@@ -18,6 +19,7 @@ from tmdbkit.schema import SCALES, SYSTEMS
 
 FETCHED = datetime(2026, 5, 1, tzinfo=UTC)
 PROVIDERS = {"imdb": "imdb", "tmdb": "tmdb"}
+FREEDOM = 4  # degrees of freedom of the fitted distribution
 ALONE = 0.01  # of ratings go with no other of their film: so heavy are the tails of real ones
 PARTS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 
@@ -36,18 +38,19 @@ class Kind:
     quantiles: tuple[tuple[int, ...], ...]
     correlations: tuple[float, ...]
 
-    def cholesky(self) -> list[list[float]]:
-        """Return the lower triangle whose product with its own transpose are the correlations."""
-        given = iter(self.correlations)
-        size = range(len(SYSTEMS))
-        upper = {(one, other): next(given) for one in size for other in size if one < other}
-        lower = [[0.0] * len(SYSTEMS) for _ in size]
-        for i in size:
-            for j in range(i + 1):
-                r = 1.0 if i == j else upper[j, i]
-                rest = r - sum(lower[i][k] * lower[j][k] for k in range(j))
-                lower[i][j] = math.sqrt(rest) if i == j else rest / lower[j][j]
-        return lower
+
+def cholesky(correlations: tuple[float, ...]) -> list[list[float]]:
+    """Return the lower triangle whose product with its own transpose are the correlations."""
+    given = iter(correlations)
+    size = range(len(SYSTEMS))
+    upper = {(one, other): next(given) for one in size for other in size if one < other}
+    lower = [[0.0] * len(SYSTEMS) for _ in size]
+    for i in size:
+        for j in range(i + 1):
+            r = 1.0 if i == j else upper[j, i]
+            rest = r - sum(lower[i][k] * lower[j][k] for k in range(j))
+            lower[i][j] = math.sqrt(rest) if i == j else rest / lower[j][j]
+    return lower
 
 
 # Of 5,914 real films with three systems or more, and of the kinds among them.
@@ -110,22 +113,57 @@ WORST = Kind(  # 4.5 or less on IMDb
 
 def draw(kind: Kind, films: int, seed: int) -> pl.DataFrame:
     """Return `RATINGS` of so many films: normal ranks that go together, put on real quantiles."""
-    chance, lower = random.Random(seed), kind.cholesky()
+    chance = random.Random(seed)
+    ranks, counts = cholesky(kind.correlations), cholesky(VOTES.correlation)
     rows = []
     for tmdb_id in range(1, films + 1):
-        standard = [chance.gauss(0, 1) for _ in SYSTEMS]
-        for system, share, quantiles, weights in zip(
-            SYSTEMS, kind.shares, kind.quantiles, lower, strict=True
+        standings = [
+            chance.gauss(0, 1) if chance.random() < ALONE else standing
+            for standing in _together(ranks, chance)
+        ]
+        for system, share, quantiles, standing, fame in zip(
+            SYSTEMS, kind.shares, kind.quantiles, standings, _together(counts, chance), strict=True
         ):
-            standing = sum(w * z for w, z in zip(weights, standard, strict=True))
-            if chance.random() < ALONE:
-                standing = chance.gauss(0, 1)
-            if chance.random() < share:
+            votes = round(10 ** (VOTES.level[system] + VOTES.dispersion[system] * fame))
+            if votes and chance.random() < share:
                 score = _score(NormalDist().cdf(standing), quantiles)
-                rows.append((tmdb_id, system, _points(system, score), 1_000, FETCHED))
+                rows.append((tmdb_id, system, _points(system, score), votes, FETCHED))
+    return _ratings(rows)
+
+
+def twin(films: int, seed: int) -> pl.DataFrame:
+    """Return `RATINGS` drawn from the fitted model itself: heavy tails, and the noise of votes."""
+    chance = random.Random(seed)
+    points, counts = cholesky(POINTS.correlation), cholesky(VOTES.correlation)
+    rows = []
+    for tmdb_id in range(1, films + 1):
+        # A normal distribution by a deviation that is drawn, too, is one of Student's.
+        heavy = math.sqrt(FREEDOM / (2 * chance.gammavariate(FREEDOM / 2, 1)))
+        for system, share, standing, fame in zip(
+            SYSTEMS,
+            AT_LARGE.shares,
+            _together(points, chance),
+            _together(counts, chance),
+            strict=True,
+        ):
+            votes = round(10 ** (VOTES.level[system] + VOTES.dispersion[system] * fame))
+            if votes and chance.random() < share:
+                noise = POINTS.scatter[system] / math.sqrt(votes) * chance.gauss(0, 1)
+                away = POINTS.dispersion[system] * standing * heavy + noise
+                score = min(max(POINTS.level[system] + away, 1.0), 99.0)
+                rows.append((tmdb_id, system, _points(system, score), votes, FETCHED))
+    return _ratings(rows)
+
+
+def _together(lower: list[list[float]], chance: random.Random) -> list[float]:
+    """Return five standard normal numbers that go together."""
+    standard = [chance.gauss(0, 1) for _ in SYSTEMS]
+    return [sum(w * z for w, z in zip(weights, standard, strict=True)) for weights in lower]
+
+
+def _ratings(rows: list[tuple[int, str, float, int, datetime]]) -> pl.DataFrame:
     columns = ["tmdb_id", "system", "points", "votes", "fetched_at"]
-    found = pl.DataFrame(rows, {name: RATINGS[name] for name in columns}, orient="row")
-    return named(found)
+    return named(pl.DataFrame(rows, {name: RATINGS[name] for name in columns}, orient="row"))
 
 
 def named(ratings: pl.DataFrame) -> pl.DataFrame:

@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from tmdbkit.ratings.aggregate import CONSENSUS, consensus, prefer, vote_objects, wide
-from tmdbkit.ratings.agreement import DISPERSION, FILMS, LEVEL
+from tmdbkit.ratings.aggregate import CONSENSUS, MIDDLE, consensus, prefer, vote_objects, wide
+from tmdbkit.ratings.agreement import POINTS as MODEL
 from tmdbkit.ratings.model import AUDIENCE, POINTS_OF, RATINGS
 from tmdbkit.schema import POINTS, SCALES, SYSTEMS, VOTES
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 T1 = datetime(2026, 1, 2, tzinfo=UTC)
+LEVEL, DISPERSION = MODEL.level, MODEL.dispersion
 
 
 def rating(
@@ -165,8 +166,10 @@ def test_a_movie_that_is_average_everywhere_has_no_spread() -> None:
 
 
 def test_a_system_that_always_rates_lower_or_wider_says_nothing_by_that() -> None:
-    one, two = frame(*usual(1, "imdb", votes=None)), frame(*usual(1, "metacritic", votes=None))
-    assert consensus(one)["consensus"].item() == pytest.approx(consensus(two)["consensus"].item())
+    for system in SYSTEMS:
+        at_level, above = (frame(*usual(d, system, votes=None)) for d in (0, 1))
+        assert consensus(at_level)["consensus"].item() == pytest.approx(MIDDLE, abs=0.1)
+        assert MIDDLE + 9 < consensus(above)["consensus"].item() < MIDDLE + 17
 
 
 def test_systems_that_disagree_have_a_spread() -> None:
@@ -196,6 +199,22 @@ def test_more_systems_and_more_votes_make_a_consensus_surer() -> None:
         for rows in (usual(0, "imdb", votes=1), usual(0, "imdb"), usual(0, *SYSTEMS))
     )
     assert 0 < one_vote < one < five < 1
+
+
+def test_a_consensus_is_less_sure_where_systems_disagree() -> None:
+    agree, disagree = (
+        consensus(frame(*usual(0, "imdb"), *usual(away, "metacritic", "rotten_tomatoes")))
+        for away in (-0.3, -1.8)
+    )
+    assert disagree["certainty"].item() < agree["certainty"].item() - 0.2
+
+
+def test_which_systems_there_are_makes_no_offset() -> None:
+    usual_films = [
+        consensus(frame(*usual(0, *known, votes=None)))["consensus"].item()
+        for known in (("imdb",), ("metacritic",), ("letterboxd", "rotten_tomatoes"), SYSTEMS)
+    ]
+    assert usual_films == pytest.approx([MIDDLE] * 4, abs=0.1)
 
 
 def test_one_system_has_a_consensus_and_no_spread() -> None:
@@ -228,19 +247,19 @@ def test_a_consensus_is_within_the_scale_and_depends_on_no_other_movie(rows: lis
 
 
 def expected(system: str, **scores: float) -> tuple[float, float]:
-    row = {f"{s}_score": scores.get(s) for s in SYSTEMS}
-    told = FILMS.expect(pl.DataFrame([row], dict.fromkeys(row, pl.Float64)))
-    return told[f"{system}_expected"].item(), told[f"{system}_deviation"].item()
+    row = {f"{s}_score": scores.get(s) for s in SYSTEMS} | {f"{s}_votes": None for s in SYSTEMS}
+    told = MODEL.compare(pl.DataFrame([row], dict.fromkeys(row, pl.Float64)))
+    return told[f"{system}_score_expected"].item(), told[f"{system}_score_deviation"].item()
 
 
 def test_without_others_a_system_s_level_and_dispersion_are_expected() -> None:
-    assert expected("imdb") == pytest.approx((LEVEL["imdb"], DISPERSION["imdb"]))
+    assert expected("imdb") == pytest.approx((LEVEL["imdb"], DISPERSION["imdb"]), rel=1e-3)
 
 
 def test_one_other_gives_the_textbook_s_regression_line() -> None:
-    slope = FILMS.covariance("imdb", "tmdb") / DISPERSION["tmdb"] ** 2
+    slope = MODEL.covariance("imdb", "tmdb") / DISPERSION["tmdb"] ** 2
     line = LEVEL["imdb"] + slope * (80 - LEVEL["tmdb"])
-    assert expected("imdb", tmdb=80)[0] == pytest.approx(line)
+    assert expected("imdb", tmdb=80)[0] == pytest.approx(line, rel=1e-3)
 
 
 def test_each_other_that_is_known_makes_it_surer() -> None:
@@ -252,4 +271,5 @@ def test_each_other_that_is_known_makes_it_surer() -> None:
 
 
 def test_a_rating_is_not_expected_by_itself() -> None:
-    assert expected("imdb", imdb=10.0, tmdb=80.0) == expected("imdb", imdb=90.0, tmdb=80.0)
+    low, high = (expected("imdb", imdb=own, tmdb=80.0) for own in (10.0, 90.0))
+    assert low == pytest.approx(high)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tests.notebook.conftest import WHOLE
+from tests.notebook.conftest import WHOLE, opened
 from tests.stage.conftest import T0, answers, payload
 from tmdbkit.quality import RULES
 from tmdbkit.ratings.rows import as_ratings
@@ -17,6 +17,7 @@ from tmdbkit.review.assessment import Assessment, assess, kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tmdbkit import Stage
 
@@ -104,3 +105,30 @@ def test_where_nothing_can_be_kept_all_is_looked_at_each_time(stage: Stage) -> N
     (stage.folder / "assessed").write_text("in the way")
     same(assess(stage), assessment.of_some(stage, None))
     assert kept(stage) is None
+
+
+def test_a_correction_calls_forth_no_fault_of_a_column_that_the_whole_stage_has_not(
+    tmp_path: Path,
+) -> None:
+    neighbours, all_of_them = range(1, 551), range(1, 901)
+    stage = opened(tmp_path / "s")
+    stage.add(answers(*((n, payload(n), T0) for n in all_of_them)))
+    points = {n: 7.0 if n in neighbours else 4 + n % 50 / 10 for n in all_of_them}
+    rows = [
+        {"tmdb_id": n, "system": "imdb", "points": p, "votes": 900 + n, "fetched_at": T0}
+        for n, p in points.items()
+    ]
+    stage.add_ratings(as_ratings(pl.DataFrame(rows), "table"))
+    queue = ReviewQueue(stage, by="ann")
+    assert "same_everywhere" not in queue.rules
+    queue.correct("runtime_minutes", 95, 10)
+    assert queue.item(10).findings.filter(pl.col("system").is_not_null()).is_empty()
+
+
+def test_a_correction_leaves_what_a_movie_shares_with_a_distant_one(tmp_path: Path) -> None:
+    stage = opened(tmp_path / "s")
+    titles = {n: "The Same" if n in (1, 900) else f"Movie {n}" for n in range(1, 901)}
+    stage.add(answers(*((n, payload(n, title), T0) for n, title in titles.items())))
+    queue = ReviewQueue(stage, by="ann")
+    queue.correct("runtime_minutes", 95, 1)
+    assert "slug_repeated" in queue.item(1).findings["rule"].to_list()

@@ -27,6 +27,8 @@ FINDINGS = pl.Schema(
         "system": pl.String(),
         "value": pl.String(),
         "why": pl.String(),
+        "proposal_field": pl.String(),
+        "proposal_value": pl.String(),
     }
 )
 
@@ -37,6 +39,7 @@ def find(
     rules: Sequence[Rule] = RULES,
     *,
     now: datetime,
+    columns: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Return `FINDINGS`: errors before warnings, then by rule, then the farthest off.
 
@@ -46,11 +49,12 @@ def find(
         ratings: Preferred ones of these movies, frames of `RATINGS`.
         rules: What to look for.
         now: The time, for what is in the future or stale.
+        columns: What `ratings.columns.explain` says of the columns, where these are some of many.
     """
     order = {rule.name: place for place, rule in enumerate(rules)}
     rows = {
         "movie": movies.with_columns(pl.lit(now).cast(INSTANT).alias("now")),
-        "rating": features(ratings, movies, now=now),
+        "rating": features(ratings, movies, now=now, columns=columns),
     }
     found = [_found(rows[kind], [rule for rule in rules if rule.of == kind]) for kind in rows]
     return (

@@ -9,6 +9,7 @@ from tmdbkit.transform.languages import LANGUAGES
 
 LONGEST = 20 * 60  # minutes
 MILLIONS = 1_000  # a budget below is more likely millions than dollars
+SHOWN = 3  # movies that are named of those that share something
 YEARS = 1  # a festival and the release may lie in two years
 
 IMDB, BUDGET, RUNTIME = pl.col("imdb_id"), pl.col("budget"), pl.col("runtime_minutes")
@@ -20,6 +21,15 @@ FORM = r"^tt\d{7,}$"
 
 def _shared(name: pl.Expr) -> pl.Expr:
     return (name != "") & name.is_duplicated()
+
+
+def _by_whom(name: pl.Expr) -> pl.Expr:
+    """Return which movies share a value, of those that do; the first few of many."""
+    movies = pl.format("{} ({})", pl.col("title").fill_null("a movie"), pl.col("tmdb_id"))
+    shown = movies.head(SHOWN).str.join(" and ").over(name)
+    more = pl.len().over(name).cast(pl.Int64) - SHOWN
+    rest = pl.when(more > 0).then(pl.format(" and {} more", more)).otherwise(pl.lit(""))
+    return pl.format("{}{}", shown, rest)
 
 
 def _plain(title: pl.Expr) -> pl.Expr:
@@ -57,7 +67,13 @@ MOVIE_RULES = (
         == pl.col("tmdb_id").cast(pl.Int64),
         IMDB,
     ),
-    _warning("imdb_id_shared", "Two movies have the same IMDb id", _shared(IMDB), IMDB),
+    _warning(
+        "imdb_id_shared",
+        "Two movies have the same IMDb id",
+        _shared(IMDB),
+        IMDB,
+        _by_whom(IMDB),
+    ),
     _warning(
         "title_not_asked_for",
         "The title is not the one that was asked for",
@@ -98,7 +114,13 @@ MOVIE_RULES = (
         BUDGET,
     ),
     _warning("slug_empty", "The slug is empty", SLUG.fill_null("") == "", SLUG),
-    _warning("slug_repeated", "Two movies have the same slug", _shared(SLUG), SLUG),
+    _warning("slug_repeated", "Two movies have the same slug", _shared(SLUG), SLUG, _by_whom(SLUG)),
+    _warning(
+        "synopsis_missing",
+        "There is no synopsis",
+        pl.col("synopsis").fill_null("").str.strip_chars() == "",
+        pl.lit(""),
+    ),
     _warning("poster_missing", "TMDB has no poster", POSTER.fill_null("") == "", POSTER),
     _warning(
         "language_unknown",

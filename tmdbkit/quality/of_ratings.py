@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import polars as pl
 
-from tmdbkit.quality.features import SAME_LEAST, SAME_SHARE
+from tmdbkit.display import SYSTEM_NAMES
 from tmdbkit.quality.rule import Rule
 from tmdbkit.ratings.aggregate import is_on, is_rated
 from tmdbkit.ratings.columns import too_fine
 from tmdbkit.ratings.model import BY_HAND
+from tmdbkit.schema import SYSTEMS
 
-# A scale is mixed up when another explains the rating so much better (squared bands), and within
-# its band; points that the system's own step cannot have count as more. Of 36,000 ratings of real
-# films that finds one, which IMDb's voters dislike as nobody else does.
-BETTER, TOO_FINE = 6.0, 6.0
-BESIDE = 2.0  # a rating so many times less off than another of its movie is not the one to blame
-FEW = {"imdb": 10, "letterboxd": 10, "metacritic": 5, "rotten_tomatoes": 5, "tmdb": 10}
+# A value is on another scale when that explains it by so many nats better; points that the
+# system's own step cannot have count as more, and so does what the rest of its column shows.
+BETTER, BETTER_BY_ONE, BETTER_VOTES = 5.0, 7.0, 5.0
+FINE_NATS, SELDOM = 6.0, 0.002
+# Voters of IMDb who are many and angry halve a rating, too.
+HALVED, BETTER_HALVED, ALL_OTHERS = 5.0, 9.0, 4
+# Of another film are votes that are so far off together with the points, in squared bands; whoever
+# is asked by TMDB's id gives no other film's.
+TOGETHER, OF_VOTES, ALONE = 1.2, 0.5, 1.5
+FEW = {"imdb": 10, "letterboxd": 10, "metacritic": 5, "rotten_tomatoes": 5, "tmdb": 5}
+DOUBT = -2.0  # log odds above which a value is worth a look
 PUBLISHED = 10  # votes from which on every system publishes points
-COUNTS = 0.8  # a column gives votes when more of its ratings than this have them
+# A column gives votes when more of its ratings than this have them; reviews are often untold.
+COUNTS = {"rotten_tomatoes": 0.8}
+MOSTLY = 0.6
 OLD = timedelta(days=365)
 
 
@@ -29,176 +38,259 @@ def _text(number: pl.Expr) -> pl.Expr:
 
 POINTS, VOTES, SCALE = pl.col("points"), pl.col("votes"), pl.col("system_scale")
 OF_SCALE = pl.format("{} of {}", _text(POINTS), _text(SCALE))
-FAR = pl.col("residual").abs()
-OFF = pl.col("off")
+FAR = pl.col("score_off")
 FINE = too_fine(POINTS, pl.col("step"))
-EXPECTED = _text((pl.col("expected") * SCALE / 100).round(1))
+EXPECTED = _text((pl.col("score_expected") * SCALE / 100).round(1))
 VOTES_SAID = pl.when(VOTES == 1).then(pl.lit("1 vote")).otherwise(pl.format("{} votes", VOTES))
-SWAPPED = is_rated() & pl.col("swapped_with").is_not_null()
-ASTRAY = is_rated() & pl.col("astray").fill_null(value=False)
-SURE = pl.col("sure")
+FAULT, PROVIDER = pl.col("fault"), pl.col("provider")
 FEW_VOTES = pl.col("system").replace_strict(FEW, default=None, return_dtype=pl.Int64) > VOTES
+COUNTED = pl.col("counted") > pl.col("system").replace_strict(COUNTS, default=MOSTLY)
+
+
+def _known(of: str, other: str, share: str) -> pl.Expr:
+    """Return the nats by which a value of a column rather has the scale or factor that fits it."""
+    column_s = pl.when(pl.col(f"{of}_other") == pl.col(other)).then(pl.col(share))
+    return (column_s.fill_null(0.0).clip(lower_bound=SELDOM) / SELDOM).log()
+
+
+def _named(values: dict[str, pl.Expr]) -> pl.Expr:
+    """Return what is there, "a, b and c"."""
+    parts = pl.concat_list(values.values()).list.drop_nulls()
+    first = parts.list.head(parts.list.len() - 1).list.join(", ")
+    last = parts.list.last()
+    return pl.when(parts.list.len() > 1).then(pl.format("{} and {}", first, last)).otherwise(last)
+
+
+def _said(system: str) -> pl.Expr:
+    unit = " %" if system == "rotten_tomatoes" else ""
+    return pl.format(f"{SYSTEM_NAMES[system]} {{}}{unit}", _text(pl.col(f"beside_{system}")))
+
+
+OTHERS = _named({system: _said(system) for system in SYSTEMS})
+SUGGESTED = pl.format("{} suggest about {}", OTHERS, EXPECTED)
+COLUMN_OTHER = pl.col("fits").replace_strict(SYSTEM_NAMES, default=None)
+RIGHT_SCALE = pl.when(FAULT == "scale").then("column_scale").otherwise("score_other")
+RESCALED = _text(POINTS * SCALE / RIGHT_SCALE)
+IS_HALVED = (
+    (pl.col("system") == "imdb")
+    & (pl.col("score_other") == HALVED)
+    & (pl.col("others") < ALL_OTHERS)
+)
+NEEDED = (
+    pl.when(IS_HALVED)
+    .then(BETTER_HALVED)
+    .when(pl.col("others") >= 2)
+    .then(BETTER)
+    .otherwise(BETTER_BY_ONE)
+)
+ON_OTHER = is_rated() & (
+    pl.col("score_gain")
+    + FINE_NATS * FINE.cast(pl.Float64)
+    + _known("score", "column_scale", "column_scale_share")
+    > NEEDED
+)
+SHARE = pl.col("column_scale_share")
+LIKELY = pl.col("score_gain") + (SHARE / (1 - SHARE)).log()
+DOUBTFUL = (
+    is_rated()
+    & (SHARE > 0)
+    & (pl.col("score_other") == pl.col("column_scale"))
+    & (LIKELY > DOUBT)
+    & ~IS_HALVED
+)
+NO_VOTES_LEFT = (VOTES == 0) & pl.col("count_expected").is_not_null()
+OFF_BY_FACTOR = (
+    (FAULT == "votes")
+    | NO_VOTES_LEFT
+    | (
+        pl.col("count_gain") + _known("count", "column_factor", "column_factor_share")
+        > BETTER_VOTES
+    )
+)
+RIGHT_FACTOR = (
+    pl.when(FAULT == "votes")
+    .then("column_factor")
+    .otherwise(pl.coalesce("count_other", pl.when(NO_VOTES_LEFT).then(-3.0)))
+)
+RECOUNTED = pl.when(VOTES > 0).then(
+    (VOTES * pl.lit(10.0).pow(-RIGHT_FACTOR)).round().cast(pl.Int64)
+)
+EXPECTED_VOTES = pl.lit(10.0).pow(pl.col("count_expected")).round_sig_figs(2).cast(pl.Int64)
+BY = {-3.0: "in thousands", 3.0: "times a thousand"}
+
+OF_ANOTHER = (
+    pl.when(pl.col("system") != "imdb")
+    .then(pl.col("count_off") > ALONE)
+    .otherwise(
+        (pl.col("count_off") > OF_VOTES)
+        & (pl.col("count_off") ** 2 + FAR.fill_null(0.0) ** 2 > TOGETHER)
+    )
+)
+
+_rating = partial(Rule, of="rating", value=OF_SCALE)
 
 RATING_RULES = (
-    Rule(
+    _rating(
         "outside_scale",
         "error",
         "The points are not on the system's scale",
         POINTS.is_not_null() & ~is_on(SCALE),
-        "rating",
-        OF_SCALE,
         degree=FAR,
         waivable=False,
+        proposal=(pl.col("system"), RESCALED),
     ),
-    Rule(
+    _rating(
+        "column_scale",
+        "error",
+        "A provider's ratings of this system are on another scale",
+        is_rated() & (FAULT == "scale"),
+        why=pl.format(
+            "the column is out of {}, not of {}", _text(pl.col("column_scale")), _text(SCALE)
+        ),
+        proposal=(pl.col("system"), RESCALED),
+    ),
+    _rating(
         "scale_mix_up",
         "error",
-        "The points are on another system's scale",
-        is_rated()
-        & is_on(SCALE)
-        & (pl.col("rescaled") < 1)
-        & (OFF**2 - pl.col("rescaled") ** 2 + TOO_FINE * FINE.cast(pl.Float64) > BETTER),
-        "rating",
-        OF_SCALE,
-        pl.format(
-            "the other systems let one expect {}; of {} it would fit",
-            EXPECTED,
-            _text(pl.col("rescaled_from")),
-        ),
-        FAR,
+        "The points are on another scale",
+        is_on(SCALE) & ON_OTHER & (FAULT.fill_null("") != "scale"),
+        why=pl.format("{}; of {} they would fit: {}", SUGGESTED, _text(RIGHT_SCALE), RESCALED),
+        degree=FAR,
+        proposal=(pl.col("system"), RESCALED),
     ),
-    Rule(
+    _rating(
+        "scale_doubtful",
+        "warning",
+        "The points may be on another scale, as others of their column are",
+        is_on(SCALE) & DOUBTFUL & ~ON_OTHER & FAULT.is_null(),
+        why=pl.format("{}; of {} they would fit: {}", SUGGESTED, _text(RIGHT_SCALE), RESCALED),
+        degree=FAR,
+        proposal=(pl.col("system"), RESCALED),
+    ),
+    _rating(
+        "votes_scale",
+        "error",
+        "The votes are in thousands, or times a thousand",
+        (POINTS > 0) & OFF_BY_FACTOR,
+        value=VOTES_SAID,
+        why=pl.format(
+            "the others suggest about {}; {} it would be {}",
+            EXPECTED_VOTES,
+            RIGHT_FACTOR.replace_strict(BY, default=None, return_dtype=pl.String),
+            RECOUNTED,
+        ),
+        degree=pl.col("count_off"),
+        proposal=(pl.col("system") + "_votes", RECOUNTED),
+    ),
+    _rating(
         "same_everywhere",
         "error",
         "A provider gives nearly all movies the same points in this system",
-        is_rated() & (pl.col("usual") >= SAME_SHARE) & (pl.col("rated") >= SAME_LEAST),
-        "rating",
-        OF_SCALE,
-        pl.format("{} % of {} ratings are the same", _text(pl.col("usual") * 100), pl.col("rated")),
-        pl.col("usual"),
+        is_rated() & (FAULT == "same"),
+        why=pl.format("{} % of {} ratings are the same", _text(pl.col("usual") * 100), "rated"),
+        degree=pl.col("usual"),
     ),
-    Rule(
+    _rating(
         "swapped_systems",
         "error",
         "A provider's ratings of this system are another system's",
-        SWAPPED & SURE,
-        "rating",
-        OF_SCALE,
-        pl.format("the column fits {} instead", pl.col("swapped_with")),
+        is_rated() & (FAULT == "swapped"),
+        why=pl.format("the column fits {} instead", COLUMN_OTHER),
     ),
-    Rule(
+    _rating(
         "other_movies",
         "error",
         "A provider's ratings of this system belong to other movies",
-        ASTRAY & SURE,
-        "rating",
-        OF_SCALE,
-        pl.lit("the column goes up and down with no other system"),
+        is_rated() & (FAULT == "others"),
+        why=pl.lit("the column goes up and down with no other system"),
     ),
-    Rule(
-        "maybe_swapped_systems",
+    _rating(
+        "one_of_two",
         "warning",
-        "A provider's ratings of this system may be another system's",
-        SWAPPED & ~SURE,
-        "rating",
-        OF_SCALE,
-        pl.format("the column seems to fit {} instead", pl.col("swapped_with")),
+        "The columns contradict each other, and it cannot be told which is wrong",
+        is_rated() & (FAULT == "one_of_two"),
+        why=pl.lit("it or another column belongs to other movies"),
     ),
-    Rule(
-        "maybe_other_movies",
-        "warning",
-        "A provider's ratings of this system may belong to other movies",
-        ASTRAY & ~SURE,
-        "rating",
-        OF_SCALE,
-        pl.lit("the column hardly goes up and down with the other systems"),
-    ),
-    Rule(
+    _rating(
         "far_off",
         "warning",
         "The rating is far from what the other systems say",
-        is_rated()
-        & is_on(SCALE)
-        & (pl.col("others") >= 2)
-        & (OFF > 1)
-        & (OFF.max().over("tmdb_id") <= OFF * BESIDE),
-        "rating",
-        OF_SCALE,
-        pl.format("{} other systems let one expect {}", pl.col("others"), EXPECTED),
-        FAR,
+        is_rated() & is_on(SCALE) & (pl.col("others") >= 2) & (FAR > 1),
+        why=SUGGESTED,
+        degree=FAR,
     ),
-    Rule(
+    _rating(
+        "votes_off",
+        "warning",
+        "Votes and points together are rather another film's",
+        is_rated() & ~OFF_BY_FACTOR.fill_null(value=False) & OF_ANOTHER,
+        value=pl.format("{}, {}", OF_SCALE, VOTES_SAID),
+        why=pl.format("the others suggest about {} and {} votes", EXPECTED, EXPECTED_VOTES),
+        degree=pl.col("count_off"),
+    ),
+    _rating(
         "too_fine",
         "warning",
         "The points are finer than the system gives them",
         is_rated() & FINE,
-        "rating",
-        OF_SCALE,
-        pl.format("the system gives steps of {}", pl.col("step")),
+        why=pl.format("the system gives steps of {}", pl.col("step")),
     ),
-    Rule(
+    _rating(
         "points_without_votes",
         "warning",
         "There are points, and no votes, where the provider gives both",
-        (POINTS > 0) & ((VOTES == 0) | (VOTES.is_null() & (pl.col("counted") > COUNTS))),
-        "rating",
-        OF_SCALE,
+        (POINTS > 0) & ((VOTES == 0) | (VOTES.is_null() & COUNTED)),
     ),
-    Rule(
+    _rating(
         "votes_without_points",
         "warning",
         "There are votes, and no points",
         POINTS.is_null() & (VOTES >= PUBLISHED),
-        "rating",
-        VOTES_SAID,
+        value=VOTES_SAID,
         degree=VOTES,
     ),
-    Rule(
+    _rating(
         "extreme_on_few_votes",
         "warning",
         "A perfect score, or 0, on few votes",
         is_rated() & ((POINTS == 0) | (POINTS == SCALE)) & FEW_VOTES,
-        "rating",
-        OF_SCALE,
-        VOTES_SAID,
-        1 / VOTES,
+        why=VOTES_SAID,
+        degree=1 / VOTES,
     ),
-    Rule(
+    _rating(
         "audience_for_critics",
         "warning",
-        "Rotten Tomatoes' critics have the audience's score",
-        is_rated() & (pl.col("audience") == POINTS),
-        "rating",
-        OF_SCALE,
+        "Rotten Tomatoes' critics have the audience's score, more often than by chance",
+        is_rated() & (pl.col("audience_points") == POINTS) & pl.col("audience"),
         degree=FAR,
     ),
-    Rule(
+    _rating(
         "before_release",
         "warning",
         "The rating was fetched before the film came out; fetch it again",
         is_rated()
         & (pl.col("fetched_at").dt.date() < pl.col("released"))
         & (pl.col("released") <= pl.col("now").dt.date()),
-        "rating",
-        pl.col("fetched_at").dt.date(),
-        pl.format("released {}", pl.col("released")),
+        value=pl.col("fetched_at").dt.date(),
+        why=pl.format("released {}", pl.col("released")),
+        proposal=(pl.col("system"), pl.lit("ask")),
     ),
-    Rule(
+    _rating(
         "stale",
         "warning",
         "The rating was fetched more than a year ago; fetch it again",
         is_rated() & (pl.col("now") - pl.col("fetched_at") > OLD),
-        "rating",
-        pl.col("fetched_at").dt.date(),
+        value=pl.col("fetched_at").dt.date(),
         degree=(pl.col("now") - pl.col("fetched_at")).dt.total_days(),
+        proposal=(pl.col("system"), pl.lit("ask")),
     ),
-    Rule(
+    _rating(
         "fetched_in_future",
         "warning",
         "The rating was fetched later than now, by a clock that was wrong; fetch it again",
         # What a person set was not fetched: in a sample, whose present stands still, it is later.
-        (pl.col("fetched_at") > pl.col("now")) & (pl.col("provider") != BY_HAND),
-        "rating",
-        pl.col("fetched_at").dt.date(),
+        (pl.col("fetched_at") > pl.col("now")) & (PROVIDER != BY_HAND),
+        value=pl.col("fetched_at").dt.date(),
+        proposal=(pl.col("system"), pl.lit("ask")),
     ),
 )

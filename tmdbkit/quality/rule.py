@@ -26,6 +26,8 @@ class Rule:
         degree: How far off it is; the worst of a rule stand first.
         waivable: Whether an approval of the movie lets go what it saw of this; what cannot be true
             no approval makes so.
+        proposal: A field by the name that `correct` takes, and the value that it should rather
+            have, as far as that can be computed; `ask` where it should be fetched again.
     """
 
     name: str
@@ -37,22 +39,28 @@ class Rule:
     why: pl.Expr | None = field(default=None, repr=False)
     degree: pl.Expr = field(default_factory=lambda: pl.lit(1.0), repr=False)
     waivable: bool = True
+    proposal: tuple[pl.Expr, pl.Expr] | None = field(default=None, repr=False)
 
     def needs(self) -> set[str]:
         """Return the columns that it looks at."""
         return {name for part in self._parts() for name in part.meta.root_names()}
 
     def finds(self, rows: pl.DataFrame, kept: Sequence[str]) -> pl.DataFrame:
-        """Return `rule, severity, value, why, degree` and the kept columns of the rows given."""
+        """Return `FINDINGS` of the rows given, as far as the kept columns go, and `degree`."""
         why = pl.lit(self.sentence) if self.why is None else self.why
+        field, value = self.proposal or (pl.lit(None, pl.String), pl.lit(None, pl.String))
+        proposed = value.cast(pl.String)
         return rows.select(
             *kept,
             pl.lit(self.name).alias("rule"),
             pl.lit(self.severity).alias("severity"),
             self.value.cast(pl.String).fill_null("").alias("value"),
             why.fill_null(self.sentence).alias("why"),
+            pl.when(proposed.is_not_null()).then(field).alias("proposal_field"),
+            proposed.alias("proposal_value"),
             self.degree.cast(pl.Float64).fill_null(1.0).alias("degree"),
         )
 
     def _parts(self) -> list[pl.Expr]:
-        return [self.expression, self.value, self.degree, *([] if self.why is None else [self.why])]
+        why = [] if self.why is None else [self.why]
+        return [self.expression, self.value, self.degree, *why, *(self.proposal or ())]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.ratings.agreement import CORRELATION, DISPERSION, LEVEL, credibility, shrunk
+from tmdbkit.ratings.agreement import POINTS as MODEL
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import POINTS, SCALES, SYSTEMS, VOTES
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 DECIMALS = 3  # as fine as TMDB, the finest of the five
 # The scale of a consensus: where the five systems lie, and how far apart films are, on average.
-MIDDLE, UNIT = mean(LEVEL.values()), mean(DISPERSION.values())
+MIDDLE, UNIT = mean(MODEL.level.values()), mean(MODEL.dispersion.values())
+# The critics of both say nearly the same: together they are one voice.
+VOICE = dict(zip(SYSTEMS, (1.0, 1.0, 0.4, 0.4, 1.0), strict=True))
+USUAL = 2.0  # the mean square of residuals, in deviations, of films on which systems agree
 
 CONSENSUS = pl.Schema(
     {
@@ -72,60 +75,88 @@ def vote_objects(ratings: pl.DataFrame) -> pl.DataFrame:
 
 
 def wide(ratings: pl.DataFrame) -> pl.DataFrame:
-    """Return one row a movie: `{system}_points`, `{system}_votes`, `{system}_score` of the five.
+    """Return one row a movie with what each system says, null where nobody voted.
 
-    Points and score (0 to 100) are null where nobody voted, and votes where they are 0; the score
-    also where the points are not on their system's scale.
+    `{system}_points`, `_votes`, `_provider`; `_raw`, the points of 100; `_score`, the same where it
+    is on the scale; `_count`, log10 of the votes.
     """
     table = ratings.select("tmdb_id").unique(maintain_order=True)
+    points = pl.when(is_rated()).then("points")
     for system in SYSTEMS:
-        scale = SCALES[system]
-        points = pl.when(is_rated()).then("points")
-        own = (
-            ratings.select("tmdb_id", "system", "points", "votes")
-            .filter(pl.col("system") == system)
-            .unique("tmdb_id", keep="first")
-            .select(
-                "tmdb_id",
-                points.alias(f"{system}_points"),
-                pl.when(pl.col("votes") > 0).then("votes").alias(f"{system}_votes"),
-                pl.when(is_on(scale)).then(points * 100 / scale).alias(f"{system}_score"),
-            )
+        raw = points * 100 / SCALES[system]
+        own = ratings.filter(pl.col("system") == system).unique("tmdb_id", keep="first")
+        named = own.select(
+            "tmdb_id",
+            points.alias(f"{system}_points"),
+            pl.when(pl.col("votes") > 0).then("votes").alias(f"{system}_votes"),
+            pl.col("provider").alias(f"{system}_provider"),
+            pl.when(raw.is_finite()).then(raw).alias(f"{system}_raw"),
+            pl.when(is_on(SCALES[system])).then(raw).alias(f"{system}_score"),
+            log10_votes().alias(f"{system}_count"),
         )
-        table = table.join(own, on="tmdb_id", how="left", maintain_order="left")
-    return table
+        table = table.join(named, on="tmdb_id", how="left", maintain_order="left")
+    # Two systems never count the same: who says so made one up, and it tells nothing.
+    count = {s: pl.col(f"{s}_count") for s in SYSTEMS}
+    alike = {
+        s: pl.any_horizontal(
+            (count[s] == count[o]).fill_null(value=False) for o in SYSTEMS if o != s
+        )
+        for s in SYSTEMS
+    }
+    return table.with_columns(
+        pl.when(~alike[s]).then(count[s]).alias(f"{s}_count") for s in SYSTEMS
+    )
 
 
 def consensus(ratings: pl.DataFrame) -> pl.DataFrame:
     """Return what the systems say together of each movie, for a person to look at.
 
-    Each score is drawn towards its system's level where few voted (`agreement.shrunk`), and then
-    measured in its system's own dispersion, so that a system that always rates low, or wide, says
-    nothing by that.
+    Each system is measured in its own dispersion, so that one which always rates low, or wide, says
+    nothing by that, and each counts by what it tells of the others (`agreement.Model`).
 
     Returns:
-        `tmdb_id`; `consensus`, the mean of the five, 0 to 100 on an average system's scale;
-        `certainty`, 0 to 1, how reliable that mean is: K r / (1 + (K - 1) r) with r the
-        mean correlation of two systems and K the systems' summed credibility (Spearman and Brown,
-        British Journal of Psychology 3, 1910); `spread`, the systems' standard deviation in the
-        same points, null below two; `systems`, how many there are.
+        `tmdb_id`; `consensus`, what a system that has not rated it yet may be expected to say, or
+        the mean where all five have, 0 to 100 on an average system's scale; `certainty`, 0 to 1,
+        how much of the mean of five is known by those that there are, less where they disagree more
+        than is usual; `spread`, the systems' standard deviation in the same points, null below two;
+        `systems`, how many there are.
     """
     table = wide(ratings)
-    known = [
-        pl.when(pl.col(f"{system}_score").is_not_null()).then(
-            credibility(system, pl.col(f"{system}_votes"))
+    compared = MODEL.compare(table)
+    known = {s: MODEL.value(s).is_not_null() for s in SYSTEMS}
+    standing = {s: (MODEL.value(s) - MODEL.level[s]) / MODEL.dispersion[s] for s in SYSTEMS}
+    unheard = {
+        s: (pl.col(f"{s}_score_expected") - MODEL.level[s]) / MODEL.dispersion[s] for s in SYSTEMS
+    }
+    unheard_mean = _weighted_mean({s: pl.when(~known[s]).then(unheard[s]) for s in SYSTEMS})
+    heard = pl.concat_list(standing.values()).list.drop_nulls()
+    apart = pl.mean_horizontal(
+        pl.when(MODEL.others(s) > 0).then(pl.col(f"{s}_score_residual") ** 2) for s in SYSTEMS
+    )
+    told = MODEL.explained(table)
+    together = MIDDLE + UNIT * pl.coalesce(unheard_mean, _weighted_mean(standing))
+    return (
+        compared.with_columns(told.alias("told"), standing=heard)
+        .select(
+            "tmdb_id",
+            pl.when(pl.col("standing").list.len() > 0)
+            .then(together.clip(0.0, 100.0))
+            .alias("consensus"),
+            (pl.col("told") / (apart / USUAL).clip(lower_bound=1).fill_null(1.0)).alias(
+                "certainty"
+            ),
+            (UNIT * pl.col("standing").list.std()).alias("spread"),
+            pl.col("standing").list.len().alias("systems"),
         )
-        for system in SYSTEMS
-    ]
-    r, systems = mean(CORRELATION.values()), pl.sum_horizontal(*known)
-    standing = pl.concat_list(_standing(system) for system in SYSTEMS).list.drop_nulls()
-    return table.select(
-        "tmdb_id",
-        (MIDDLE + UNIT * standing.list.mean()).clip(0.0, 100.0).alias("consensus"),
-        (systems * r / (1 + (systems - 1) * r)).alias("certainty"),
-        (UNIT * standing.list.std()).alias("spread"),
-        standing.list.len().alias("systems"),
-    ).cast(dict(CONSENSUS))  # type: ignore[arg-type]
+        .cast(dict(CONSENSUS))  # type: ignore[arg-type]
+    )
+
+
+def _weighted_mean(standing: dict[str, pl.Expr]) -> pl.Expr:
+    """Return the mean of what there is of some values."""
+    voices = pl.sum_horizontal(pl.when(standing[s].is_not_null()).then(VOICE[s]) for s in SYSTEMS)
+    total = pl.sum_horizontal(standing[s] * VOICE[s] for s in SYSTEMS)
+    return pl.when(voices > 0).then(total / voices)
 
 
 def is_rated() -> pl.Expr:
@@ -133,11 +164,12 @@ def is_rated() -> pl.Expr:
     return pl.col("points").is_not_null() & (pl.col("votes").fill_null(1) > 0)
 
 
+def log10_votes() -> pl.Expr:
+    """Return the logarithm of a row's votes where it has points and votes."""
+    told = (pl.col("points") > 0) & (pl.col("votes") > 0)
+    return pl.when(told).then(pl.col("votes").cast(pl.Float64).log10())
+
+
 def is_on(scale: float | pl.Expr) -> pl.Expr:
     """Return whether a row's points are possible on a scale that begins at 0."""
     return pl.col("points").is_finite() & pl.col("points").is_between(0, scale)
-
-
-def _standing(system: str) -> pl.Expr:
-    drawn = shrunk(system, pl.col(f"{system}_score"), pl.col(f"{system}_votes"))
-    return (drawn - LEVEL[system]) / DISPERSION[system]

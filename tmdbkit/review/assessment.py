@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit import __version__, transform
 from tmdbkit.exceptions import StopError
-from tmdbkit.quality import FINDINGS, RULES, find
+from tmdbkit.quality import FINDINGS, RULES, find, withheld
 from tmdbkit.ratings.aggregate import CONSENSUS, consensus
+from tmdbkit.ratings.columns import COLUMNS, explain
 from tmdbkit.stage.archive import ASSESSED
 from tmdbkit.stage.card import flat
 from tmdbkit.stage.decisions import overrides
+from tmdbkit.stage.judged import AGREED
 from tmdbkit.stage.log import Log
-from tmdbkit.stage.stage import AGREED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -26,12 +27,11 @@ if TYPE_CHECKING:
     from tmdbkit.quality import Rule
     from tmdbkit.stage.stage import Stage
 
-COMPANY = 500  # movies among which a few are judged anew: enough to fit what the rules expect
 MANY = 500  # changed movies from which on all are judged anew
 TABLE = pl.Schema(
     {**flat(transform.ROWS.to_frame()).schema, **{name: CONSENSUS[name] for name in AGREED}}
 )
-KEPT = {"table": TABLE, "findings": FINDINGS}  # two files, each whole or not there
+KEPT = {"table": TABLE, "findings": FINDINGS, "columns": COLUMNS}  # each whole or not there
 OF, BY_HAND = "tmdbkit.assessed", "tmdbkit.by_hand"
 
 
@@ -42,39 +42,42 @@ class Assessment:
     Attributes:
         table: Flat rows with `consensus`, `certainty` and `spread`.
         findings: What is suspicious about them, in `FINDINGS`.
+        columns: What is known of all columns of ratings, by which a few movies are judged.
     """
 
     table: pl.DataFrame
     findings: pl.DataFrame
+    columns: pl.DataFrame
 
     def reread(self, stage: Stage, ids: Collection[int]) -> Assessment:
         """Return it with some movies' values as the stage has them now; the findings stay."""
         table = _table(*stage.for_rules(ids))
         others = ~pl.col("tmdb_id").is_in(list(ids))
-        return Assessment(pl.concat([self.table.filter(others), table]), self.findings)
+        return replace(self, table=pl.concat([self.table.filter(others), table]))
 
     def rejudged(
         self, stage: Stage, ids: Collection[int], rules: Sequence[Rule] = RULES
     ) -> Assessment:
-        """Return it with some movies read and judged anew, in the company of their neighbours.
-
-        What the rules expect of a rating is fitted to many; the neighbours stand for all.
-        """
+        """Return it with some movies read and judged anew, by what is known of all."""
         if not ids:
             return self
-        fresh = of_some(stage, [*ids, *self._company(ids)], rules)
+        fresh = of_some(stage, [*ids, *self._alike(ids)], rules, self.columns)
         changed = pl.col("tmdb_id").is_in(list(ids))
-        return Assessment(
-            pl.concat([self.table.filter(~changed), fresh.table.filter(changed)]),
-            pl.concat([self.findings.filter(~changed), fresh.findings.filter(changed)]),
+        return replace(
+            self,
+            table=pl.concat([self.table.filter(~changed), fresh.table.filter(changed)]),
+            findings=pl.concat([self.findings.filter(~changed), fresh.findings.filter(changed)]),
         )
 
-    def _company(self, ids: Collection[int]) -> list[int]:
-        """Return the ids nearest to these, which lie close by on the disk as well."""
-        middle = pl.Series(list(ids), dtype=pl.Int64).median()
-        others = self.table["tmdb_id"].to_frame().filter(~pl.col("tmdb_id").is_in(list(ids)))
-        near = others.bottom_k(COMPANY, by=(pl.col("tmdb_id") - middle).abs())
-        return near["tmdb_id"].to_list()
+    def _alike(self, ids: Collection[int]) -> list[int]:
+        """Return the other movies of the same slug or IMDb id, which rules see together."""
+        these = pl.col("tmdb_id").is_in(list(ids))
+        own = self.table.filter(these)
+        shares = (
+            (pl.col(name) != "") & pl.col(name).is_in(own[name].implode())
+            for name in ("slug", "imdb_id")
+        )
+        return self.table.filter(~these, pl.any_horizontal(shares)).head(MANY)["tmdb_id"].to_list()
 
 
 def assess(stage: Stage, rules: Sequence[Rule] = RULES) -> Assessment:
@@ -102,24 +105,46 @@ def kept(stage: Stage, rules: Sequence[Rule] = RULES) -> tuple[Assessment, set[i
     with suppress(pl.exceptions.PolarsError, OSError, ValueError):
         then = {tuple(row) for row in json.loads(_log(stage, "table").tag("table", BY_HAND) or "")}
         changed = {row[0] for row in then.symmetric_difference(_by_hand(stage))}
-        table, findings = (
+        kept = (
             _log(stage, name).scan([name]).select(schema.names()).collect()
             for name, schema in KEPT.items()
         )
-        return (Assessment(table, findings), changed) if len(changed) <= MANY else None
+        return (Assessment(*kept), changed) if len(changed) <= MANY else None
     return None
 
 
-def of_some(stage: Stage, ids: Collection[int] | None, rules: Sequence[Rule] = RULES) -> Assessment:
-    """Return what there is to see of some movies, judged by themselves, or of all."""
+def of_some(
+    stage: Stage,
+    ids: Collection[int] | None,
+    rules: Sequence[Rule] = RULES,
+    columns: pl.DataFrame | None = None,
+) -> Assessment:
+    """Return what there is to see of some movies, or of all.
+
+    Args:
+        stage: Where they are.
+        ids: Which; None for all.
+        rules: By what they are judged.
+        columns: What is known of the columns of ratings; default by these movies.
+    """
     movies, ratings = stage.for_rules(ids)
-    found = find(movies, ratings, rules, now=stage.now())
-    return Assessment(_table(movies, ratings), found)
+    columns = explain(ratings) if columns is None else columns
+    found = find(movies, ratings, rules, now=stage.now(), columns=columns)
+    right = ratings.join(withheld(found), on=["tmdb_id", "system"], how="anti")
+    return Assessment(_table(movies, ratings, right), found, columns)
 
 
-def _table(movies: pl.DataFrame, ratings: pl.DataFrame) -> pl.DataFrame:
-    agreed = consensus(ratings).select("tmdb_id", *AGREED)
-    return movies.join(agreed, on="tmdb_id", how="left", maintain_order="left")
+def _table(
+    movies: pl.DataFrame, ratings: pl.DataFrame, right: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Return the flat table with what the right ratings say, and how far apart all of them lie."""
+    spread = consensus(ratings).select("tmdb_id", *AGREED)
+    if right is not None and right.height < ratings.height:
+        agreed = consensus(right).select("tmdb_id", *AGREED[:-1])
+        spread = spread.select("tmdb_id", AGREED[-1]).join(agreed, on="tmdb_id", how="left")
+    return movies.join(
+        spread.select("tmdb_id", *AGREED), on="tmdb_id", how="left", maintain_order="left"
+    )
 
 
 def _log(stage: Stage, name: str) -> Log:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from tmdbkit.stage.card import MovieCard
 from tmdbkit.stage.decisions import POINTS_FIELD, WORDS, field_named
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import polars as pl
@@ -53,6 +54,7 @@ class Item:
         changed: A line for each judged value that has moved since the verdict, old → new.
         picture: A local file to show instead of the poster's address.
         online: Whether the poster's address may be shown, which a browser then asks for.
+        sentences: What the rules say, by their names.
     """
 
     movie: dict[str, Any]
@@ -62,6 +64,7 @@ class Item:
     changed: list[str]
     picture: Path | None = None
     online: bool = True
+    sentences: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tmdb_id(self) -> int:
@@ -116,13 +119,11 @@ class Item:
         return f"together {together:.0f} of 100{apart}"
 
     def suspicions(self) -> list[tuple[str, str]]:
-        """Return the severity of each finding, and what is wrong: system, value, why."""
-        shown = self.findings.select("severity", "system", "value", "why").rows()
+        """Return the severity of each finding, and what is wrong: system, value, why, sentence."""
+        shown = self.findings.select("severity", "rule", "system", "value", "why").rows()
         return [
-            (severity, f"{' '.join(p for p in (SYSTEM_NAMES.get(system, ''), value) if p)}: {why}")
-            if system or value
-            else (severity, why)
-            for severity, system, value, why in shown
+            (severity, _told(_named(system, value), why, self.sentences.get(rule, "")))
+            for severity, rule, system, value, why in shown
         ]
 
     def history(self) -> list[str]:
@@ -158,6 +159,15 @@ class Item:
             '<div style="order:1;flex:1 1 16em;min-width:0px">'
             f"{facts}{bars}{together}{found}{below}</div>{self.card.poster()}</div>"
         )
+
+
+def _told(named: str, why: str, sentence: str) -> str:
+    of_what = f"{named}: {why}" if named else why
+    return of_what if sentence in ("", why) else f"{of_what} ({sentence})"
+
+
+def _named(system: str | None, value: str) -> str:
+    return " ".join(part for part in (SYSTEM_NAMES.get(system or "", ""), value) if part)
 
 
 def _line(text: str, style: str) -> str:

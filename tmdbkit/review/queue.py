@@ -87,7 +87,7 @@ class ReviewQueue:
         """Go on with what was seen of the stage; whichever movie is looked at stays in view."""
         at = self._ids[self._place] if self._place < len(self._ids) else None
         # What was kept comes in a chunk for each row group, and every click goes through them all.
-        whole = Assessment(seen.table.rechunk(), seen.findings.rechunk())
+        whole = replace(seen, table=seen.table.rechunk(), findings=seen.findings.rechunk())
         self._see(whole, self.stage.decisions())
         self._count()
         self._rank()
@@ -155,6 +155,7 @@ class ReviewQueue:
             self._changed.get(tmdb_id, []),
             self.stage.poster(tmdb_id),
             online=not self.stage.offline,
+            sentences={rule.name: rule.sentence for rule in self._rules},
         )
 
     @property
@@ -293,14 +294,15 @@ class ReviewQueue:
     def _refresh(self, tmdb_id: int) -> None:
         """Read one movie anew, after one of its values was set."""
         self._corrected.add(tmdb_id)
-        seen = Assessment(self._table, self._findings).reread(self.stage, [tmdb_id])
+        seen = Assessment(self._table, self._findings, self._columns)
+        seen = seen.reread(self.stage, [tmdb_id])
         self._see(seen, self._decisions)
         self._tell()  # the value is seen at once, and what the rules say of it a moment later
         self._see(seen.rejudged(self.stage, [tmdb_id], self._rules), self._decisions)
         self._count()
 
     def _see(self, seen: Assessment, decisions: pl.DataFrame) -> None:
-        self._table, self._findings = seen.table, seen.findings
+        self._table, self._findings, self._columns = seen.table, seen.findings, seen.columns
         self._read_decisions(decisions)
 
     def _count(self) -> None:

@@ -146,7 +146,6 @@ class Settings:
         _check_choice("TMDBKIT_BACKDROP_SIZE", self.backdrop_size, BACKDROP_SIZES)
         if self.cast < 0:
             raise SettingsError(f"TMDBKIT_CAST is {self.cast}; it must be 0 or more")
-        _check_region(self.region)
 
     @classmethod
     def from_env(
@@ -229,7 +228,9 @@ def _text(_variable: str, text: str) -> str:
 
 
 def _region(variable: str, text: str) -> str:
-    return _text(variable, text).upper()
+    region = _text(variable, text).upper()
+    _check_region(region)
+    return region
 
 
 def _address(_variable: str, text: str) -> str:

@@ -10,8 +10,6 @@ import polars as pl
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import NoSuchMovie
 from tmdbkit.progress import counted
-from tmdbkit.quality import find
-from tmdbkit.ratings.aggregate import consensus
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
 from tmdbkit.stage import history, pushes, understood
@@ -19,6 +17,7 @@ from tmdbkit.stage.archive import Archive
 from tmdbkit.stage.card import MovieCard, flat
 from tmdbkit.stage.damage import reading
 from tmdbkit.stage.decisions import WORDS, overrides, verdicts
+from tmdbkit.stage.judged import judged_table
 from tmdbkit.stage.log import among
 from tmdbkit.stage.movies import is_settled
 from tmdbkit.stage.overlay import SAME_RATING, Overlay
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 READ_AT_ONCE = 500  # payloads, some 20 MB
-AGREED = ["consensus", "certainty", "spread"]
 MISSING_FOR = timedelta(days=30)  # then a 404 is asked again
 REFUSED = (400, 422, 500)  # a 500 of the failures that do not pass is TMDB's "the ID is invalid"
 
@@ -272,23 +270,17 @@ class Stage(Archive):
         """Return `id, name, movies` of the collections, the most frequent first."""
         return names.named(self._texts_at_a_time(), "collections")
 
-    def table(self) -> pl.DataFrame:
+    def table(self, *, raw: bool = False) -> pl.DataFrame:
         """Return one flat row a movie, for reading: names instead of ids, year, points, votes.
 
         `consensus`, `certainty` and `spread` are those of `ratings.aggregate`, `findings` the names
         of the rules that the movie or one of its ratings breaks, `decision` what a person said.
+
+        Args:
+            raw: Show the ratings that a push withholds as well, which are null otherwise.
         """
         movies, ratings = self.for_rules()
-        found = find(movies, ratings, now=self.now()).group_by("tmdb_id", maintain_order=True)
-        names = found.agg(findings=pl.col("rule").unique(maintain_order=True))
-        said = verdicts(self.decisions()).select("tmdb_id", decision="kind")
-        agreed = consensus(ratings).select("tmdb_id", pl.col(AGREED).round(2))
-        return (
-            movies.join(agreed, on="tmdb_id", how="left", maintain_order="left")
-            .join(names, on="tmdb_id", how="left", maintain_order="left")
-            .join(said, on="tmdb_id", how="left", maintain_order="left")
-            .with_columns(pl.col("findings").fill_null(pl.lit([], pl.List(pl.String))))
-        )
+        return judged_table(movies, ratings, self.decisions(), now=self.now(), raw=raw)
 
     def scan_table(self) -> pl.LazyFrame:
         """Return the flat table lazily, without what it takes all movies to know, in no order."""

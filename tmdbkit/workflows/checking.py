@@ -12,12 +12,13 @@ from tmdbkit.convex.plan import Withheld
 from tmdbkit.convex.reading import movies_of
 from tmdbkit.exceptions import UsageError
 from tmdbkit.executors import spread
-from tmdbkit.quality import RULES, find, withheld
+from tmdbkit.quality import find, withheld
 from tmdbkit.quality.features import features
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.schema import INSTANT, ROW, SYSTEMS
 from tmdbkit.stage.decisions import JUDGED, WORDS, changed_since, moved, verdicts
+from tmdbkit.stage.judged import RATING_ERRORS, not_waived
 from tmdbkit.stage.stage import Stage
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 OF_EVERY_RULE = ("tmdb_id", "title", "release_date", *(f"{system}_points" for system in SYSTEMS))
 PIECE = 20_000  # movies that a worker reads at a time
-RATING_ERRORS = tuple(rule for rule in RULES if rule.of == "rating" and rule.severity == "error")
 
 
 def looked_at(
@@ -104,10 +104,7 @@ def withheld_of(stage: Stage) -> Withheld:
         for tmdb_id, kind, by, note in kept_back.select("tmdb_id", "kind", "by", "note").rows()
     }
     errors = find(table, stage.ratings().filter("chosen"), RATING_ERRORS, now=stage.now())
-    approved = said.filter(pl.col("kind") == "approve").join(
-        changed_since(table, said), on="tmdb_id", how="anti"
-    )
-    return Withheld(reasons, _reasons(errors.join(_waived(approved), on=WAIVED, how="anti")))
+    return Withheld(reasons, _reasons(not_waived(errors, table, stage.decisions())))
 
 
 def withheld_unless_approved(stage: Stage) -> Withheld:
@@ -127,17 +124,7 @@ def withheld_rows(rows: pl.DataFrame, now: datetime) -> Withheld:
     return Withheld(ratings=_reasons(find(*looked_at(rows), RATING_ERRORS, now=now)))
 
 
-WAIVED = ["tmdb_id", "rule", "system"]
 SEEN_BY_ERRORS = ["tmdb_id", *JUDGED, *(f"{system}_points" for system in SYSTEMS)]
-
-
-def _waived(approved: pl.DataFrame) -> pl.DataFrame:
-    """Return the findings that approvals saw, but for those of rules that none waives."""
-    never = [rule.name for rule in RATING_ERRORS if not rule.waivable]
-    named = approved.select("tmdb_id", pl.col("waived")).explode("waived").drop_nulls()
-    parts = pl.col("waived").str.splitn(":", 2).struct
-    found = named.select("tmdb_id", rule=parts.field("field_0"), system=parts.field("field_1"))
-    return found.filter(~pl.col("rule").is_in(never))
 
 
 def _reasons(errors: pl.DataFrame) -> dict[int, dict[str, str]]:

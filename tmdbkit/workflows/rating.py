@@ -131,7 +131,7 @@ def check(
     Example:
         >>> report = check(tmdbkit.sample())
         >>> report.verdict()
-        '34 of 96 movies need a look'
+        '36 of 96 movies need a look'
         >>> report.findings.filter(rule="scale_mix_up").select("title", "system", "value").rows()
         [('!!!', 'metacritic', '5.4 of 100')]
     """

@@ -1,0 +1,109 @@
+"""Columns of points on another scale, and of votes off by a factor, as a whole or in part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import polars as pl
+
+from tmdbkit.ratings.agreement import POINTS, VOTES, Model
+from tmdbkit.schema import SCALES, SYSTEMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Column = tuple[str, str | None]
+
+LEAST = 8  # movies by which a column can be judged
+FITS = {"score": 2.0, "count": 1.4}  # nats: right columns have less misfit on average
+FARTHEST = 4.0  # standard deviations; what is farther off is no better a witness
+# Other scales on which points are given, and by what counts of votes are off, in powers of ten.
+OTHERS = {POINTS.of: (1.0, 5.0, 10.0, 100.0), VOTES.of: (-3.0, 3.0)}
+EACH, ERRORS = 1.0, 4.0  # nats a movie, and standard errors of their mean, to be sure of a scale
+CLEARLY = 4.0  # nats by which a single value must fit better to count for its column
+BY_CHANCE = 0.01  # of right values do; more than two standard errors above it is none
+
+
+class Gain(NamedTuple):
+    """How much better a column fits otherwise, in nats: on average, and in standard errors."""
+
+    of: str
+    column: Column
+    other: float
+    each: float
+    errors: float
+    misfit: float
+    share: float
+
+
+def misfit(residual: pl.Expr) -> pl.Expr:
+    """Return how much less likely a value is than the expected one, in nats, up to a limit."""
+    return residual.clip(-FARTHEST, FARTHEST) ** 2 / 2
+
+
+def other_values(system: str, of: str, other: float) -> pl.Expr:
+    """Return a system's values if they were on another scale, or off by a factor of votes."""
+    if of == "count":
+        return pl.col(f"{system}_count") - other
+    value = pl.col(f"{system}_raw") * SCALES[system] / other
+    return pl.when(value <= 100).then(value)
+
+
+def put_on_scale(table: pl.DataFrame, model: Model) -> tuple[list[Gain], pl.DataFrame]:
+    """Return what fits better on another scale, the best first, and the table with that put right.
+
+    What is on another scale makes all others seem wrong, so it is put right before they are judged.
+    """
+    found: list[Gain] = []
+    while True:
+        gains = [*_gains(model.compare(table), model)]
+        whole = [g for g in gains if is_whole(g) and g.column not in {f.column for f in found}]
+        if not whole:
+            known = {g.column for g in found}
+            partly = [g for g in gains if g.share > 0 and g.column not in known]
+            return [*found, *partly], table
+        best = max(whole, key=lambda gain: gain.each)
+        found.append(best)
+        table = _corrected(table, model, best)
+
+
+def is_whole(gain: Gain) -> bool:
+    """Return whether all of the column fits better so, as closely as right ones fit."""
+    return gain.each > EACH and gain.errors > ERRORS and gain.misfit < FITS[gain.of]
+
+
+def _gains(compared: pl.DataFrame, model: Model) -> Iterator[Gain]:
+    for system in SYSTEMS:
+        raw = pl.col(f"{system}_{'raw' if model.of == 'score' else 'count'}")
+        judged = compared.filter(raw.is_not_null(), model.others(system) > 0)
+        own = misfit(pl.col(f"{system}_{model.of}_residual")).fill_null(FARTHEST**2 / 2)
+        for other in OTHERS[model.of]:
+            if model.of == "score" and other == SCALES[system]:
+                continue
+            there = misfit(model.residual(system, other_values(system, model.of, other)))
+            gain = own - there.fill_null(FARTHEST**2 / 2)
+            clearly, by_chance = (gain > CLEARLY).sum(), BY_CHANCE * pl.len()
+            grouped = judged.group_by(f"{system}_provider", maintain_order=True).agg(
+                gain.mean().alias("each"),
+                (gain.mean() / (gain.std() + 0.1) * pl.len().sqrt()).alias("errors"),
+                there.mean().alias("misfit"),
+                ((clearly - by_chance - 2 * (by_chance + 1).sqrt()) / pl.len()).alias("share"),
+                pl.len().alias("movies"),
+            )
+            for provider, each, errors, misfits, share, movies in grouped.rows():
+                enough = movies >= LEAST and errors is not None and misfits is not None
+                sure = errors if enough else 0.0
+                yield Gain(model.of, (system, provider), other, each, sure, misfits or 0.0, share)
+
+
+def _corrected(table: pl.DataFrame, model: Model, gain: Gain) -> pl.DataFrame:
+    (system, provider), name = gain.column, "raw" if model.of == "score" else "count"
+    value = other_values(system, model.of, gain.other)
+    its = pl.col(f"{system}_provider").eq_missing(provider)
+    table = table.with_columns(
+        pl.when(its).then(value).otherwise(f"{system}_{name}").alias(f"{system}_{name}")
+    )
+    if name == "count":
+        return table
+    raw = pl.col(f"{system}_raw")
+    return table.with_columns(pl.when(raw.is_between(0, 100)).then(raw).alias(f"{system}_score"))

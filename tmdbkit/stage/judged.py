@@ -1,0 +1,79 @@
+"""The flat table with what is said of it: findings, consensus, decisions; and what is withheld."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tmdbkit.quality import RULES, find, withheld
+from tmdbkit.ratings.aggregate import consensus
+from tmdbkit.schema import SYSTEMS
+from tmdbkit.stage.decisions import changed_since, verdicts
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+AGREED = ("consensus", "certainty", "spread")
+RATING_ERRORS = tuple(rule for rule in RULES if rule.of == "rating" and rule.severity == "error")
+WAIVED = ["tmdb_id", "rule", "system"]
+RATING = ["tmdb_id", "system"]
+
+
+def judged_table(
+    movies: pl.DataFrame,
+    ratings: pl.DataFrame,
+    decisions: pl.DataFrame,
+    *,
+    now: datetime,
+    raw: bool,
+) -> pl.DataFrame:
+    """Return the flat table with `AGREED`, `findings`, `decision`; without what a push withholds.
+
+    Args:
+        movies: The flat table.
+        ratings: The ratings that count.
+        decisions: What people said.
+        now: The time.
+        raw: Whether to show the withheld points and votes as well.
+    """
+    found = find(movies, ratings, now=now)
+    held = withheld(not_waived(found, movies, decisions))
+    agreed = consensus(ratings.join(held, on=RATING, how="anti", maintain_order="left"))
+    by_movie = found.group_by("tmdb_id", maintain_order=True)
+    names = by_movie.agg(findings=pl.col("rule").unique(maintain_order=True))
+    said = verdicts(decisions).select("tmdb_id", decision="kind")
+    table = movies if raw else _without(movies, held)
+    for more in (agreed.select("tmdb_id", pl.col(AGREED).round(2)), names, said):
+        table = table.join(more, on="tmdb_id", how="left", maintain_order="left")
+    return table.with_columns(pl.col("findings").fill_null(pl.lit([], pl.List(pl.String))))
+
+
+def not_waived(
+    findings: pl.DataFrame, table: pl.DataFrame, decisions: pl.DataFrame
+) -> pl.DataFrame:
+    """Return findings without those that an approval waives.
+
+    It waives the findings that it saw, as long as what it judged has not moved, and as long as they
+    can be waived.
+    """
+    said = verdicts(decisions)
+    approved = said.filter(pl.col("kind") == "approve").join(
+        changed_since(table, said), on="tmdb_id", how="anti"
+    )
+    never = [rule.name for rule in RATING_ERRORS if not rule.waivable]
+    named = approved.select("tmdb_id", pl.col("waived")).explode("waived").drop_nulls()
+    parts = pl.col("waived").str.splitn(":", 2).struct
+    waived = named.select("tmdb_id", rule=parts.field("field_0"), system=parts.field("field_1"))
+    waived = waived.filter(~pl.col("rule").is_in(never))
+    return findings.join(waived, on=WAIVED, how="anti", maintain_order="left")
+
+
+def _without(table: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
+    """Return the table with null for the points and votes of some ratings."""
+    ids = {s: held.filter(system=s)["tmdb_id"].implode() for s in SYSTEMS}
+    return table.with_columns(
+        pl.when(~pl.col("tmdb_id").is_in(ids[s])).then(f"{s}_{name}").alias(f"{s}_{name}")
+        for s in SYSTEMS
+        for name in ("points", "votes")
+    )

@@ -89,7 +89,7 @@ def test_an_answer_of_another_shape_passes_and_is_not_kept(
 
 
 @pytest.mark.parametrize(
-    "pages", ["1", None, True, -1, [], {}], ids=["text", "none", "true", "minus", "list", "object"]
+    "pages", ["1", None, True, -1, [], {}], ids=["text", "null", "true", "minus", "list", "object"]
 )
 def test_a_list_that_does_not_count_its_pages_is_none(
     pages: object, odd: Odd, client: TMDBClient

@@ -81,7 +81,7 @@ def _changed(client: TMDBClient, start: date, end: date) -> Iterator[tuple[int, 
     """Yield `id, deleted` of a window; one of more pages than TMDB serves is halved."""
     ask = partial(client.changes, start.isoformat(), end.isoformat())
     first = ask(1)
-    if first["total_pages"] > LAST_PAGE and end - start > DAY:
+    if first.get("total_pages", 1) > LAST_PAGE and end - start > DAY:
         middle = start + (end - start) // 2
         yield from _changed(client, start, middle)
         yield from _changed(client, middle, end)

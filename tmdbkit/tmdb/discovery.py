@@ -207,7 +207,7 @@ def _discover(client: TMDBClient, filters: Mapping[str, Any], page: int) -> Any:
 def _all_of(client: TMDBClient, filters: dict[str, Any]) -> Iterator[Iterator[Any]]:
     """Yield the movies of each slice that TMDB serves whole."""
     first = _discover(client, filters, 1)
-    if first["total_pages"] <= LAST_PAGE:
+    if first.get("total_pages", 1) <= LAST_PAGE:
         slices = iter([(filters, first)])
     else:
         start, end = _day(filters, FROM_DATE, FIRST_DAY), _day(filters, TO_DATE, LAST_DAY)
@@ -223,7 +223,7 @@ def _slices(
     """Yield filters that are narrow enough, each with its first page, the oldest dates first."""
     narrowed = {**filters, FROM_DATE: start.isoformat(), TO_DATE: end.isoformat()}
     first = _discover(client, narrowed, 1)
-    if first["total_pages"] <= LAST_PAGE:
+    if first.get("total_pages", 1) <= LAST_PAGE:
         yield narrowed, first
     elif start == end:
         raise UsageError(

@@ -33,8 +33,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tmdbkit.display import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+def _in_one_line(error: BaseException) -> str:
+    """Return an error's message; what servers and files say in it steers no terminal."""
+    return plain(Exception.__str__(error))
 
 
 class TMDBKitError(Exception):
@@ -46,6 +53,7 @@ class TMDBKitError(Exception):
 
     lost = False
     _shown = False
+    __str__ = _in_one_line  # a builtin's own would put a KeyError's in quotes
 
     def _render_traceback_(self) -> list[str]:
         """Return what a notebook shows: one line, and the traceback where `%tb` asks once more."""
@@ -63,8 +71,6 @@ class UsageError(TMDBKitError, ValueError):
 
 class NoSuchMovie(UsageError, KeyError):
     """The stage, or the plan, has no movie of that id."""
-
-    __str__ = Exception.__str__  # a KeyError puts its message in quotes
 
 
 class SettingsError(UsageError):
@@ -132,7 +138,7 @@ class ServiceError(TMDBKitError):
             parts.append(f"({said})")
         if self.attempts > 1:
             parts.append(f"after {self.attempts} attempts")
-        return " ".join(parts) + advised + advice
+        return plain(" ".join(parts) + advised + advice)
 
 
 class NotFound(ServiceError, LookupError):
@@ -186,9 +192,13 @@ class FunctionsMissing(StopError):
 class PassedOver(UserWarning):
     """What another hand or version wrote is not understood; it was left out, and all else done."""
 
+    __str__ = _in_one_line
+
 
 class SettingsWarning(UserWarning):
     """A setting that may be meant otherwise: its name is not known, or its key goes elsewhere."""
+
+    __str__ = _in_one_line
 
 
 def did_you_mean(word: str, names: Iterable[str], cutoff: float = 0.6) -> str:

@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Protocol, TextIO, TypeVar
 
+from tmdbkit.display import plain
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -84,7 +86,7 @@ class Work:
     def told(self, done: int, note: str) -> str:
         """Return the line."""
         parts = (f"{done:,} of {self._total:,}", self._pace.told(done), note)
-        return f"{self._what} {' · '.join(part for part in parts if part)}"
+        return plain(f"{self._what} {' · '.join(part for part in parts if part)}")
 
 
 class _Written:
@@ -155,7 +157,7 @@ def _columns(stream: TextIO) -> int:
 
 def _cut(text: str, columns: int) -> str:
     """Return what fits in one line: a terminal goes on in the next, and cannot clear that."""
-    return text if not columns or len(text) < columns else f"{text[: columns - 2]}…"
+    return plain(text, max(columns - 1, 0))
 
 
 def told(items: Iterable[T], progress: Progress, what: str, total: int) -> Iterator[T]:

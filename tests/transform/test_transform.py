@@ -337,6 +337,22 @@ def test_a_reason_names_what_is_wrong_in_one_short_line(text: str, reason: str) 
     assert len(told) < 120
 
 
+def test_what_is_not_read_is_not_named_beside_what_is_wrong() -> None:
+    text = movie(id=7, genres=7, adult=False, homepage="", origin_country=["US"], video=None)
+    [(_, told)] = transform(frame(json.dumps(text), ids=[7])).malformed.rows()
+    assert told == "not TMDB's shape: genres"
+
+
+@pytest.mark.parametrize("bad", ["", " \n\t", "{", "null", "{} {}", '{"id": 7}'])
+def test_the_good_in_one_piece_with_what_is_none_keep_their_order(bad: str) -> None:
+    good = [json.dumps({"id": n, "title": str(n)}) for n in range(1, 60)]
+    texts = [*good[:7], bad, bad, *good[7:30], bad, *good[30:]]
+    ids = [*range(1, 8), 97, 98, *range(8, 31), 99, *range(31, 60)]
+    made = transform(frame(*texts, ids=ids))
+    assert made.rows["tmdb_id"].to_list() == list(range(1, 60))
+    assert made.malformed["tmdb_id"].to_list() == [97, 98, 99]
+
+
 def test_an_empty_text_beside_two_in_one_of_the_same_movie_is_not_taken_for_two() -> None:
     good = json.dumps(movie())
     made = transform(frame("", good + good, good, "", ids=[7] * 4))

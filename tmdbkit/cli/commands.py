@@ -18,9 +18,8 @@ from tmdbkit.cli.inputs import (
     open_stage,
     open_target,
     output_file,
-    tell_target,
 )
-from tmdbkit.cli.output import FINE, FOUND, printed_json, say, show
+from tmdbkit.cli.output import FINE, FOUND, printed_json, say, say_aside, show
 from tmdbkit.exceptions import UsageError
 from tmdbkit.progress import counted
 
@@ -120,7 +119,7 @@ def refresh(args: argparse.Namespace) -> int:
             language=args.language,
         )
     if left := staged.marker.is_changing:
-        tell_target(f"not all is in {staged.language} yet; run the same again")
+        say_aside(f"not all is in {staged.language} yet; run the same again")
     return show(args, result, failed=result.failed + left)
 
 
@@ -211,24 +210,24 @@ def _tell_plan(plan: Plan) -> None:
     """Say what a plan that deletes or takes back would do, before anybody is asked."""
     for line in repr(plan).splitlines()[1:]:
         if not line.endswith(": 0") and not line.startswith(("unchanged: ", "batches: ")):
-            tell_target(line)
+            say_aside(line)
 
 
 def _tell_counts(plan: Plan) -> None:
     """Say in one line what a plan would change, before anybody is asked."""
     counts = {name: count for name, count in plan.counts().items() if name != "target" and count}
-    tell_target(", ".join(f"{name} {count:,}" for name, count in counts.items()) or "no change")
+    say_aside(", ".join(f"{name} {count:,}" for name, count in counts.items()) or "no change")
 
 
 def _tell_anew(args: argparse.Namespace, anew: Plan) -> None:
     """Say how what was changed meanwhile is looked at again, and sent."""
     if not args.plan:
-        tell_target("someone else changed those meanwhile; tmdbkit plan shows them as they are now")
+        say_aside("someone else changed those meanwhile; tmdbkit plan shows them as they are now")
         return
     path = Path(args.plan).expanduser()
     saved = path.with_name(f"{path.stem}.anew{path.suffix}")
     anew.save(saved)
-    tell_target(f"planned anew in {saved}: look at it, then tmdbkit push --plan {saved}")
+    say_aside(f"planned anew in {saved}: look at it, then tmdbkit push --plan {saved}")
 
 
 def _filled_or_rated(args: argparse.Namespace) -> Stage:
@@ -286,7 +285,7 @@ def import_(args: argparse.Namespace) -> int:
     asks = needs_consent(args, target)
     ids = needed_ids(args)
     if asks:
-        tell_target(counted(len(set(ids)), "movie"))
+        say_aside(counted(len(set(ids)), "movie"))
         ask_consent(target)
     with open_session() as session:
         result = import_direct(session, target, ids, stage=stage, people=args.people)
@@ -307,7 +306,7 @@ def delete(args: argparse.Namespace) -> int:
     asks = needs_consent(args, target, everywhere=True)
     ids = _absent(args, staged, target) if args.absent else needed_ids(args)
     named = f": {', '.join(map(str, ids[:20]))}{' …' * (len(ids) > 20)}" if ids else ""
-    tell_target(f"{counted(len(ids), 'movie')}{named}")
+    say_aside(f"{counted(len(ids), 'movie')}{named}")
     plan = plan_deletion(staged, target, ids, referenced=args.referenced)
     _tell_plan(plan)
     if asks and plan:
@@ -350,7 +349,7 @@ def _tell_doubt(folder: Path) -> None:
     """Warn where a folder that exists is no app's convex folder by the look of it."""
     looks_right = folder.resolve().name == "convex" or (folder / "_generated").exists()
     if folder.is_dir() and not looks_right:
-        tell_target(
+        say_aside(
             f"{folder} does not look like an app's convex folder; the files go there all the same"
         )
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tmdbkit import progress
+from tmdbkit.cli.output import say_aside
+from tmdbkit.display import plain
 from tmdbkit.exceptions import NotFound, SettingsWarning, UsageError
 from tmdbkit.surrogates import decoded
 
@@ -124,7 +126,7 @@ def open_target(args: argparse.Namespace, verb: str) -> Target:
         opened = ConvexDeployment(settings=read_settings())
         if opened.origin:
             warnings.warn(opened.origin, SettingsWarning, stacklevel=1)
-    tell_target(f"{verb} {opened.title}")
+    say_aside(f"{verb} {opened.title}")
     return opened
 
 
@@ -132,11 +134,6 @@ def _contract(file: str | None) -> Contract | None:
     from tmdbkit.convex.contract import Contract
 
     return Contract.load(Path(file).expanduser()) if file else None
-
-
-def tell_target(line: str) -> None:
-    """Say something of the target before anything is done to it, beside what may be piped."""
-    sys.stderr.write(f"{line}\n")
 
 
 def needs_consent(args: argparse.Namespace, target: Target, *, everywhere: bool = False) -> bool:
@@ -183,7 +180,7 @@ def ask_person(question: str) -> str:
         signal.siginterrupt(signal.SIGINT, True)
     sys.stdout.flush()
     try:
-        sys.stderr.write(question)
+        sys.stderr.write(plain(question))
         sys.stderr.flush()
         return sys.stdin.readline()
     except KeyboardInterrupt:
@@ -303,14 +300,14 @@ def _ids_of_export(day: date | str, min_popularity: float | None) -> list[int]:
     with Exports(read_settings(), progress=progress.default()) as exports:
         export = exports.latest() if isinstance(day, str) else exports.of(day)
     found = export.ids(min_popularity=min_popularity)
-    tell_target(f"the export of {export.day}: {found.height:,} ids")
+    say_aside(f"the export of {export.day}: {found.height:,} ids")
     return found["tmdb_id"].to_list()
 
 
 def _tell_repeats(ids: pl.DataFrame) -> None:
     if repeats := ids["repeats"].sum():
         source = ids.item(0, "source")
-        tell_target(f"{source}: {ids.height:,} ids, and {repeats:,} repeats left out")
+        say_aside(f"{source}: {ids.height:,} ids, and {repeats:,} repeats left out")
 
 
 def _by_tmdb_id(named: list[int | str]) -> list[int]:
@@ -328,7 +325,7 @@ def _by_tmdb_id(named: list[int | str]) -> list[int]:
         known.setdefault(imdb_id, []).append(tmdb_id)
     unknown = [name for name in dict.fromkeys(of_imdb) if name not in known]
     if unknown:
-        tell_target(f"TMDB has no movie under {', '.join(unknown)}: left out")
+        say_aside(f"TMDB has no movie under {', '.join(unknown)}: left out")
     return [i for name in named for i in ([name] if isinstance(name, int) else known.get(name, []))]
 
 

@@ -30,6 +30,7 @@ from tmdbkit.cli.arguments import (
     takes_target,
 )
 from tmdbkit.cli.signals import end_as_ctrl_c_does
+from tmdbkit.display import plain
 from tmdbkit.exceptions import StopError, TMDBKitError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Grammar(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say it, and leave."""
         end = "" if message.endswith("?") else ";"
-        self.exit(WRONG, f"{self.prog}: {message}{end} see {self.prog} --help\n")
+        self.exit(WRONG, f"{self.prog}: {plain(message)}{end} see {self.prog} --help\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Read what it knows; what it does not know is a mistake here, not one level up."""
@@ -325,7 +326,7 @@ def _verb(
 def _complain(error: object, status: int) -> int:
     with suppress(OSError):  # a terminal that was closed shows nothing any more
         sys.stdout.flush()
-        sys.stderr.write(f"tmdbkit: {error}\n")
+        output.say_aside(f"tmdbkit: {error}")
     return status
 
 

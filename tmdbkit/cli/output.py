@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from io import TextIOWrapper, UnsupportedOperation
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from tmdbkit.display import plain, plain_lines
 from tmdbkit.exceptions import PassedOver, SettingsWarning
 
 if TYPE_CHECKING:
@@ -40,8 +41,13 @@ def printed_json(args: argparse.Namespace, facts: Mapping[str, object]) -> bool:
 
 
 def say(text: str) -> None:
-    """Print a line."""
-    sys.stdout.write(f"{text}\n")
+    """Print a line, or several; nothing in them steers the terminal."""
+    sys.stdout.write(plain_lines(text.split("\n")) + "\n")
+
+
+def say_aside(text: str) -> None:
+    """Print a line beside what may be piped."""
+    sys.stderr.write(f"{plain(text)}\n")
 
 
 @contextmanager
@@ -68,7 +74,7 @@ def told_what_is_passed_over() -> Iterator[set[str]]:
                 show_others(message, category, filename, lineno, file, line)
             elif text not in told | slips:
                 (slips if of_settings else told).add(text)
-                sys.stderr.write(f"{text}\n" if of_settings else f"tmdbkit: {text}\n")
+                say_aside(text if of_settings else f"tmdbkit: {text}")
 
         warnings.showwarning = show
         warnings.simplefilter("always", PassedOver)

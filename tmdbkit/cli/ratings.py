@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,8 @@ from tmdbkit.cli.inputs import (
     open_stage,
     output_file,
     read_settings,
-    tell_target,
 )
-from tmdbkit.cli.output import FINE, FOUND, printed_json, say
+from tmdbkit.cli.output import FINE, FOUND, printed_json, say, say_aside
 from tmdbkit.exceptions import UsageError
 from tmdbkit.progress import counted
 
@@ -52,7 +50,7 @@ def _tell_ratings(args: argparse.Namespace, result: RatingsResult) -> int:
     if not printed_json(args, result.counts()):
         say(repr(result))
     for line in result.stopped:
-        sys.stderr.write(f"tmdbkit: stopped: {line}\n")
+        say_aside(f"tmdbkit: stopped: {line}")
     if result.stopped:
         return STOPPED
     return FOUND if result.failed else FINE
@@ -138,7 +136,7 @@ def check(args: argparse.Namespace) -> int:
     report = check_movies(filled(open_stage(args)) if target is None else target, skip=args.skip)
     if page is not None:
         write_text(page, report.page())
-        tell_target(f"written to {page}")
+        say_aside(f"written to {page}")
     counts = report.counts()
     if not printed_json(args, counts):
         say(report.text(more=f": {page or 'tmdbkit check --html report.html'} shows more"))

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -16,7 +15,7 @@ from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import Change, converted
 from tmdbkit.convex.reading import TOO_LARGE, is_too_large
 from tmdbkit.convex.saved import LAYOUT, read_saved
-from tmdbkit.display import draw_facts
+from tmdbkit.display import Drawn, block, counted_facts, line, plain, plain_lines
 from tmdbkit.exceptions import NoSuchMovie
 from tmdbkit.files import write_text
 from tmdbkit.images import form_of
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from tmdbkit.convex.target import TargetName
 
+SHORT = 70  # characters of a value, where old and new stand on one line
 UNDO = "undo-"  # begins the name of a plan that takes a push back, before that push's
 NAMES = {
     "crew": pl.Schema({"tmdb_id": pl.Int64(), **CREW}),
@@ -47,8 +47,8 @@ FIELDS = pl.Schema(
 )
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Drawn):
     """What a push would do, movie by movie and field by field.
 
     Attributes:
@@ -62,6 +62,8 @@ class Plan:
         notes: What a person should know before sending it.
         contract: How it is known what the target's tables accept; "" where it said so itself.
     """
+
+    _heading = "Plan"
 
     target: str
     changes: tuple[Change, ...] = ()
@@ -219,7 +221,7 @@ class Plan:
         return any(change.goes for change in self.changes)
 
     def _facts(self) -> list[tuple[str, str]]:
-        facts = [(name, f"{n:,}" if isinstance(n, int) else n) for name, n in self.counts().items()]
+        facts = counted_facts(self.counts())
         if self.contract:
             facts.insert(0, ("contract", self.contract))
         if self.undoes:
@@ -263,12 +265,6 @@ class Plan:
         did = {"created": kinds["delete"], "changed": kinds["update"], "deleted": kinds["create"]}
         return ", ".join(f"{verb} {count:,}" for verb, count in did.items() if count)
 
-    def __repr__(self) -> str:
-        return "\n".join(f"{name}: {value}" for name, value in self._facts())
-
-    def _repr_html_(self) -> str:
-        return draw_facts("Plan", self._facts())
-
 
 @dataclass(frozen=True)
 class MovieChange:
@@ -288,14 +284,15 @@ class MovieChange:
         withheld = [f"{line} (withheld)" for line in change.withheld]
         return told + kept + withheld + ([change.reason] if change.reason else [])
 
+    def _heading(self) -> str:
+        return f"{self.change.title} ({self.change.tmdb_id}): {self.change.kind}"
+
     def __repr__(self) -> str:
-        head = f"{self.change.title} ({self.change.tmdb_id}): {self.change.kind}"
-        return "\n".join([head, *(f"  {line}" for line in self.lines())])
+        return plain_lines([self._heading(), *(f"  {told}" for told in self.lines())])
 
     def _repr_html_(self) -> str:
-        first, *rest = repr(self).splitlines()
-        body = "".join(f'<div style="padding:2px 0">{escape(line.strip())}</div>' for line in rest)
-        return f'<div><div style="font-weight:bold">{escape(first)}</div>{body}</div>'
+        lines = (line(told, "padding:2px 0") for told in self.lines())
+        return block(line(self._heading(), "font-weight:bold") + "".join(lines), "line-height:1.5")
 
 
 FieldRow = tuple[int, str, str, str | None, str | None, str | None, str]
@@ -343,13 +340,8 @@ def _moves(name: str, old: Any, new: Any) -> Iterator[str]:
         for part in {**old, **new}:
             yield from _moves(f"{name}.{part}", old.get(part), new.get(part))
     elif old != new:
-        yield f"{name}: {_short(_text(old))} → {_short(_text(new))}"
-
-
-def _short(text: str | None) -> str:
-    if text is None:
-        return "nothing"
-    return text if len(text) <= 70 else f"{text[:67]}…"
+        was, will_be = (plain(_text(value) or "nothing", SHORT) for value in (old, new))
+        yield f"{name}: {was} → {will_be}"
 
 
 def _tuples(change: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
-from tmdbkit.display import draw_facts
+from tmdbkit.display import Drawn, counted_facts
 from tmdbkit.schema import INSTANT
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ OUTCOMES = pl.Schema(
 )
 
 
-@dataclass(frozen=True)
-class PushResult:
+@dataclass(frozen=True, repr=False)
+class PushResult(Drawn):
     """What a push came to.
 
     Attributes:
@@ -52,6 +52,8 @@ class PushResult:
         advice: What to do next with what was written.
         notes: What a person should know of it.
     """
+
+    _heading = "Pushed"
 
     target: str
     created: int
@@ -95,8 +97,7 @@ class PushResult:
 
     def _facts(self) -> list[tuple[str, str]]:
         # A push's name is another one each time: a notebook that is run again would differ.
-        told = {name: n for name, n in self.counts().items() if name != "push"}
-        facts = [(name, f"{n:,}" if isinstance(n, int) else n) for name, n in told.items()]
+        facts = counted_facts({name: n for name, n in self.counts().items() if name != "push"})
         if self.left_out:
             facts.append(("not known there", ", ".join(self.left_out)))
         facts += [("note", line) for line in self.notes]
@@ -116,12 +117,6 @@ class PushResult:
             for tmdb_id, title, outcome, reason, ratings in rows
         ]
 
-    def __repr__(self) -> str:
-        return "\n".join(f"{name}: {value}" for name, value in self._facts())
-
-    def _repr_html_(self) -> str:
-        return draw_facts("Pushed", self._facts())
-
 
 _WENT = ("created", "updated", "unchanged")
 _REPLANNED = ("update", "unchanged", "withheld")
@@ -131,13 +126,15 @@ _COUNTED = (
 )
 
 
-@dataclass(frozen=True)
-class DeleteResult:
+@dataclass(frozen=True, repr=False)
+class DeleteResult(Drawn):
     """What a deletion came to.
 
     Attributes:
         pushed: What sending it came to; `undo` takes it back by its name in the import log.
     """
+
+    _heading = "Deleted"
 
     pushed: PushResult
 
@@ -162,12 +159,6 @@ class DeleteResult:
 
     def _facts(self) -> list[tuple[str, str]]:
         return list(_of_deletion(self.pushed._facts()))
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{name}: {value}" for name, value in self._facts())
-
-    def _repr_html_(self) -> str:
-        return draw_facts("Deleted", self._facts())
 
 
 def _of_deletion(facts: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:

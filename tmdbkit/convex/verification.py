@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.display import draw_facts
+from tmdbkit.display import Drawn, counted_facts
 
 if TYPE_CHECKING:
     from tmdbkit.convex.planned import Plan
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 _ASIDE = ("withheld", "not_staged", "unknown")  # kinds of a plan that compare nothing
 
 
-@dataclass(frozen=True)
-class Verification:
+@dataclass(frozen=True, repr=False)
+class Verification(Drawn):
     """How a target compares with the stage.
 
     Attributes:
         plan: What a push would still change.
     """
+
+    _heading = "Verified"
 
     plan: Plan
 
@@ -50,8 +52,7 @@ class Verification:
         return self.plan.fields().filter(~pl.col("change").is_in(["create", *_ASIDE]))
 
     def _facts(self) -> list[tuple[str, str]]:
-        facts = [("target", self.plan.target)]
-        facts += [(name, f"{count:,}") for name, count in self.counts().items()]
+        facts = counted_facts({"target": self.plan.target, **self.counts()})
         rows = self.differences().select("title", "field", "old", "new", "reason").head(10).rows()
         facts += [
             ("different", f"{title}: {reason or f'{name} is {old}, staged {new}'}")
@@ -61,9 +62,3 @@ class Verification:
             aside = [change for change in self.plan.changes if change.kind == kind][:10]
             facts += [(kind.replace("_", " "), f"{c.title}: {c.reason}") for c in aside]
         return facts
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{name}: {value}" for name, value in self._facts())
-
-    def _repr_html_(self) -> str:
-        return draw_facts("Verified", self._facts())

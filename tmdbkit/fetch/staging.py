@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.display import draw_facts
+from tmdbkit.display import Drawn, counted_facts
 from tmdbkit.exceptions import NotFound, PassingFault, ServiceError
 from tmdbkit.fetch.pool import PART_SECONDS, Fetched, Fetching, asker
 from tmdbkit.stage.tables import FAILURES, MISSING, PAYLOADS, STAGED
@@ -65,8 +65,8 @@ class Tally:
             self.failed[item.tmdb_id] = item
 
 
-@dataclass(frozen=True)
-class StageResult:
+@dataclass(frozen=True, repr=False)
+class StageResult(Drawn):
     """What staging came to: each requested id is staged, skipped, missing or failed.
 
     Attributes:
@@ -79,6 +79,8 @@ class StageResult:
         missing_ids: `tmdb_id` of the missing.
         failures: `tmdb_id, reason` of the failed.
     """
+
+    _heading = "Staged"
 
     requested: int
     staged: int
@@ -95,15 +97,9 @@ class StageResult:
         return {name: getattr(self, name) for name in names}
 
     def _facts(self) -> list[tuple[str, str]]:
-        facts = [(name.replace("http_", ""), f"{n:,}") for name, n in self.counts().items()]
+        facts = counted_facts({name.replace("http_", ""): n for name, n in self.counts().items()})
         reasons = self.failures.group_by("reason").len().sort("len", "reason", descending=True)
         return facts + [(f"failed: {count:,}", reason) for reason, count in reasons.head(5).rows()]
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{name}: {value}" for name, value in self._facts())
-
-    def _repr_html_(self) -> str:
-        return draw_facts("Staged", self._facts())
 
 
 def stage_ids(

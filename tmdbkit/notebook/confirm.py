@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from html import escape
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from tmdbkit.convex.planned import MovieChange
-from tmdbkit.display import draw_facts
+from tmdbkit.display import draw_facts, fold, line, plain_lines
 from tmdbkit.exceptions import TMDBKitError
-from tmdbkit.notebook.showing import Drawing, Line, bundle, button, column, row, wide
+from tmdbkit.notebook.showing import Drawing, Line, Panel, button, column, row, wide
 from tmdbkit.notebook.work import Work
 from tmdbkit.progress import Silent
 from tmdbkit.workflows import plan_push, push
@@ -31,7 +30,7 @@ TOLD_APART = 8  # movies whose titles have what was typed
 LISTED = 50  # lines of what is withheld
 
 
-class PushPanel:
+class PushPanel(Panel):
     """Shows a plan and, once it is confirmed, sends exactly that.
 
     Args:
@@ -52,7 +51,7 @@ class PushPanel:
         try:
             self.plan = plan_push(stage, target, ids, progress=Silent(), **choices)
         except TMDBKitError as error:
-            self._said.say(str(error), badge="error")
+            self._said.say(str(error), severity="error")
         self._draw()
 
     def _make(self) -> None:
@@ -154,22 +153,16 @@ class PushPanel:
 
     def __repr__(self) -> str:
         shown = [repr(drawn) for drawn in (self.plan, self.result) if drawn is not None]
-        lines = [f"not sent: {line}" for line in self._withheld()]
-        return "\n".join([f"push to {self.target.title}", *shown, *lines])
+        lines = plain_lines(f"not sent: {told}" for told in self._withheld())
+        return "\n".join([f"push to {self.target.title}", *shown, *([lines] if lines else [])])
 
     def _repr_html_(self) -> str:
         if self.plan is None:
             return draw_facts("Push", [("target", str(self.target.title))])
-        lines = "".join(
-            f'<div style="padding:2px 0;overflow-wrap:break-word">{escape(line)}</div>'
-            for line in self._withheld()
-        )
-        more = f"<details><summary>not sent, and why</summary>{lines}</details>" if lines else ""
+        lines = "".join(line(told, "padding:2px 0") for told in self._withheld())
+        more = fold("not sent, and why", lines)
         came = self.result._repr_html_() if self.result else ""
         return f"{self.plan._repr_html_()}{more}{came}"
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return bundle(self.widget, self._repr_html_(), repr(self))
 
 
 def _label(change: Change) -> str:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from tmdbkit.display import draw_facts, draw_found
+from tmdbkit.display import block, counted_facts, counted_votes, cover, line, picture
+from tmdbkit.display import row as draw_row
 from tmdbkit.exceptions import TMDBKitError, UsageError
-from tmdbkit.notebook.showing import Drawing, Line, bundle, button, column, row, wide
+from tmdbkit.images import image_url
+from tmdbkit.notebook.showing import Drawing, Line, Panel, button, column, row, wide
 from tmdbkit.notebook.work import Work
 from tmdbkit.tmdb.client import LISTS, TMDBClient
 from tmdbkit.tmdb.discovery import list_ids
@@ -18,7 +20,7 @@ from tmdbkit.tmdb.session import TMDBSession
 from tmdbkit.workflows import stage_movies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tmdbkit.fetch.staging import StageResult
     from tmdbkit.progress import Progress
@@ -28,13 +30,15 @@ OFFLINE = "offline: only what the cache has can be staged; live needs TMDBKIT_OF
 SOURCES = {"ids": "ids", "list": "one of TMDB's lists", "search": "a search"}
 
 
-class StageForm:
+class StageForm(Panel):
     """A form for what to stage, and its result.
 
     Args:
         stage: Where movies go.
         session: Where they come from; default a `TMDBSession()` of the settings, at the start.
     """
+
+    _heading = "Stage movies"
 
     def __init__(self, stage: Stage, session: TMDBSession | None = None) -> None:
         self.stage = stage
@@ -131,7 +135,7 @@ class StageForm:
         self._chosen = {int(movie["id"]): _box() for movie in found}
         online = not self.session.offline
         self._found.children = [
-            row(box, _drawn(draw_found(movie, online=online)))
+            row(box, _drawn(_draw_found(movie, online=online)))
             for movie, box in zip(found, self._chosen.values(), strict=True)
         ]
         if not found:
@@ -143,7 +147,7 @@ class StageForm:
         try:
             verb()
         except TMDBKitError as error:
-            self._said.say(str(error), badge="error")
+            self._said.say(str(error), severity="error")
 
     # What is seen.
 
@@ -160,16 +164,26 @@ class StageForm:
 
     def _facts(self) -> list[tuple[str, str]]:
         counts = self.result.counts() if self.result else {}
-        return [("into", self.stage.name), *((name, f"{n:,}") for name, n in counts.items())]
+        return counted_facts({"into": self.stage.name, **counts})
 
-    def __repr__(self) -> str:
-        return "\n".join(f"{name}: {value}" for name, value in self._facts())
 
-    def _repr_html_(self) -> str:
-        return draw_facts("Stage movies", self._facts())
+def _draw_found(movie: Mapping[str, Any], *, online: bool) -> str:
+    """One result of TMDB's search: a small poster, title and year, how many voted.
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return bundle(self.widget, self._repr_html_(), repr(self))
+    Args:
+        movie: As TMDB sends it.
+        online: Whether the poster's address may be shown, which a browser then asks for.
+    """
+    title, path = str(movie.get("title") or ""), str(movie.get("poster_path") or "")
+    has_poster = online and path.startswith("/")
+    year, votes = str(movie.get("release_date") or "")[:4], int(movie.get("vote_count") or 0)
+    told = " · ".join((year or "no date", f"TMDB {movie['id']}", counted_votes(votes)))
+    text = line(title, "font-weight:bold") + line(told, "opacity:0.7")
+    return draw_row(
+        block(text, "order:1;min-width:0px"),
+        picture(image_url(path, "w92"), 44) if has_poster else cover(title, movie["id"], width=44),
+        style="line-height:1.4",
+    )
 
 
 def _drawn(html: str) -> Drawing:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from tmdbkit.display import SYSTEM_NAMES
+from tmdbkit.display import BADGES, SYSTEM_NAMES, line
 from tmdbkit.exceptions import TMDBKitError, UsageError
-from tmdbkit.notebook.showing import Drawing, Line, bundle, button, column, row, together, wide
-from tmdbkit.quality.report import BADGES
+from tmdbkit.notebook.showing import Drawing, Line, Panel, button, column, row, together, wide
 from tmdbkit.review import ReviewQueue
 from tmdbkit.review.assessment import assess, kept, of_some
 from tmdbkit.review.item import STATES
@@ -38,7 +37,7 @@ TYPED = "{} is typed and not set: press Enter in its field, or Correct; or empty
 NOTHING_LEFT = "Nothing is left to decide here; choose another state to see others."
 
 
-class ReviewPanel:
+class ReviewPanel(Panel):
     """Shows what a queue looks at, and does its verbs; a cell can call `queue` all the same.
 
     Args:
@@ -86,7 +85,7 @@ class ReviewPanel:
                 self._queue.take(seen.rejudged(self._queue.stage, self._queue.corrected))
                 self._said.say()
         except TMDBKitError as error:
-            self._said.say(str(error), badge="error")
+            self._said.say(str(error), severity="error")
 
     # The widgets.
 
@@ -187,7 +186,7 @@ class ReviewPanel:
             try:
                 verb()
             except TMDBKitError as error:
-                self._said.say(str(error), badge="error")
+                self._said.say(str(error), severity="error")
 
     # What is seen.
 
@@ -196,7 +195,7 @@ class ReviewPanel:
             item = self._queue.current
             self._draw_filters()
             self._draw_progress()
-            self._card.draw(item._repr_html_() if item else NOTHING_LEFT)
+            self._card.draw(item._repr_html_() if item else line(NOTHING_LEFT))
             for name, widget in self._buttons.items():
                 widget.disabled = item is None and name not in ("back", "undo")
             if (now := item.tmdb_id if item else None) != self._in_view:
@@ -245,11 +244,8 @@ class ReviewPanel:
     def _repr_html_(self) -> str:
         item = self._queue.current
         decided, movies = self._queue.progress
-        head = f'<div style="padding-bottom:8px">{decided:,} of {movies:,} reviewed</div>'
-        return head + (item._repr_html_() if item else f"<div>{NOTHING_LEFT}</div>")
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return bundle(self.widget, self._repr_html_(), repr(self))
+        head = line(f"{decided:,} of {movies:,} reviewed", "padding-bottom:8px")
+        return head + (item._repr_html_() if item else line(NOTHING_LEFT))
 
 
 def _opened(stage: Stage, by: str) -> tuple[ReviewQueue, bool, str]:

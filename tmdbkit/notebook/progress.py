@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
+from tmdbkit.display import escaped
 from tmdbkit.progress import Pace
 
 
@@ -23,13 +23,13 @@ class ProgressView:
         """Begin anew."""
         self._pace = Pace(total)
         self._bar.max, self._bar.value = max(total, 1), 0
-        self._line.value = escape(f"{what} {total:,}" if total else what)
+        self._line.value = escaped(f"{what} {total:,}" if total else what)
 
     def update(self, done: int, note: str = "") -> None:
         """Move it."""
         self._bar.value = done
         parts = (f"{done:,} of {self._bar.max:,}", self._pace.told(done), note)
-        self._line.value = escape(" · ".join(part for part in parts if part))
+        self._line.value = escaped(" · ".join(part for part in parts if part))
 
     def end(self) -> None:
         """Leave it as it is."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import ipywidgets
 
-from tmdbkit.display import BORDER
-from tmdbkit.quality.report import BADGES
+from tmdbkit.display import BORDER, Drawn, badge, block, line
+from tmdbkit.display import row as draw_row
 
 
-def bundle(widget: ipywidgets.Widget, html: str, text: str) -> dict[str, Any]:
-    """Return a widget with what is shown where no kernel runs: HTML, or text."""
-    return {**(widget._repr_mimebundle_() or {}), "text/html": html, "text/plain": text}
+class Panel(Drawn):
+    """A widget, and what is shown where no kernel runs: HTML, or text."""
+
+    widget: ipywidgets.Widget
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        live = self.widget._repr_mimebundle_() or {}
+        return {**live, "text/html": self._repr_html_(), "text/plain": repr(self)}
 
 
 def row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
@@ -47,10 +51,10 @@ def button(text: str, tooltip: str, style: str = "", icon: str = "") -> ipywidge
 class Line(ipywidgets.HTML):  # type: ignore[misc]
     """One line of text, whoever wrote it; an error gets a badge."""
 
-    def say(self, text: str = "", *, badge: str = "") -> None:
+    def say(self, text: str = "", *, severity: str = "") -> None:
         """Show a text in place of the last one."""
-        style = "overflow-wrap:break-word;line-height:1.5"
-        self.value = f'<div style="{style}">{_badge(badge)}{escape(text)}</div>' if text else ""
+        told = line(text, "line-height:1.5")
+        self.value = text and (draw_row(badge(severity), told) if severity else told)
 
 
 class Drawing(ipywidgets.HTML):  # type: ignore[misc]
@@ -58,12 +62,4 @@ class Drawing(ipywidgets.HTML):  # type: ignore[misc]
 
     def draw(self, html: str) -> None:
         """Show it in place of the last one."""
-        self.value = f'<div style="line-height:1.5">{html}</div>' if html else ""
-
-
-def _badge(severity: str) -> str:
-    if not severity:
-        return ""
-    word, colour = BADGES[severity]
-    style = f"background-color:{colour};color:#ffffff;border-radius:10px;padding:1px 8px"
-    return f'<span style="{style};margin-right:8px;font-weight:bold">{word}</span>'
+        self.value = block(html, "line-height:1.5") if html else ""

@@ -88,9 +88,9 @@ class Work:
         except Interrupted:
             self._said.say(STOPPED)
         except TMDBKitError as error:
-            self._said.say(str(error), badge="error")
+            self._said.say(str(error), severity="error")
         except BaseException as error:  # a defect; the log has its traceback
-            self._said.say(f"a defect ended it: {type(error).__name__}", badge="error")
+            self._said.say(f"a defect ended it: {type(error).__name__}", severity="error")
             raise
         finally:
             self._show(running=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from tmdbkit.display import SYSTEM_NAMES
+from tmdbkit.display import STEERING, SYSTEM_NAMES
 from tmdbkit.exceptions import UsageError
 from tmdbkit.schema import SCALES, SYSTEMS
 
@@ -175,7 +175,7 @@ def _scores(table: pl.DataFrame, *keep: str) -> pl.DataFrame:
 
 def _label() -> pl.Expr:
     """A movie's title and year on one line."""
-    title = pl.col("title").fill_null("").str.replace_all(r"[\s\p{Cc}]+", " ")
+    title = pl.col("title").fill_null("").str.replace_all(rf"(?:\s|{STEERING})+", " ")
     cut = pl.when(title.str.len_chars() > LONGEST).then(title.str.head(LONGEST - 1) + "…")
     year = pl.format(" ({})", pl.col("year").cast(pl.Int32))
     return (cut.otherwise(title) + year.fill_null("")).alias("label")

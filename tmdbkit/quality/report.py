@@ -7,7 +7,19 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from tmdbkit.display import BORDER, SYSTEM_NAMES, cover, draw_bar
+from tmdbkit.display import (
+    BADGES,
+    BORDER,
+    SYSTEM_NAMES,
+    badge,
+    block,
+    cover,
+    draw_bar,
+    fold,
+    line,
+    plain,
+    row,
+)
 from tmdbkit.progress import counted
 
 if TYPE_CHECKING:
@@ -20,12 +32,6 @@ DRAWN = 12  # movies under a rule
 NAMED = 8  # findings in the text
 WIDTH, TITLE = 100, 40  # letters of a line of the text, and of a title in it
 
-# The word on a badge, and its colour: mid-tones, to be seen on white and on black.
-BADGES = {
-    "error": ("error", "#c62828"),
-    "warning": ("warn", "#9a5b00"),
-    "pass": ("pass", "#2e7d32"),
-}
 RANKS = {severity: rank for rank, severity in enumerate(BADGES)}
 
 # A page of its own follows the reader's theme, and may load nothing from anywhere.
@@ -89,7 +95,7 @@ class Report:
 
     def page(self) -> str:
         """Return a whole HTML page that opens without a network, in light and in dark."""
-        return PAGE.format(title=escape(self.verdict()), body=self._repr_html_())
+        return PAGE.format(title=escape(plain(self.verdict())), body=self._repr_html_())
 
     @cached_property
     def _ranked(self) -> list[tuple[Rule, int]]:
@@ -102,8 +108,8 @@ class Report:
     def _first_few(self) -> dict[str, list[dict[str, Any]]]:
         """The worst findings of each rule, by its name."""
         few: dict[str, list[dict[str, Any]]] = {}
-        for row in self.findings.group_by("rule", maintain_order=True).head(DRAWN).to_dicts():
-            few.setdefault(row["rule"], []).append(row)
+        for found in self.findings.group_by("rule", maintain_order=True).head(DRAWN).to_dicts():
+            few.setdefault(found["rule"], []).append(found)
         return few
 
     def _totals(self) -> str:
@@ -115,7 +121,7 @@ class Report:
     def text(self, *, more: str = " in .findings") -> str:
         """Return it as lines; `more` says where those findings are that it only counts."""
         if not self.movies:  # rules that looked at nothing have not passed
-            return _one_line(self.verdict())
+            return plain(self.verdict(), WIDTH)
         broken = [(rule, count) for rule, count in self._ranked if count]
         wide = max((len(f"{count:,}") for _, count in broken), default=0)
         lines = [self.verdict(), self._totals()]
@@ -125,96 +131,77 @@ class Report:
             lines.append(f"  {'pass':<5}  {counted(passed, 'rule')}")
         if broken:
             lines.append("The worst:")
-        for row in self.findings.head(NAMED).iter_rows(named=True):
-            told = ", ".join(part for part in (_value(row), row["why"]) if part)
-            title = _one_line(_title(row), TITLE)
-            lines.append(f"  {title} ({row['tmdb_id']}): {told or row['rule']}")
+        for found in self.findings.head(NAMED).iter_rows(named=True):
+            told = ", ".join(part for part in (_value(found), found["why"]) if part)
+            title = plain(_title(found), TITLE)
+            lines.append(f"  {title} ({found['tmdb_id']}): {told or found['rule']}")
         if (rest := self.findings.height - NAMED) > 0:
             lines.append(f"  and {rest:,} more{more}")
-        return "\n".join(_one_line(line) for line in lines)
+        return "\n".join(plain(told, WIDTH) for told in lines)
 
     def __repr__(self) -> str:
         return self.text()
 
     def _repr_html_(self) -> str:
         if not self.movies:
-            return f"<div>{escape(self.verdict())}</div>"
+            return line(self.verdict())
         most = max((count for _, count in self._ranked), default=0)
-        rows = "".join(self._draw_rule(rule, count, most) for rule, count in self._ranked)
-        return (
-            '<div style="max-width:72em">'
-            f'<div style="font-size:120%;font-weight:bold">{escape(self.verdict())}</div>'
-            f'<div style="opacity:0.7;padding-bottom:8px">{escape(self._totals())}</div>'
-            f"{rows}</div>"
+        drawn = (
+            line(self.verdict(), "font-size:120%;font-weight:bold"),
+            line(self._totals(), "opacity:0.7;padding-bottom:8px"),
+            *(self._draw_rule(rule, count, most) for rule, count in self._ranked),
         )
+        return block("".join(drawn), "max-width:72em")
 
     def _draw_rule(self, rule: Rule, count: int, most: int) -> str:
         """One row: badge, count, bar, sentence, which a narrow screen puts on the next line."""
-        badge = _badge(rule, count)
-        word, colour = BADGES[badge]
-        share = count / most if most else 0
-        return (
-            f'<div style="display:flex;flex-wrap:wrap;gap:4px 10px;align-items:flex-start;'
-            f'border-top:{BORDER};padding:5px 0">'
-            f'<div style="flex:none;width:48px;background-color:{colour};color:#ffffff;'
-            f"border-radius:10px;font-size:85%;font-weight:bold;line-height:20px;"
-            f'text-align:center">{word}</div>'
-            f'<div style="flex:none;min-width:3em;text-align:right">{count:,}</div>'
-            f'<div style="flex:none;width:70px;padding-top:7px">{draw_bar(share, colour)}</div>'
-            f'<div style="flex:1 1 15em;min-width:0px">{self._draw_found(rule, count)}</div></div>'
+        severity = _badge(rule, count)
+        bar = draw_bar(count / most if most else 0, BADGES[severity][1])
+        return row(
+            badge(severity),
+            block(f"{count:,}", "flex:none;min-width:3em;text-align:right"),
+            block(bar, "flex:none;width:70px;padding-top:7px"),
+            block(self._draw_found(rule, count), "flex:1 1 15em;min-width:0px"),
+            style=f"flex-wrap:wrap;gap:4px 10px;border-top:{BORDER};padding:5px 0",
         )
 
     def _draw_found(self, rule: Rule, count: int) -> str:
-        sentence = escape(rule.sentence)
         if not count:
-            return f'<div style="opacity:0.7">{sentence}</div>'
+            return line(rule.sentence, "opacity:0.7")
         few = self._first_few[rule.name]
-        cards = "".join(_draw_finding(row, said=rule.sentence) for row in few)
+        cards = (_draw_finding(found, said=rule.sentence) for found in few)
         rest = count - len(few)
-        more = f'<div style="opacity:0.7">and {rest:,} more</div>' if rest else ""
-        return (
-            f'<details><summary style="cursor:pointer">{sentence}</summary>'
-            f'<div style="display:flex;flex-wrap:wrap;gap:10px;padding:8px 0">{cards}</div>'
-            f"{more}</details>"
-        )
+        more = line(f"and {rest:,} more", "opacity:0.7") if rest else ""
+        style = "flex-wrap:wrap;gap:10px;padding:8px 0;align-items:stretch"
+        return fold(rule.sentence, row(*cards, style=style) + more)
 
 
 def _badge(rule: Rule, count: int) -> str:
     return rule.severity if count else "pass"
 
 
-def _draw_finding(row: dict[str, Any], *, said: str) -> str:
+def _draw_finding(found: dict[str, Any], *, said: str) -> str:
     """A movie that a rule found: its text is read first, and stands beside a small cover."""
-    why = "" if row["why"] == said else row["why"] or ""
-    lines = "".join(
-        f'<div style="{style};overflow-wrap:break-word">{escape(text)}</div>'
-        for style, text in (
-            ("font-weight:bold", _title(row)),
-            ("font-weight:normal", _value(row)),
-            ("font-size:85%;opacity:0.7", why),
-            ("font-size:85%;opacity:0.7", f"tmdb {row['tmdb_id']}"),
-        )
-        if text
+    title = _title(found)
+    told = (
+        ("font-weight:bold", title),
+        ("font-weight:normal", _value(found)),
+        ("font-size:85%;opacity:0.7", "" if found["why"] == said else found["why"]),
+        ("font-size:85%;opacity:0.7", f"tmdb {found['tmdb_id']}"),
     )
-    return (
-        f'<div style="display:flex;gap:8px;width:15em;max-width:100%;line-height:1.35">'
-        f'<div style="order:1;min-width:0px">{lines}</div>'
-        f"{cover(_title(row), row['tmdb_id'] or 0, width=44)}</div>"
+    return row(
+        block("".join(line(text, style) for style, text in told if text), "order:1;min-width:0px"),
+        cover(title, found["tmdb_id"] or 0, width=44),
+        style="width:15em;max-width:100%;line-height:1.35",
     )
 
 
-def _title(row: dict[str, Any]) -> str:
-    return row["title"] or f"movie {row['tmdb_id']}"
+def _title(found: dict[str, Any]) -> str:
+    return found["title"] or f"movie {found['tmdb_id']}"
 
 
-def _value(row: dict[str, Any]) -> str:
+def _value(found: dict[str, Any]) -> str:
     """What was found, after the name of the system where it is about one."""
-    system = row["system"] or ""
+    system = found["system"] or ""
     name = SYSTEM_NAMES.get(system, system.replace("_", " "))
-    return " ".join(part for part in (name, row["value"]) if part)
-
-
-def _one_line(text: str, width: int = WIDTH) -> str:
-    """Strangers write titles: nothing in them may steer a terminal, or fill it."""
-    plain = "".join(letter if letter.isprintable() else " " for letter in text)
-    return plain if len(plain) <= width else f"{plain[: width - 1]}…"
+    return " ".join(part for part in (name, found["value"]) if part)

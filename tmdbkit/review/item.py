@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from html import escape
 from typing import TYPE_CHECKING, Any
 
-from tmdbkit.display import SYSTEM_NAMES, counted_votes, draw_share
-from tmdbkit.quality.report import BADGES
+from tmdbkit.display import (
+    SYSTEM_NAMES,
+    badge,
+    block,
+    counted_votes,
+    draw_share,
+    line,
+    plain_lines,
+    row,
+)
 from tmdbkit.schema import SCALES, SYSTEMS
 from tmdbkit.stage.card import MovieCard
 from tmdbkit.stage.decisions import POINTS_FIELD, WORDS, field_named
@@ -132,33 +139,29 @@ class Item:
         if self.verdict is not None:
             by, note = self.verdict["by"] or "somebody", self.verdict["note"]
             lines.append(f"{WORDS[self.verdict['kind']]} by {by}{note and f': {note}'}")
-        lines += [f"changed since: {line}" for line in self.changed]
+        lines += [f"changed since: {moved}" for moved in self.changed]
         return lines + [f"set by hand: {name} = {value}" for name, value in self.overrides.items()]
 
     def __repr__(self) -> str:
         lines = [self.facts(), *(f"{name}: {said}" for name, _, said in self.rated())]
         lines += [self.agreement()] * bool(self.agreement())
         lines += [f"{severity}: {told}" for severity, told in self.suspicions()]
-        return "\n".join([self.card.heading(), *(f"  {line}" for line in lines + self.history())])
+        return plain_lines([self.card.heading(), *(f"  {told}" for told in lines + self.history())])
 
     def _repr_html_(self) -> str:
-        facts = "".join(
-            _line(text, style)
-            for text, style in (
-                (self.card.heading(), "font-size:130%;font-weight:bold"),
-                (self.facts(), "opacity:0.7;padding-bottom:6px"),
-            )
+        told = (
+            line(self.card.heading(), "font-size:130%;font-weight:bold"),
+            line(self.facts(), "opacity:0.7;padding-bottom:6px"),
+            *(_draw_rating(*rated) for rated in self.rated()),
+            line(self.agreement(), "opacity:0.7") if self.agreement() else "",
+            *(
+                row(badge(severity), line(why), style="padding-top:4px")
+                for severity, why in self.suspicions()
+            ),
+            *(line(text, "padding-top:4px") for text in self.history()),
         )
-        bars = "".join(_draw_rating(*rated) for rated in self.rated())
-        found = "".join(_draw_suspicion(*told) for told in self.suspicions())
-        below = "".join(_line(text, "padding-top:4px") for text in self.history())
-        together = _line(self.agreement(), "opacity:0.7") if self.agreement() else ""
-        return (
-            '<div style="display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start;'
-            'line-height:1.5">'
-            '<div style="order:1;flex:1 1 16em;min-width:0px">'
-            f"{facts}{bars}{together}{found}{below}</div>{self.card.poster()}</div>"
-        )
+        text = block("".join(told), "order:1;flex:1 1 16em;min-width:0px")
+        return row(text, self.card.poster(), style="flex-wrap:wrap;gap:16px;line-height:1.5")
 
 
 def _told(named: str, why: str, sentence: str) -> str:
@@ -170,33 +173,11 @@ def _named(system: str | None, value: str) -> str:
     return " ".join(part for part in (SYSTEM_NAMES.get(system or "", ""), value) if part)
 
 
-def _line(text: str, style: str) -> str:
-    return f'<div style="overflow-wrap:break-word;{style}">{escape(text)}</div>'
-
-
 def _draw_rating(name: str, share: float | None, said: str) -> str:
-    """One system's name, bar and points, as wide in each row, so that all rows wrap alike.
-
-    They begin at the top of the row: points of two lines, in a wide font, then move neither.
-    """
-    bar = draw_share(share or 0.0)
-    return (
-        '<div style="display:flex;flex-wrap:wrap;gap:0px 8px;align-items:flex-start;'
-        'line-height:1.5;padding-bottom:3px">'
-        f'<div style="flex:none;width:8.5em">{escape(name)}</div>'
-        f'<div style="flex:9 1 60px;max-width:220px;padding-top:7px">{bar}</div>'
-        f'<div style="flex:1 1 12.5em;min-width:0px">{escape(said)}</div></div>'
-    )
-
-
-def _draw_suspicion(severity: str, told: str) -> str:
-    word, colour = BADGES[severity]
-    badge = (
-        f'<div style="flex:none;width:48px;background-color:{colour};color:#ffffff;'
-        'border-radius:10px;font-size:85%;font-weight:bold;line-height:20px;text-align:center">'
-        f"{word}</div>"
-    )
-    return (
-        '<div style="display:flex;gap:8px;align-items:flex-start;padding-top:4px">'
-        f'{badge}<div style="min-width:0px;overflow-wrap:break-word">{escape(told)}</div></div>'
+    """One system's name, bar and points, as wide in each row, so that all rows wrap alike."""
+    return row(
+        line(name, "flex:none;width:8.5em"),
+        block(draw_share(share or 0.0), "flex:9 1 60px;max-width:220px;padding-top:7px"),
+        line(said, "flex:1 1 12.5em"),
+        style="flex-wrap:wrap;gap:0px 8px;line-height:1.5;padding-bottom:3px",
     )

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tmdbkit.display import SYSTEM_NAMES, counted_votes, cover, draw_facts
+from tmdbkit.display import (
+    SYSTEM_NAMES,
+    counted_votes,
+    cover,
+    draw_facts,
+    picture,
+    plain_lines,
+    row,
+)
 from tmdbkit.schema import SCALES, SYSTEMS
 
 if TYPE_CHECKING:
@@ -99,29 +106,23 @@ class MovieCard:
         return f"{of}, {counted_votes(votes)}" if votes is not None else of
 
     def __repr__(self) -> str:
-        lines = [self.heading(), *(f"  {name}: {value}" for name, value in self.facts())]
-        return "\n".join(lines)
+        facts = (f"  {name}: {value}" for name, value in self.facts())
+        return plain_lines([self.heading(), *facts])
 
     def _repr_html_(self) -> str:
-        body = draw_facts(self.heading(), self.facts(), self._shares())
-        style = "display:flex;gap:12px;align-items:flex-start"
-        return f'<div style="{style}">{body}{self.poster()}</div>'
-
-    def _shares(self) -> dict[str, float]:
-        points = {system: self.row[f"{system}_points"] for system in SYSTEMS}
-        return {
-            SYSTEM_NAMES[system]: value / SCALES[system]
-            for system, value in points.items()
-            if value is not None
+        shares = {
+            SYSTEM_NAMES[system]: points / SCALES[system]
+            for system in SYSTEMS
+            if (points := self.row[f"{system}_points"]) is not None
         }
+        return row(draw_facts(self.heading(), self.facts(), shares), self.poster())
 
     def poster(self) -> str:
         """Return the picture, the poster's address, or a cover of its own, as HTML."""
-        style = "width:110px;border-radius:4px"
         if self.picture is not None:
             data = base64.b64encode(self.picture.read_bytes()).decode("ascii")
-            return f'<img alt="" style="{style}" src="data:image/png;base64,{data}">'
+            return picture(f"data:image/png;base64,{data}")
         address = self.row["main_poster"] or ""
         if self.online and address.startswith("https://"):
-            return f'<img alt="" style="{style}" src="{escape(address)}">'
+            return picture(address)
         return cover(str(self.row["title"]), int(self.row["tmdb_id"]))

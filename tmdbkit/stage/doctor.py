@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.display import draw_facts
+from tmdbkit.display import Drawn
 from tmdbkit.exceptions import StageError
 from tmdbkit.progress import counted
 from tmdbkit.stage.damage import ELSE, REMEDIES
@@ -64,8 +64,8 @@ class Problem:
         return {name: text for name, text in asdict(self).items() if name != "ids"}
 
 
-@dataclass(frozen=True)
-class Health:
+@dataclass(frozen=True, repr=False)
+class Health(Drawn):
     """What looking at all files of a stage came to.
 
     Attributes:
@@ -75,6 +75,8 @@ class Health:
         unsealed: How many are of an older tmdbkit and carry no checksum: they can be decoded, and
             that is all that is known of them.
     """
+
+    _heading = "Stage"
 
     files: int
     bytes: int
@@ -99,12 +101,6 @@ class Health:
                 ("  do", problem.do),
             ]
         return facts
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{name}: {value}" for name, value in self._facts())
-
-    def _repr_html_(self) -> str:
-        return draw_facts("Stage", self._facts())
 
 
 def examine(root: Root, now: datetime) -> Health:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.display import draw_facts
+from tmdbkit.display import Drawn
 from tmdbkit.exceptions import NoSuchMovie
 from tmdbkit.progress import counted
 from tmdbkit.ratings.model import RATINGS
@@ -34,7 +34,7 @@ MISSING_FOR = timedelta(days=30)  # then a 404 is asked again
 REFUSED = (400, 422, 500)  # a 500 of the failures that do not pass is TMDB's "the ID is invalid"
 
 
-class Stage(Archive):
+class Stage(Drawn, Archive):
     """A folder of movies on their way to Convex, here or in an object store.
 
     Args:
@@ -48,6 +48,8 @@ class Stage(Archive):
     Raises:
         StageError: The folder is a file, or of a newer tmdbkit.
     """
+
+    _heading = "Stage"
 
     def movies(self) -> pl.DataFrame:
         """Return the rows as documents will have them, by `tmdb_id`."""
@@ -345,12 +347,6 @@ class Stage(Archive):
 
     def __contains__(self, tmdb_id: object) -> bool:
         return tmdb_id in self.ids()
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{name}: {value}" for name, value in self._facts())
-
-    def _repr_html_(self) -> str:
-        return draw_facts("Stage", self._facts())
 
     def _facts(self) -> list[tuple[str, str]]:
         count = len(self)

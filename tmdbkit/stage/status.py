@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tmdbkit.display import draw_facts
+from tmdbkit.display import Drawn, counted_facts
 from tmdbkit.stage.pushes import CHANGE, IS_INTENT, WROTE
 
 if TYPE_CHECKING:
@@ -20,19 +20,15 @@ UNDO = "undo-"  # begins the plan of a push that takes another one back
 _NARROW = ("push", "plan", "tmdb_id", "target", "identity", "outcome", "kind", "pushed_at")
 
 
-class Status(dict[str, Any]):
+class Status(Drawn, dict[str, Any]):
     """Counts by name, and `targets`, a list of `{target, standing, unknown, last_push, at}`."""
 
+    _heading = "Status"
+
     def _facts(self) -> list[tuple[str, str]]:
-        facts = [(name, f"{count:,}") for name, count in self.items() if name != "targets"]
+        facts = counted_facts({name: n for name, n in self.items() if name != "targets"})
         # A push's name and time are others each time: a notebook that is run again would differ.
         return facts + [("target", _told(target)) for target in self["targets"]]
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{name}: {value}" for name, value in self._facts())
-
-    def _repr_html_(self) -> str:
-        return draw_facts("Status", self._facts())
 
 
 def _told(target: dict[str, Any]) -> str:

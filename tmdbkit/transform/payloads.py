@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from reprlib import repr as shortened
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,10 @@ from tmdbkit.surrogates import whole
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CHUNK, AT_ONCE = 500, 8
+# Polars parses a column in one thread, and the fewer at a time, the more stays in the processor's
+# cache: so chunks are shared among threads, and each is parsed in pieces.
+PIECE, CHUNK, AT_ONCE = 24, 480, 8
+PARTS = 4  # of a piece in which something cannot be read
 EXACT = 2.0**53
 LONGEST_NAMES = 100  # characters of the names of fields that are told
 DIGITS = 18  # of a whole number that is read as one, and not as a float
@@ -102,9 +107,6 @@ def decode(
 ) -> Iterator[tuple[list[pl.DataFrame], pl.DataFrame]]:
     """Parse the payloads, a few thousand at a time, so that no more than these are held unpacked.
 
-    In chunks, for two reasons: polars works on several at once, and where it finds one wrong value
-    it raises for the whole column, so that a chunk is halved until the wrong one stands alone.
-
     Args:
         payloads: Frames of `tmdb_id, payload`, and of what is to stay beside them.
         kind: What is read of them; `id` and `title` at least.
@@ -114,37 +116,58 @@ def decode(
     """
     reading = _Reading(kind)
     chunks = payloads.iter_slices(CHUNK)
-    while some := list(islice(chunks, AT_ONCE)):
-        good: list[pl.DataFrame] = []
-        bad: list[tuple[int, str]] = []
-        _decode_chunks(some, reading, good, bad)
-        yield good, pl.DataFrame(bad, schema=MALFORMED, orient="row")
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        while some := list(islice(chunks, AT_ONCE)):
+            good, bad = zip(*threads.map(reading.read, some), strict=True)
+            yield list(good), pl.concat(bad)
 
 
 class _Reading:
-    """Parses chunks, and tells whether all movies of one are sound.
+    """Parses chunks, and takes out the payloads that are no sound movies.
 
     Whatever is made of a movie that is sound cannot fail: neither a row, nor people, nor names.
     """
 
     def __init__(self, kind: pl.Struct) -> None:
-        movie = pl.col("movie")
-        self._parsed = (
-            pl.col("tmdb_id").cast(pl.Int64),
-            pl.col("payload").cast(pl.String).str.json_decode(kind).alias("movie"),
-        )
-        is_movie = (movie.struct.field("id") == pl.col("tmdb_id")) & (
-            movie.struct.field("title").is_not_null()
-        )
-        self._sound = pl.all_horizontal(is_movie.all(ignore_nulls=False), *_numbers(movie, kind))
+        movie, text = pl.col("movie"), pl.col("payload").cast(pl.String).str.strip_chars(" \t\r\n")
+        # Polars reads the texts as one, in which a blank one would be none.
+        parsed = pl.when(text != "").then(text).str.json_decode(kind)
+        self._parsed = (pl.col("tmdb_id").cast(pl.Int64), parsed.alias("movie"))
+        self._unread = (pl.col("tmdb_id").cast(pl.Int64), pl.lit(None, kind).alias("movie"))
+        self._is_sound = pl.all_horizontal(
+            (movie.struct.field("id") == pl.col("tmdb_id")).fill_null(value=False),
+            movie.struct.field("title").is_not_null(),
+            *_numbers(movie, kind),
+        ).alias("is_sound")
 
-    def parsed(self, chunk: pl.DataFrame) -> pl.LazyFrame:
-        """Return it with a `movie` instead of the payload."""
-        return chunk.lazy().with_columns(self._parsed).drop("payload")
+    def read(self, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return its movies, in order, and what is `MALFORMED`."""
+        parsed = [part for piece in chunk.iter_slices(PIECE) for part in self._parse(piece)]
+        movies = pl.concat(parsed)
+        is_sound = movies.select(self._is_sound).to_series()
+        good, bad = movies.drop("payload"), MALFORMED.to_frame()
+        if not is_sound.all():
+            texts = movies.filter(~is_sound).select("tmdb_id", "payload").rows()
+            told = [(tmdb_id, why_malformed(tmdb_id, text)) for tmdb_id, text in texts]
+            good, bad = good.filter(is_sound), pl.DataFrame(told, MALFORMED, orient="row")
+        return good, bad
 
-    def is_sound(self, chunk: pl.DataFrame, movies: pl.DataFrame) -> bool:
-        """Tell whether each text gave one: an empty one gives none, two values in one give two."""
-        return movies.height == chunk.height and movies.select(self._sound).item() is True
+    def _parse(self, piece: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Yield it with a `movie` for each payload, which is null where that cannot be read.
+
+        Where polars finds one such it raises for the whole column: a piece is parted until that one
+        stands alone. A text of two values makes two of them.
+        """
+        with suppress(pl.exceptions.PolarsError):
+            movies = piece.with_columns(self._parsed)
+            if movies.height == piece.height:
+                yield movies
+                return
+        if piece.height == 1:
+            yield piece.with_columns(self._unread)
+            return
+        for part in piece.iter_slices(max(piece.height // PARTS, 1)):
+            yield from self._parse(part)
 
 
 def _numbers(value: pl.Expr, kind: Any, name: str = "") -> Iterator[pl.Expr]:
@@ -153,41 +176,15 @@ def _numbers(value: pl.Expr, kind: Any, name: str = "") -> Iterator[pl.Expr]:
     Beyond 2 ** 53 a float is no exact number, nor is it one to Convex; an id is a whole one.
     """
     if isinstance(kind, pl.List):
-        elements = value.explode(empty_as_null=False, keep_nulls=False)
-        yield from _numbers(elements, kind.inner, name)
+        if inner := list(_numbers(pl.element(), kind.inner, name)):
+            yield value.list.eval(pl.all_horizontal(inner)).list.all().fill_null(value=True)
     elif isinstance(kind, pl.Struct):
-        for member, inner in kind.to_schema().items():
-            yield from _numbers(value.struct.field(member), inner, member)
+        for member, inner_kind in kind.to_schema().items():
+            yield from _numbers(value.struct.field(member), inner_kind, member)
     elif kind == pl.Float64:
         fits = value.abs() < EXACT
-        yield (fits & (value == value.floor()) if name == "id" else fits).all()
-
-
-def _decode_chunks(
-    chunks: list[pl.DataFrame],
-    reading: _Reading,
-    good: list[pl.DataFrame],
-    bad: list[tuple[int, str]],
-) -> None:
-    """Add the chunks' movies to `good`, and what stands alone and is not sound to `bad`."""
-    try:
-        movies = pl.collect_all(map(reading.parsed, chunks))
-        sound = all(map(reading.is_sound, chunks, movies))
-    except pl.exceptions.PolarsError:
-        sound = False
-    if sound:
-        good += movies
-    elif len(chunks) == chunks[0].height == 1:
-        tmdb_id, payload = chunks[0].select("tmdb_id", "payload").row(0)
-        bad.append((tmdb_id, why_malformed(tmdb_id, payload)))
-    else:
-        for part in chunks if len(chunks) > 1 else _halves(chunks[0]):
-            _decode_chunks([part], reading, good, bad)
-
-
-def _halves(chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    middle = chunk.height // 2
-    return chunk[:middle], chunk[middle:]
+        fits = fits & (value == value.floor()) if name == "id" else fits
+        yield fits.fill_null(value=True)
 
 
 def why_malformed(tmdb_id: int, payload: str | None) -> str:
@@ -218,21 +215,41 @@ def _why_no_movie(tmdb_id: int, value: Any) -> str:
         return f"not this movie: its id is {shortened(value.get('id'))}"
     if value.get("title") is None:
         return "not a movie: it has no title"
-    faults = {name: _fault(name, inner) for key, inner in value.items() for name in [whole(key)]}
-    for fault in (_SHAPE, _BEYOND):
-        if names := sorted(name for name, found in faults.items() if found == fault):
-            return f"{fault}: {', '.join(names)[:LONGEST_NAMES]}"
+    fields = {whole(key): inner for key, inner in value.items()}
+    if names := sorted(_unreadable(fields)):
+        return f"{_SHAPE}: {', '.join(names)[:LONGEST_NAMES]}"
+    if names := sorted(_beyond(fields)):
+        return f"{_BEYOND}: {', '.join(names)[:LONGEST_NAMES]}"
     return _SHAPE
 
 
-def _fault(name: str, value: object) -> str:
-    """Return what is wrong with a field; "" where it is sound, or any JSON that is not read."""
-    kind = PAYLOAD.to_schema().get(name, pl.Struct({}))
+def _unreadable(fields: dict[str, Any]) -> Iterator[str]:
+    """Yield the names of those that polars cannot read, which are found by halves."""
     try:
-        field = pl.Series("value", [json.dumps({name: value})]).str.json_decode(
-            pl.Struct({name: kind})
-        )
+        _read(fields)
     except pl.exceptions.PolarsError:
-        return _SHAPE
-    sound = pl.all_horizontal(*_numbers(pl.col("value"), field.dtype), True)
-    return "" if field.to_frame().select(sound).item() else _BEYOND
+        in_order, middle = list(fields.items()), len(fields) // 2
+        if middle == 0:
+            yield in_order[0][0]
+            return
+        yield from _unreadable(dict(in_order[:middle]))
+        yield from _unreadable(dict(in_order[middle:]))
+
+
+def _beyond(fields: dict[str, Any]) -> list[str]:
+    """Return the names of those in which a number cannot be meant."""
+    read = _read(fields)
+    sound = read.select(
+        pl.all_horizontal(*_numbers(pl.col(name), kind, name), True).alias(name)
+        for name, kind in read.schema.items()
+    )
+    return [name for name, is_sound in sound.row(0, named=True).items() if not is_sound]
+
+
+def _read(fields: dict[str, Any]) -> pl.DataFrame:
+    """Return what is read of them; any JSON will do where nothing is."""
+    kind = {name: of for name, of in PAYLOAD.to_schema().items() if name in fields} or {
+        "id": pl.Float64
+    }
+    read = pl.Series([json.dumps(fields)]).str.json_decode(pl.Struct(kind))
+    return read.struct.unnest()

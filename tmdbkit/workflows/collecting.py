@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit.convex.reading import movies_of
-from tmdbkit.display import draw_facts
+from tmdbkit.display import Drawn, counted_facts
 from tmdbkit.exceptions import OfflineError, StopError
 from tmdbkit.executors import spread
 from tmdbkit.progress import counted
@@ -46,8 +46,8 @@ COSTS = pl.Schema(
 WANTED = pl.Schema({"tmdb_id": pl.Int64(), "imdb_id": pl.String()})
 
 
-@dataclass(frozen=True)
-class RatingsResult:
+@dataclass(frozen=True, repr=False)
+class RatingsResult(Drawn):
     """What asking for ratings came to.
 
     Attributes:
@@ -60,6 +60,8 @@ class RatingsResult:
         failures: `provider, tmdb_id, reason` of whatever could not be asked for.
         stopped: A line for each provider that had to stop early, and why.
     """
+
+    _heading = "Ratings"
 
     movies: int
     rated: int
@@ -76,9 +78,8 @@ class RatingsResult:
         return {name: getattr(self, name) for name in names}
 
     def _facts(self) -> list[tuple[str, str]]:
-        names = ("movies", "rated", "missing", "failed")
-        facts = [(name, f"{getattr(self, name):,}") for name in names]
-        facts.append(("requests", f"{self.http_requests:,}"))
+        named = {name.replace("http_", ""): n for name, n in self.counts().items()}
+        facts = counted_facts({name: n for name, n in named.items() if name != "by_system"})
         facts += [(system, counted(count, "movie")) for system, count in self.by_system.items()]
         facts += [("stopped", line) for line in self.stopped]
         reasons = self.failures.group_by("provider", "reason").len().sort("len", descending=True)
@@ -86,12 +87,6 @@ class RatingsResult:
             (f"failed: {count:,}", f"{provider}: {reason}")
             for provider, reason, count in reasons.head(5).rows()
         ]
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{name}: {value}" for name, value in self._facts())
-
-    def _repr_html_(self) -> str:
-        return draw_facts("Ratings", self._facts())
 
 
 def due(

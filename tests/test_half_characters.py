@@ -72,11 +72,13 @@ def test_a_note_that_is_typed_in_a_terminal_of_another_encoding(
     assert stage.decisions().select("note", "by").rows() == [(f"caf{SIGN}", f"Andr{SIGN}")]
 
 
-def test_a_region_of_the_environment_blocks_no_reading(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+def test_a_region_of_the_environment_is_none_in_one_line(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TMDBKIT_REGION", "U\udce9")
-    assert main(["status", "--stage", str(stage.folder)]) == 0
+    assert main(["status", "--stage", str(stage.folder)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("tmdbkit: TMDBKIT_REGION is ")
 
 
 # Files of theirs.

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
 from tmdbkit import ConvexDeployment
-from tmdbkit.exceptions import SettingsError
-from tmdbkit.settings import Secret, Settings, find_folder
+from tmdbkit.exceptions import SettingsError, SettingsWarning
+from tmdbkit.settings import _VARIABLES, Secret, Settings, find_folder
+from tmdbkit.tmdb.session import TMDBService
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -241,3 +243,217 @@ def test_a_line_that_is_no_setting_is_an_error_that_names_it_and_not_what_it_say
 def test_names_alone_comments_and_exports_are_no_mistake(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("# TMDB\nNODE_ENV\nexport TMDBKIT_CAST=3\n\nOTHER=\n")
     assert Settings.from_env({}, folder=tmp_path).cast == 3
+
+
+# What is written in a file
+
+
+def test_what_stands_in_braces_is_replaced_as_a_shell_does(tmp_path: Path) -> None:
+    (tmp_path / ".env.local").write_text("NAME=happy-animal-123\n")
+    (tmp_path / ".env").write_text(
+        "HOST=${NAME}.convex.cloud\n"
+        "CONVEX_URL=https://${HOST}\n"
+        'CONVEX_DEPLOY_KEY="dev:${NAME}|${SECRET}"\n'
+        "TMDBKIT_CAST=${MOST:-7}\n"
+        "TMDBKIT_REVIEWER='${NAME}'\n"
+    )
+    settings = Settings.from_env({"SECRET": "s3cret"}, folder=tmp_path)
+    assert settings.convex_url == "https://happy-animal-123.convex.cloud"
+    assert settings.convex_key.reveal() == "dev:happy-animal-123|s3cret"
+    assert (settings.cast, settings.reviewer) == (7, "${NAME}")
+
+
+def test_what_stands_in_braces_and_is_not_set_is_an_error_that_names_the_line(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / ".env").write_text("# ours\nOTHER=${GONE}\n\nTMDB_API_KEY=${GONE}\n")
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({}, folder=tmp_path)
+    assert str(caught.value) == f"{tmp_path / '.env'}, line 4: ${{GONE}} is not set"
+
+
+# A slip in a name
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("TMDB_READ_ACESS_TOKEN", "TMDB_READ_ACCESS_TOKEN"),
+        ("TMDB_ACCESS_TOKEN", "TMDB_READ_ACCESS_TOKEN"),
+        ("TMDB_APIKEY", "TMDB_API_KEY"),
+        ("tmdb_api_key", "TMDB_API_KEY"),
+        ("TMBD_API_KEY", "TMDB_API_KEY"),
+        ("CONVEX_DEPLOYMENT_KEY", "CONVEX_DEPLOY_KEY"),
+        ("CONVEX_SELFHOSTED_URL", "CONVEX_SELF_HOSTED_URL"),
+        ("OMDBAPI_KEY", "OMDB_API_KEY"),
+        ("MDB_LIST_API_KEY", "MDBLIST_API_KEY"),
+        ("TMDBKIT_STAG", "TMDBKIT_STAGE"),
+        ("TMDBKIT_POSTERSIZE", "TMDBKIT_POSTER_SIZE"),
+    ],
+)
+def test_a_name_that_may_be_meant_as_one_of_ours_is_said_with_that_one(
+    name: str, meant: str, tmp_path: Path
+) -> None:
+    said = f"^{name} in the environment is none of tmdbkit's settings; did you mean {meant}.$"
+    with pytest.warns(SettingsWarning, match=said):
+        Settings.from_env({name: "x"}, folder=tmp_path)
+
+
+def test_a_name_that_only_we_would_give_is_said_with_the_file_that_has_it(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("TMDBKIT_COLOUR=blue\n")
+    with pytest.warns(SettingsWarning) as said:
+        Settings.from_env({}, folder=tmp_path)
+    (warning,) = said
+    there = tmp_path / ".env"
+    assert str(warning.message) == f"TMDBKIT_COLOUR in {there} is none of tmdbkit's settings"
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"CONVEX_DEPLOYMENT": "dev:happy-animal-123"},
+        {"VITE_CONVEX_URL": "x", "CONVEX_SITE_URL": "x", "NEXT_PUBLIC_CONVEX_URL": "x"},
+        {"TVDB_API_KEY": "x", "IMDB_API_KEY": "x", "API_KEY": "x", "OMDB": "x"},
+        {"TMDB_READ_ACCESS_TOKEN": "x", "TMDB_V3_API_KEY": "x"},
+        {"PATH": "/bin", "HOME": "/root", "TMP": "/tmp"},
+    ],
+)
+def test_names_of_others_and_of_what_is_set_already_are_no_slip(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    Settings.from_env(environment, folder=tmp_path)
+
+
+# A key that would go elsewhere
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("TMDB_BASE_URL", "TMDB_READ_ACCESS_TOKEN"),
+        ("TMDB_BASE_URL", "TMDB_API_KEY"),
+        ("OMDB_BASE_URL", "OMDB_API_KEY"),
+        ("MDBLIST_BASE_URL", "MDBLIST_API_KEY"),
+        ("CONVEX_URL", "CONVEX_DEPLOY_KEY"),
+        ("CONVEX_SELF_HOSTED_URL", "CONVEX_SELF_HOSTED_ADMIN_KEY"),
+    ],
+)
+def test_an_address_of_a_folder_above_meets_a_key_of_the_environment_with_a_word_that_names_it(
+    address: str, key: str, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (tmp_path / ".env").write_text(f"{address}=https://example.org\n")
+    said = f"^{address} is from {tmp_path / '.env'}, {key} from the environment$"
+    with pytest.warns(SettingsWarning, match=said):
+        Settings.from_env({key: "x"}, folder=work)
+    Settings.from_env({}, folder=work)  # without the key there is nothing to say
+    Settings.from_env({key: "x"}, folder=tmp_path)  # nor in the folder itself
+    Settings.from_env({key: "x", address: "https://example.net"}, folder=work)
+
+
+# Keys as they are copied
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
+V3 = "0123456789abcdef0123456789ABCDEF"
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        f'"{JWT}"',
+        f"'{JWT}'",
+        f"“{JWT}”",
+        f"Bearer {JWT}",
+        f'"Bearer {JWT}"',
+        f"bearer '{JWT}'",
+        f"Authorization: Bearer {JWT}",
+        f" {JWT}\n",
+    ],
+)
+def test_what_is_copied_along_with_a_key_is_no_part_of_it(copied: str, tmp_path: Path) -> None:
+    settings = Settings.from_env({"TMDB_READ_ACCESS_TOKEN": copied}, folder=tmp_path)
+    assert settings.tmdb_token.reveal() == JWT
+    assert Secret(copied).reveal() == JWT
+
+
+def test_quotes_that_only_a_shell_takes_away_are_no_part_of_a_value(tmp_path: Path) -> None:
+    given = {"CONVEX_URL": '"https://a-b-1.convex.cloud/"', "TMDBKIT_CAST": "'3'"}
+    settings = Settings.from_env(given, folder=tmp_path)
+    assert (settings.convex_url, settings.cast) == ("https://a-b-1.convex.cloud", 3)
+
+
+@pytest.mark.parametrize(
+    ("token", "api_key", "signs_with"),
+    [
+        (JWT, "", ("token", JWT)),
+        ("", V3, ("key", V3)),
+        (V3, "", ("key", V3)),
+        ("", JWT, ("token", JWT)),
+        (V3, JWT, ("token", JWT)),
+        (V3, V3[::-1], ("key", V3[::-1])),
+        (JWT, V3, ("token", JWT)),
+        ("s0me", "th1ng", ("token", "s0me")),
+    ],
+)
+def test_a_token_and_a_key_of_tmdb_are_known_by_their_form(
+    token: str, api_key: str, signs_with: tuple[str, str]
+) -> None:
+    settings = Settings(tmdb_token=Secret(token), tmdb_api_key=Secret(api_key))
+    request = requests.Request("GET", "https://api.themoviedb.org/3/movie/603").prepare()
+    signed = TMDBService.of(settings).sign(request)
+    kind, key = signs_with
+    assert signed.headers.get("Authorization") == (f"Bearer {key}" if kind == "token" else None)
+    assert (f"api_key={key}" in str(signed.url)) == (kind == "key")
+
+
+# A country
+
+
+@pytest.mark.parametrize("written", ["us", "US", "Us"])
+def test_a_region_is_one_in_any_case(written: str, tmp_path: Path) -> None:
+    assert Settings.from_env({"TMDBKIT_REGION": written}, folder=tmp_path).region == "US"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("uk", "GB"),
+        ("USA", "US"),
+        ("DEU", "DE"),
+        ("en-GB", "GB"),
+        ("de_CH", "CH"),
+        ("EN", "US"),
+        ("JA", "JP"),
+    ],
+)
+def test_a_region_that_does_not_exist_is_an_error_with_the_one_that_may_be_meant(
+    written: str, meant: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=rf"did you mean {meant}\? \(from the environment\)$"):
+        Settings.from_env({"TMDBKIT_REGION": written}, folder=tmp_path)
+
+
+@pytest.mark.parametrize("written", ["XX", "1", "QQ-QQ", "-"])
+def test_of_a_region_that_is_like_none_nothing_is_guessed(written: str) -> None:
+    with pytest.raises(SettingsError, match=r"the two letters of a country, such as US$"):
+        Settings(region=written)
+
+
+# Each setting with its source
+
+
+def test_each_setting_is_shown_with_its_source_and_of_a_key_only_that_it_is_set(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / ".env").write_text("TMDBKIT_RATE=5\nOMDB_BASE_URL=https://ann:pass@example.org\n")
+    settings = Settings.from_env({"TMDB_API_KEY": "s3cret", **CLOUD}, folder=tmp_path)
+    shown = {row["variable"]: (row["value"], row["source"]) for row in settings.shown()}
+    assert shown["TMDBKIT_RATE"] == ("5", str(tmp_path / ".env"))
+    assert shown["TMDB_API_KEY"] == ("set", "the environment")
+    assert shown["TMDB_READ_ACCESS_TOKEN"] == ("", "default")
+    assert shown["TMDBKIT_CAST"] == ("10", "default")
+    assert shown["OMDB_BASE_URL"] == ("https://…@example.org", str(tmp_path / ".env"))
+    assert shown["CONVEX_URL"] == (CLOUD["CONVEX_URL"], "the environment")
+    assert shown["CONVEX_SELF_HOSTED_URL"] == ("", "default")
+    assert shown.keys() == _VARIABLES.keys()

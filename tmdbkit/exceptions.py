@@ -19,15 +19,22 @@
             ├── HostUnreachable (ConnectionError)
             ├── QuotaUsedUp                  a provider answers no more today
             ├── TargetRefused                a deployment that is paused, disabled or full
+            ├── CursorLost                   pages are to be read from the first one again
             └── FunctionsMissing             tmdbkit's functions are not deployed there
 
     PassedOver (UserWarning)                 what another hand or version wrote is left out
+    SettingsWarning (UserWarning)            a setting that may be meant otherwise
 
 A branch also inherits the builtin that one would guess, so `except LookupError` works. Errors carry
 data, never a key: the address is a path without its query.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class TMDBKitError(Exception):
@@ -168,9 +175,25 @@ class TargetRefused(StopError):
     """A deployment that is paused, disabled or full."""
 
 
+class CursorLost(StopError):
+    """Where the next page begins is no longer known there; the first page is."""
+
+
 class FunctionsMissing(StopError):
     """The functions of tmdbkit are not deployed there, or are of another version."""
 
 
 class PassedOver(UserWarning):
     """What another hand or version wrote is not understood; it was left out, and all else done."""
+
+
+class SettingsWarning(UserWarning):
+    """A setting that may be meant otherwise: its name is not known, or its key goes elsewhere."""
+
+
+def did_you_mean(word: str, names: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return what an error about a name that is not known ends with; "" where none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(names), n=1, cutoff=cutoff)
+    return "".join(f"; did you mean {name}?" for name in near)

@@ -81,6 +81,8 @@ GENRE = pl.Schema({"genre_id": pl.Int64, "name": pl.String})
 OPTIONAL = frozenset(
     {"main_poster", "main_backdrop", "screenshot_id_list", "screenshot_url", "crew"}
 )
+# Of the optional ones, those that an app may lack which was there before.
+NEW_WITH_US = frozenset({"crew"})
 NULLABLE = frozenset({"belong_to_collection"})
 
 # What the app owns: set when a document is created, and never again.

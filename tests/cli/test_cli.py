@@ -292,3 +292,39 @@ def test_a_closed_pipe_is_no_error() -> None:
     line = f"{sys.executable} -m tmdbkit demo | head -1"
     done = subprocess.run(line, shell=True, capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+def test_settings_says_each_with_its_source_and_no_key(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(".env").write_text("TMDBKIT_CAST=3\n")
+    monkeypatch.setenv("TMDB_API_KEY", "s3cret")
+    status, out, err = run(capsys, "settings")
+    lines = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert (status, err) == (0, "")
+    assert lines["TMDBKIT_CAST"] == f"3  ({Path('.env').resolve()})"
+    assert lines["TMDB_API_KEY"] == "set  (the environment)"
+    assert lines["OMDB_API_KEY"] == "not set"
+    assert "s3cret" not in out
+    status, told = asked(capsys, "settings")
+    assert (status, told["folder"]) == (0, str(Path.cwd()))
+
+
+def test_a_slip_in_a_name_is_said_once_and_is_no_matter_of_the_status(
+    tmdb: TMDBServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMDBKIT_REGOIN", "DE")
+    status, _, err = run(capsys, "stage", "603")
+    assert status == 0
+    assert err.splitlines() == [
+        "TMDBKIT_REGOIN in the environment is none of tmdbkit's settings; "
+        "did you mean TMDBKIT_REGION?"
+    ]
+
+
+def test_a_region_that_does_not_exist_is_status_2(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMDBKIT_REGION", "UK")
+    status, _, err = run(capsys, "status")
+    assert (status, "did you mean GB?" in err) == (2, True)

@@ -17,8 +17,10 @@ from tests.leaks import leaks, told_by_files, told_by_logs
 from tests.servers.datasets import DatasetServer, tsv
 from tests.servers.ratings import RatingsServer, mdblist_error
 from tests.stage.conftest import let_rows_be_old
-from tmdbkit.cli.main import main
+from tmdbkit.cli.main import main, parser
 from tmdbkit.exceptions import QuotaUsedUp
+from tmdbkit.quality import RULES
+from tmdbkit.quality.remedies import REMEDIES
 from tmdbkit.stage.decisions import verdicts
 from tmdbkit.stage.stage import Stage
 
@@ -154,6 +156,50 @@ def test_dry_run_says_requests_days_and_terms_and_asks_nobody(
     assert servers.requests == []
 
 
+@pytest.mark.parametrize(
+    ("unset", "brings"),
+    [
+        (["MDBLIST_API_KEY"], {"MDBList": ["letterboxd"]}),
+        (["OMDB_API_KEY"], {}),
+        (
+            ["MDBLIST_API_KEY", "OMDB_API_KEY"],
+            {
+                "MDBList": ["letterboxd", "metacritic", "rotten_tomatoes"],
+                "OMDb": ["metacritic", "rotten_tomatoes"],
+            },
+        ),
+    ],
+)
+def test_dry_run_says_what_each_provider_without_a_key_would_bring_and_where_one_is_had(
+    servers: RatingsServer,
+    stage: Stage,
+    run: Run,
+    asked: Asked,
+    monkeypatch: pytest.MonkeyPatch,
+    unset: list[str],
+    brings: dict[str, list[str]],
+) -> None:
+    for name in unset:
+        monkeypatch.delenv(name)
+    missing = asked("ratings", "--dry-run")[1]["missing"]
+    assert {one["provider"]: one["systems"] for one in missing} == brings
+    said = run("ratings", "--dry-run")[1]
+    assert ("\nMDBList, free key: Letterboxd" in said) == ("MDBList" in brings)
+    assert ("set OMDB_API_KEY; it is had at www.omdbapi.com" in said) == ("OMDb" in brings)
+
+
+def test_rules_says_each_with_what_to_do(run: Run, asked: Asked) -> None:
+    status, told = asked("rules")
+    assert status == 0
+    assert {rule["name"] for rule in told["rules"]} == {rule.name for rule in RULES} == {*REMEDIES}
+    assert all(
+        rule.keys() == {"name", "of", "severity", "sentence", "do"} for rule in told["rules"]
+    )
+    said = run("rules")[1].splitlines()
+    assert said[0] == "outside_scale (rating, error): The points are not on the system's scale"
+    assert said[1].startswith("  c SYSTEM POINTS in tmdbkit review")
+
+
 def test_a_table_of_one_s_own_is_read_by_its_columns(stage: Stage, asked: Asked) -> None:
     status, counts = asked("ratings", "--table", table((603, 7.5), (604, None)), *MINE)
     assert (status, counts["rated"], counts["missing"]) == (0, 1, 1)
@@ -199,6 +245,22 @@ def test_check_counts_by_severity_and_by_rule(stage: Stage, asked: Asked) -> Non
     )
     assert {"rule": "outside_scale", "severity": "error", "count": 1} in found["rules"]
     assert asked("check", "--skip", "outside_scale")[0] == 0
+
+
+def test_an_option_that_takes_names_adds_up_where_it_is_repeated(
+    stage: Stage, asked: Asked
+) -> None:
+    counted = {rule["rule"] for rule in asked("check")[1]["rules"]}
+    skipped = ("--skip", "stale", "--skip", "far_off,too_fine")
+    left = {rule["rule"] for rule in asked("check", *skipped)[1]["rules"]}
+    assert counted - left == {"stale", "far_off", "too_fine"}
+    named = ["--only=title", "--only=ratings", "--create-only=tagline", "--create-only=synopsis"]
+    args = parser().parse_args(["plan", *named, "--clear=budget", "--clear=revenue,tagline"])
+    assert (args.only, args.create_only) == (["title", "ratings"], ["tagline", "synopsis"])
+    assert args.clear == ["budget", "revenue", "tagline"]
+    assert (
+        parser().parse_args(["plan"]).create_only == []
+    )  # the lists of one line are not the next's
 
 
 def test_warnings_alone_are_status_0(stage: Stage, asked: Asked) -> None:

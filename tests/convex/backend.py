@@ -39,7 +39,7 @@ class ConvexBackend:
     """A deployment with tmdbkit's functions and `schema.ts`, or with an older app's schema.
 
     `schema="app"` is an app whose movies have no `crew`, and that has no `genres` table; "watched"
-    one with fields of its own, and tables that point at movies;
+    one with fields of its own, and tables that point at movies; a path is that of a schema.ts;
     `functions=False` one to which the functions were never deployed, and a folder one to which
     those in it were. A context manager: the
     server ends with it, and with the test process in any case.
@@ -47,17 +47,19 @@ class ConvexBackend:
 
     def __init__(
         self,
-        schema: Literal["ours", "app", "watched"] = "ours",
+        schema: Literal["ours", "app", "watched"] | Path = "ours",
         *,
         functions: bool | Path = True,
+        convex: str = "convex",
         key: str = "dev:tmdbkit-tests|0123456789abcdef",
         read_only_key: str = "dev:tmdbkit-tests|fedcba9876543210",
     ) -> None:
         self.key = key
         self.read_only_key = read_only_key
         ensure_packages()
-        command = [tool("node"), str(HERE / "server.mjs"), "--schema", schema]
+        command = [tool("node"), str(HERE / "server.mjs"), "--schema", str(schema)]
         command += ["--key", key, "--read-only-key", read_only_key]
+        command += ["--convex", convex]
         command += [] if functions else ["--without-functions"]
         command += ["--functions", str(functions)] if isinstance(functions, Path) else []
         self._process = subprocess.Popen(

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    import pytest
+
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
+    from tmdbkit.stage.storage import Root
 
     from .backend import ConvexBackend, Document
 
@@ -154,6 +157,25 @@ def _transformed(
     return transform.transform(payloads).rows.select(ROW.names()), payloads
 
 
+class _Memory:
+    """A folder in memory, as far as contracts need one."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, bytes] = {}
+
+    def under(self, _: str) -> Self:
+        return self
+
+    def names_after(self, name: str) -> list[str]:
+        return [found for found in self._files if found > name]
+
+    def read(self, name: str) -> bytes:
+        return self._files[name]
+
+    def write(self, name: str, content: bytes) -> None:
+        self._files[name] = content
+
+
 class Shelf:
     """A stage in memory, as far as a push needs one; its tests are many, and files are slow."""
 
@@ -161,6 +183,7 @@ class Shelf:
         self.settings = Settings()
         self._payloads: dict[int, tuple[str, datetime]] = {}
         self._imports = [IMPORTS.to_frame()]
+        self.root = cast("Root", _Memory())
 
     def put(self, *payloads: Document, at: datetime = FETCHED) -> Self:
         """Stage movies."""
@@ -220,6 +243,12 @@ def push(stage: Stage | Shelf, target: Target, *, at: datetime = NOW, **options:
     return workflows.push(
         cast("Stage", stage), target, progress=Silent(), now=lambda: at, **options
     )
+
+
+def planned_by(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Plan and send so many movies at a time."""
+    for module in (workflows.pushing, workflows.outgoing):
+        monkeypatch.setattr(module, "CHUNK", size)
 
 
 def counts(result: PushResult) -> dict[str, int]:

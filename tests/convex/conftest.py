@@ -23,6 +23,13 @@ def _our_backend() -> Iterator[ConvexBackend]:
 
 
 @pytest.fixture(scope="session")
+def _older_backend() -> Iterator[ConvexBackend]:
+    """A deployment of an app with the oldest convex that the functions are made for."""
+    with ConvexBackend(convex="convex-1.30") as backend:
+        yield backend
+
+
+@pytest.fixture(scope="session")
 def _app_backend() -> Iterator[ConvexBackend]:
     with ConvexBackend(schema="app") as backend:
         yield backend

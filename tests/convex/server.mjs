@@ -1,7 +1,7 @@
 // A Convex deployment for tests: the real functions on convex-test, behind Convex's HTTP interface.
 //
 //   node server.mjs --key KEY --read-only-key KEY [--schema ours|app|watched] [--without-functions]
-//     [--functions DIR]
+//     [--functions DIR] [--convex PACKAGE]
 //
 // It prints one line of JSON with its address, and ends when its standard input does, so that it
 // never outlives the test run that started it. `/test/*` is for tests only; all else answers as
@@ -50,6 +50,7 @@ const { values: options } = parseArgs({
     "read-only-key": { type: "string" },
     schema: { type: "string", default: "ours" },
     "without-functions": { type: "boolean", default: false },
+    convex: { type: "string", default: "convex" },
     functions: { type: "string", default: join(HERE, "../../tmdbkit/convex/functions") },
   },
 });
@@ -59,6 +60,8 @@ const SCHEMAS = {
   app: join(HERE, "app_schema.ts"),
   watched: join(HERE, "watched_schema.ts"),
 };
+
+const schemaFile = SCHEMAS[options.schema] ?? options.schema;
 
 /** The system's refusal of a request, as opposed to an error of a function. */
 class Refusal extends Error {
@@ -96,7 +99,7 @@ function reset(limits = true) {
   backend = convexTest({ schema, modules, transactionLimits: limits });
 }
 
-/** Functions, the chosen schema, and convex-test, as one module with one copy of `convex`. */
+/** Functions, the chosen schema, and convex-test, as one module with one copy of each `convex`. */
 async function bundle() {
   const folder = await mkdtemp(join(tmpdir(), "tmdbkit-convex-"));
   const outfile = join(folder, "bundle.mjs");
@@ -105,7 +108,7 @@ async function bundle() {
       stdin: {
         contents: `
           export * as functions from ${JSON.stringify(join(FUNCTIONS, "tmdbkit.ts"))};
-          export { default as schema } from ${JSON.stringify(SCHEMAS[options.schema])};
+          export { default as schema } from ${JSON.stringify(schemaFile)};
           export { convexTest, DatabaseFake } from "convex-test";
           export { makeFunctionReference } from "convex/server";
           export { convexToJson, jsonToConvex } from "convex/values";
@@ -115,6 +118,7 @@ async function bundle() {
       plugins: [
         { name: "schema", setup: useChosenSchema },
         { name: "database", setup: openDatabase },
+        { name: "convex", setup: useChosenConvex },
       ],
       nodePaths: [join(HERE, "node_modules")],
       bundle: true,
@@ -130,7 +134,16 @@ async function bundle() {
 
 /** The functions import "./schema"; in an app that is the app's own. */
 function useChosenSchema({ onResolve }) {
-  onResolve({ filter: /^\.\/schema$/ }, () => ({ path: SCHEMAS[options.schema] }));
+  onResolve({ filter: /^\.\/schema$/ }, () => ({ path: schemaFile }));
+}
+
+/** An app brings the `convex` that its functions and its schema run with; Convex has its own. */
+function useChosenConvex({ onResolve, resolve }) {
+  onResolve({ filter: /^convex\// }, ({ path, importer, kind }) =>
+    importer.endsWith(".ts")
+      ? resolve(path.replace("convex", options.convex), { kind, resolveDir: HERE })
+      : undefined,
+  );
 }
 
 /** convex-test keeps its database to itself; `indexed` needs it. */

@@ -17,7 +17,6 @@ from tmdbkit.convex import delivery, importer
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.plan import plan_changes
 from tmdbkit.exceptions import StopError, TargetRefused
-from tmdbkit.workflows import pushing
 
 from .bench import (
     NOBODY,
@@ -30,6 +29,7 @@ from .bench import (
     movie,
     outcome,
     payload,
+    planned_by,
     push,
 )
 
@@ -265,7 +265,7 @@ def test_movies_whose_genres_could_not_be_sent_wait_too(
 def test_a_person_who_failed_is_sent_again_with_the_next_movie(
     proxy: ConvexProxy, backend: ConvexBackend, stage: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pushing, "CHUNK", 1)
+    planned_by(monkeypatch, 1)
     proxy.script("addPeople", *["occ"] * 18)
     result = push(stage.put(payload(1), payload(2)), deployment(proxy.url))
     assert counts(result) == {"created": 1, "failed": 1}
@@ -275,7 +275,7 @@ def test_a_person_who_failed_is_sent_again_with_the_next_movie(
 def test_movies_that_could_not_be_looked_up_failed_and_the_others_go_on(
     proxy: ConvexProxy, stage: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pushing, "CHUNK", 1)
+    planned_by(monkeypatch, 1)
     proxy.script("moviesByTmdbIds", *["occ"] * 9)
     stage.put(payload(1), payload(2))
     result = push(stage, deployment(proxy.url))

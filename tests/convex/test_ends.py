@@ -14,9 +14,8 @@ from tests.servers.wire import Answer
 from tmdbkit import workflows
 from tmdbkit.convex import delivery
 from tmdbkit.exceptions import StopError, UsageError
-from tmdbkit.workflows import pushing
 
-from .bench import LATER, counts, deployment, movie, outcome, payload, push, staged
+from .bench import LATER, counts, deployment, movie, outcome, payload, planned_by, push, staged
 from .storm import cli, cli_push, ended_at, films, settings, stored
 
 if TYPE_CHECKING:
@@ -208,7 +207,7 @@ def test_a_log_that_cannot_be_written_ends_a_push_before_anything_is_sent(
 def test_a_push_that_stops_leaves_no_thread_behind(
     backend: ConvexBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pushing, "CHUNK", 20)
+    planned_by(monkeypatch, 20)
     stage = staged(tmp_path / "stage", *films(200))
     stopped = None
     with ConvexProxy(backend.url) as proxy:
@@ -252,7 +251,7 @@ def test_a_stop_leaves_no_intent_without_an_outcome(
     proxy: ConvexProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = staged(tmp_path / "stage", *films(30))
-    monkeypatch.setattr(workflows.pushing, "CHUNK", 10)
+    planned_by(monkeypatch, 10)
     proxy.script("applyMovies", "ok", "paused")
     with pytest.raises(StopError):
         push(stage, deployment(proxy.url))

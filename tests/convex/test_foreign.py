@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from tests.servers.convex import ConvexProxy, dumps, success
 from tests.servers.wire import Answer
-from tmdbkit import ConvexSnapshot
+from tmdbkit import ConvexSnapshot, check
 from tmdbkit.cli.main import main
 from tmdbkit.convex.reading import ids_of, movies_of
 from tmdbkit.exceptions import FunctionsMissing, PassedOver
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from .backend import ConvexBackend
+    from .backend import ConvexBackend, Document
     from .bench import Shelf
 
 pytestmark = pytest.mark.once
@@ -115,11 +116,9 @@ TABLES = {"movies": None, "crew": None, "genres": None}
     [
         ("contract", None),
         ("contract", []),
-        ("contract", {}),
         ("contract", {"version": "one", "tables": TABLES}),
         ("contract", {"version": None, "tables": TABLES}),
         ("contract", {"version": 9.0, "tables": TABLES}),
-        ("contract", {"version": 2.0, "tables": {}}),
         ("contract", {"version": 2.0, "tables": TABLES, "references": ["watchlist"]}),
         ("contract", {"version": 1.0}),
         ("contract", {"version": 1.0, "tables": ["movies"]}),
@@ -206,6 +205,30 @@ def test_odd_fields_are_read_as_none_and_said(name: str, tmp_path: Path) -> None
         found = movies_of(target)
     assert found["tmdb_id"].to_list() == [603, 604]
     assert found["runtime_minutes"].to_list() == [136, 136]
+
+
+@pytest.mark.parametrize(
+    ("ratings", "read", "odd"),
+    [
+        ({"imdb": 8.7}, [8.7, None], False),
+        ({"imdb": 8.7, "douban": 9.1}, [8.7, None], False),
+        ({}, [None, None], False),
+        ({"imdb": 8.7, "metacritic": None}, [8.7, None], False),
+        ({"imdb": 8.7, "metacritic": "73"}, [8.7, None], True),
+        ({"imdb": True, "metacritic": 73}, [None, 73.0], True),
+        ({"imdb": {"$float": "AAAAAAAA+H8="}, "metacritic": 73}, [None, 73.0], True),
+    ],
+)
+def test_each_systems_rating_is_read_by_itself(
+    tmp_path: Path, ratings: Document, read: list[float | None], odd: bool
+) -> None:
+    target = snapshot_of(tmp_path, movie(vote_pts_system=ratings))
+    warned: Any = pytest.warns(PassedOver, match="1 value of vote_pts") if odd else nullcontext()
+    with warned:
+        (found,) = movies_of(target)["vote_pts_system"]
+    assert [found["imdb"], found["metacritic"]] == read
+    with warned:
+        assert check(target).movies == 1
 
 
 @pytest.mark.parametrize("odd", ["603", None, [603], {"id": 603}, 603.5, True, 1e300, 0, -1])

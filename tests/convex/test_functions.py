@@ -20,6 +20,14 @@ DIRECTOR = {"crew_id": 9340, "crew_name": "Lana Wachowski", "crew_type": "Direct
 WRITER = {"crew_id": 9340, "crew_name": "Lana Wachowski", "crew_type": "Writer"}
 
 
+@pytest.fixture(params=["_our_backend", "_older_backend"])
+def backend(request: pytest.FixtureRequest) -> ConvexBackend:
+    """A deployment of an app with today's convex, and with one of before."""
+    backend: ConvexBackend = request.getfixturevalue(request.param)
+    backend.reset()
+    return backend
+
+
 def movie(tmdb_id: int = 603, **fields: Any) -> Document:
     """A whole document, as small as the schema allows."""
     return {

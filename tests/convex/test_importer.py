@@ -24,7 +24,6 @@ from tmdbkit.exceptions import (
 from tmdbkit.images import ImageForm
 from tmdbkit.schema import validator
 from tmdbkit.settings import Settings
-from tmdbkit.workflows import pushing
 
 from .bench import (
     KEANU,
@@ -43,6 +42,7 @@ from .bench import (
     movie,
     outcome,
     payload,
+    planned_by,
     push,
     staged,
     without,
@@ -134,7 +134,7 @@ def test_people_are_sent_once_by_id_and_job(bench: Bench, stage: Shelf) -> None:
 def test_people_of_many_movies_are_stored_once(
     bench: Bench, stage: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pushing, "CHUNK", 2)
+    planned_by(monkeypatch, 2)
     result = push(stage.put(*(payload(n) for n in range(1, 8))), bench.target)
     assert len(bench.table("crew")) == 3
     assert result.batches == 4 + 1 + 1  # of movies, people, genres
@@ -496,7 +496,7 @@ def test_slugs_do_not_collide_within_a_push(bench: Bench, stage: Shelf) -> None:
 def test_slugs_do_not_collide_across_the_parts_of_a_push(
     bench: Bench, stage: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pushing, "CHUNK", 1)
+    planned_by(monkeypatch, 1)
     push(stage.put(payload(1), payload(2)), bench.target)
     assert [row["slug"] for row in bench.table("movies")] == ["the-matrix", "the-matrix-1999"]
 

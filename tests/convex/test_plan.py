@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tmdbkit.convex.contract import Contract
-from tmdbkit.convex.merge import is_missing, is_same, joined
+from tmdbkit.convex.merge import Scope, is_missing, joined
 from tmdbkit.convex.plan import Change, content_hash, image_form, plan_changes, slug_candidates
 from tmdbkit.images import ImageForm
 from tmdbkit.schema import CREATED_ONLY, validator
@@ -255,7 +255,7 @@ def test_a_collection_keeps_its_parts_as_long_as_it_is_the_same(
     ],
 )
 def test_images_are_the_same_by_their_path(ours: str, theirs: str | None, *, same: bool) -> None:
-    assert is_same("main_poster", ours, theirs) is same
+    assert (ImageForm().over("main_poster", ours, theirs) == theirs) is same
 
 
 @pytest.mark.parametrize(
@@ -293,6 +293,54 @@ def test_a_new_document_has_images_in_the_targets_form(form: str, poster: str, g
 def test_a_changed_image_keeps_the_form_of_its_document(form: str, there: str, then: str) -> None:
     updated = change({"main_poster": URL}, {"main_poster": there}, images=ImageForm(form))
     assert updated.set["main_poster"] == then
+
+
+ORIGINAL = "https://image.tmdb.org/t/p/original/a.jpg"
+THEIR_OWN = "https://example.org/a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("form", "there", "then"),
+    [
+        ("path", URL, "/a.jpg"),
+        ("path", ORIGINAL, "/a.jpg"),
+        ("path", "/a.jpg", None),
+        ("url", "/a.jpg", URL),
+        ("url", ORIGINAL, None),
+        ("path", "https://image.tmdb.org/t/p/w92/old.jpg", "/a.jpg"),
+        ("url", "/old.jpg", URL),
+    ],
+)
+def test_images_are_converted_where_that_is_asked(form: str, there: str, then: str | None) -> None:
+    converting = ImageForm(form, converts=True)
+    updated = change({"main_poster": "/a.jpg"}, {"main_poster": there}, images=converting)
+    assert updated.set.get("main_poster") == then
+
+
+@pytest.mark.parametrize(
+    ("form", "there", "then"),
+    [
+        ("path", URL, "/a.jpg"),
+        ("url", "/a.jpg", URL),
+        ("path", THEIR_OWN, None),
+        ("path", "", None),
+        ("url", None, None),
+    ],
+)
+def test_so_are_those_that_tmdb_has_no_longer(
+    form: str, there: str | None, then: str | None
+) -> None:
+    converting = ImageForm(form, converts=True)
+    updated = change({"main_poster": None}, {"main_poster": there}, images=converting)
+    assert updated.set.get("main_poster") == then
+
+
+def test_a_field_that_is_out_of_scope_is_not_converted() -> None:
+    converting = ImageForm("path", converts=True)
+    for scope in (Scope.of(only=["ratings"]), Scope.of(create_only=["main_poster"])):
+        there = {"main_poster": URL}
+        updated = change({"main_poster": URL}, there, images=converting, scope=scope)
+        assert "main_poster" not in updated.set
 
 
 # Whatever is there, and whatever comes

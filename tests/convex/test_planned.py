@@ -17,9 +17,8 @@ from tmdbkit.images import ImageForm
 from tmdbkit.progress import Silent
 from tmdbkit.review import ReviewQueue
 from tmdbkit.schema import MOVIE
-from tmdbkit.workflows import pushing
 
-from .bench import LATER, NOW, NOW_ISO, movie, payload, staged, without
+from .bench import LATER, NOW, NOW_ISO, movie, payload, planned_by, staged, without
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -183,7 +182,7 @@ def test_the_same_changes_have_the_same_name_and_others_another(
 def test_no_two_movies_of_a_long_plan_get_the_same_slug(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pushing, "CHUNK", 2)
+    planned_by(monkeypatch, 2)
     stage = staged(tmp_path / "s", *(payload(number) for number in range(1, 8)))
     target = ConvexSnapshot(tmp_path)
     made = plan(stage, target)
@@ -232,7 +231,7 @@ def test_only_touches_these_fields_and_creates_nothing(bench: Bench, tmp_path: P
 def test_keep_sets_a_field_on_creation_only(bench: Bench, tmp_path: Path) -> None:
     stage = staged(tmp_path / "s", payload(1), payload(2))
     bench.plant(movie(1, synopsis="By hand", popularity=1.0))
-    push(stage, bench.target, scope=scoped(keep=["synopsis"]))
+    push(stage, bench.target, scope=scoped(create_only=["synopsis"]))
     assert bench.movie(1)["synopsis"] == "By hand"
     assert bench.movie(1)["popularity"] == 83.25
     assert bench.movie(2)["synopsis"] == "Set in the 22nd century."
@@ -261,7 +260,7 @@ def test_limit_lets_a_few_go_and_the_next_run_the_next_few(bench: Bench, tmp_pat
     ("names", "says"),
     [
         ({"only": ["rating"]}, "no such field"),
-        ({"keep": ["slug"]}, "set on creation only"),
+        ({"create_only": ["slug"]}, "set on creation only"),
         ({"clear": ["tmdb_id"]}, "set on creation only"),
     ],
 )
@@ -438,6 +437,19 @@ def test_a_table_is_read_in_pages_and_measured(
         ("movies", 5, True),
         ("crew", 0, False),
     ]
+
+
+@pytest.mark.parametrize(("limit", "most"), [("documents", 2), ("mib", 0.0001)])
+def test_a_plan_warns_of_a_table_to_which_it_adds_more_than_a_function_may_collect(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, most: float
+) -> None:
+    stage = staged(tmp_path / "s", payload())
+    made = plan(stage, bench.target)
+    assert reading.TOO_LARGE not in repr(made)
+    monkeypatch.setitem(reading.COLLECTED, limit, most)
+    facts = dict(line.split(": ", 1) for line in repr(made).splitlines())
+    assert facts["adds to crew"].endswith(f"KiB · {reading.TOO_LARGE}")
+    assert not facts["adds to genres"].endswith(reading.TOO_LARGE)
 
 
 # What the stage no longer holds

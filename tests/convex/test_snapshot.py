@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tmdbkit import ConvexSnapshot, delete_movies, demo
+from tmdbkit import ConvexSnapshot, delete_movies, demo, plan_push, undo
+from tmdbkit.convex import zipped
+from tmdbkit.convex.contract import Contract
 from tmdbkit.exceptions import SettingsError, StopError
 from tmdbkit.schema import validator
 
@@ -30,6 +34,8 @@ OTHERS = {
     "movies/generated_schema.jsonl": b'"uniform"\n',
 }
 TABLES_THERE = [{"name": "users", "id": 10001}, {"name": "movies", "id": 10007}]
+BEGAN_EMPTY = {"snapshot.zip", "movies.jsonl", "crew.jsonl", "genres.jsonl"}
+OURS = Contract({name: validator(name) for name in ("movies", "crew", "genres")}, ())
 THEIRS = movie(
     _id="jd7abc", _creationTime=1700000000000.125, mood=["dark"], popularity=1.0, stars=5
 )
@@ -168,7 +174,7 @@ def test_ids_of_people_alone_make_it_an_export_whose_numbers_stay(tmp_path: Path
 @pytest.mark.parametrize("file", ["prod.zip", "prod.import.zip"])
 def test_tables_keep_their_numbers_and_new_ones_get_none(tmp_path: Path, file: str) -> None:
     path = export(tmp_path / "prod.zip", THEIRS)
-    push(staged(tmp_path / "stage", payload()), ConvexSnapshot(path))
+    push(staged(tmp_path / "stage", payload()), ConvexSnapshot(path, contract=OURS))
     ours = {"prod.zip": TABLES_THERE, "prod.import.zip": TABLES_THERE[1:]}[file]
     members = read(tmp_path / file)
     assert rows_of(members, "_tables") == ours
@@ -210,9 +216,10 @@ def test_a_zip_that_began_empty_says_that_it_is_for_an_empty_deployment(tmp_path
 
 def test_of_an_export_only_our_own_tables_are_imported_and_references_hold(tmp_path: Path) -> None:
     path = export(tmp_path / "prod.zip", THEIRS)
-    result = push(staged(tmp_path / "stage", payload(), payload(604)), ConvexSnapshot(path))
+    target = ConvexSnapshot(path, contract=OURS)
+    result = push(staged(tmp_path / "stage", payload(), payload(604)), target)
     imported = tmp_path / "prod.import.zip"
-    assert f"npx convex import --replace {imported}" in repr(result)
+    assert f"npx convex import --replace {imported}   (replaces the tables movies," in repr(result)
     with zipfile.ZipFile(imported) as archive:
         names = {name.partition("/")[0] for name in archive.namelist()}
         documents = archive.read("movies/documents.jsonl").decode().splitlines()
@@ -231,7 +238,7 @@ def test_nothing_is_on_the_disk_before_the_flush(tmp_path: Path) -> None:
     target.apply_movies([{"tmdb_id": 603, "create": movie()}])
     assert list(tmp_path.iterdir()) == []
     target.flush()
-    assert [path.name for path in tmp_path.iterdir()] == ["snapshot.zip"]
+    assert {path.name for path in tmp_path.iterdir()} == BEGAN_EMPTY
 
 
 def test_a_flush_that_fails_leaves_what_was_there_and_no_rests(
@@ -245,7 +252,7 @@ def test_a_flush_that_fails_leaves_what_was_there_and_no_rests(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
+    monkeypatch.setattr(zipped, "_copy", full)
     with pytest.raises(StopError, match=r"prod\.zip cannot be written: No space left on device"):
         target.flush()
     assert path.read_bytes() == before
@@ -261,7 +268,7 @@ def test_ctrl_c_in_the_middle_of_a_flush_leaves_what_was_there(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(zipfile.ZipFile, "writestr", interrupted)
+    monkeypatch.setattr(zipped, "_copy", interrupted)
     with pytest.raises(KeyboardInterrupt):
         ConvexSnapshot(path).flush()
     assert path.read_bytes() == before
@@ -434,9 +441,132 @@ def test_an_export_that_a_rehearsal_changes_stays_beside_it_as_it_came(tmp_path:
     assert path.read_bytes() != before
 
 
-def test_a_snapshot_that_began_empty_leaves_nothing_beside_it(tmp_path: Path) -> None:
+def test_a_snapshot_that_began_empty_has_its_tables_alone_beside_it(tmp_path: Path) -> None:
     for tmdb_id in (604, 605):
         target = ConvexSnapshot(tmp_path)
         target.apply_movies([{"tmdb_id": tmdb_id, "create": movie(tmdb_id)}])
         target.flush()
-    assert [path.name for path in tmp_path.iterdir()] == ["snapshot.zip"]
+    assert {path.name for path in tmp_path.iterdir()} == BEGAN_EMPTY
+
+
+# What goes in comes out
+
+OWN = {
+    "views": 12345,
+    "share": 0.5,
+    "far": 9007199254740993,
+    "zero": -0.0,
+    "poster": {"$bytes": "AAEC"},
+    "odd": {"$float": "AAAAAAAA+H8="},
+    "big": {"$integer": "AQAAAAAAAAA="},
+}
+
+
+def test_fields_of_the_apps_own_keep_the_kind_of_their_numbers(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", {**THEIRS, **OWN}, movie(604, **OWN))
+    push(staged(tmp_path / "stage", payload()), ConvexSnapshot(path))
+    for file in ("prod.zip", "prod.import.zip"):
+        for stored in rows_of(read(tmp_path / file), "movies"):
+            found = {name: stored[name] for name in OWN}
+            assert json.dumps(found) == json.dumps(OWN)
+
+
+def test_so_they_do_where_a_deletion_is_taken_back(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", {**THEIRS, **OWN})
+    stage, target = staged(tmp_path / "stage", payload()), ConvexSnapshot(path)
+    assert delete_movies(stage, target, [603]).deleted == 1
+    assert counts(push(stage, target, plan=undo(stage, target))) == {"created": 1}
+    (stored,) = rows_of(read(path), "movies")
+    assert json.dumps({name: stored[name] for name in OWN}) == json.dumps(OWN)
+
+
+def test_what_we_set_is_a_float_whatever_the_types_beside_it_say(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", {**THEIRS, "runtime_minutes": 0.0})
+    push(staged(tmp_path / "stage", payload(), payload(604)), ConvexSnapshot(path))
+    updated, created = read(path)["movies/documents.jsonl"].decode().splitlines()
+    assert '"runtime_minutes": 136.0' in updated
+    assert '"tmdb_id": 604.0' in created
+    assert '"stars": 5}' in updated
+
+
+def test_the_types_of_our_tables_are_in_what_is_imported(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", THEIRS)
+    push(staged(tmp_path / "stage", payload()), ConvexSnapshot(path))
+    imported = read(tmp_path / "prod.import.zip")
+    assert imported["movies/generated_schema.jsonl"] == OTHERS["movies/generated_schema.jsonl"]
+    assert "users/generated_schema.jsonl" not in imported
+
+
+def test_files_are_copied_as_they_are_compressed_and_never_decompressed(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", THEIRS)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("_storage/broken.png", STORED)
+    whole = path.read_bytes()
+    deflated = zlib.compressobj(wbits=-15)
+    packed = deflated.compress(STORED) + deflated.flush()
+    assert packed in whole
+    path.write_bytes(whole.replace(packed, bytes(len(packed))))
+    push(staged(tmp_path / "stage", payload()), ConvexSnapshot(path))
+    with zipfile.ZipFile(path) as archive:
+        member = archive.getinfo("_storage/broken.png")
+        assert (member.compress_size, member.file_size) == (len(packed), len(STORED))
+        with pytest.raises((zipfile.BadZipFile, zlib.error)):
+            archive.read(member)
+    assert len(path.read_bytes()) < 2 * len(whole)
+
+
+def test_members_with_sizes_behind_them_and_of_other_methods_are_copied(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", THEIRS)
+    pipe = io.BytesIO(path.read_bytes())
+    with zipfile.ZipFile(pipe, "a") as archive:
+        archive.writestr("_storage/b.bin", STORED, zipfile.ZIP_BZIP2)
+        archive.writestr("_storage/ü.bin", STORED, zipfile.ZIP_LZMA)
+        with archive.open("_storage/stream.bin", "w", force_zip64=True) as stream:
+            stream.write(STORED)
+    path.write_bytes(pipe.getvalue())
+    push(staged(tmp_path / "stage", payload()), ConvexSnapshot(path))
+    after = read(path)
+    assert {after[f"_storage/{name}.bin"] for name in ("b", "ü", "stream")} == {STORED}
+
+
+def test_an_export_has_no_table_afterwards_that_its_deployment_does_not_name(
+    tmp_path: Path,
+) -> None:
+    path = export(tmp_path / "prod.zip", {n: v for n, v in THEIRS.items() if n != "crew"})
+    plan = plan_push(staged(tmp_path / "stage", payload()), ConvexSnapshot(path))
+    assert plan.left_out == ("movies.crew", "crew", "genres")
+    push(staged(tmp_path / "stage", payload()), ConvexSnapshot(path))
+    for file in ("prod.zip", "prod.import.zip"):
+        assert {"crew", "genres"}.isdisjoint(
+            name.partition("/")[0] for name in read(tmp_path / file)
+        )
+    assert all("crew" not in row for row in rows_of(read(path), "movies"))
+
+
+# A first fill
+
+
+def test_one_that_began_empty_gives_each_table_as_lines(tmp_path: Path) -> None:
+    target = ConvexSnapshot(tmp_path)
+    result = push(staged(tmp_path / "stage", payload(), payload(604)), target)
+    for table in ("movies", "crew", "genres"):
+        written = (tmp_path / f"{table}.jsonl").read_text().splitlines()
+        rows = [json.loads(line) for line in written]
+        assert rows == [{n: v for n, v in r.items() if n != "crew"} for r in target.table(table)]
+        assert f"npx convex import --table {table} {tmp_path / table}.jsonl" in repr(result)
+
+
+def test_where_the_contract_is_known_the_lines_have_what_it_knows(tmp_path: Path) -> None:
+    target = ConvexSnapshot(tmp_path, contract=OURS)
+    push(staged(tmp_path / "stage", payload()), target)
+    (row,) = (tmp_path / "movies.jsonl").read_text().splitlines()
+    assert "crew" in json.loads(row)
+
+
+def test_a_persons_own_file_is_not_written_over(tmp_path: Path) -> None:
+    mine = tmp_path / "movies.jsonl"
+    mine.write_text("mine")
+    with pytest.raises(SettingsError, match=r"movies\.jsonl is there, and a new snapshot would"):
+        push(staged(tmp_path / "stage", payload()), ConvexSnapshot(tmp_path))
+    assert mine.read_text() == "mine"
+    assert not (tmp_path / "snapshot.zip").exists()

@@ -12,7 +12,7 @@ from tests.servers.tmdb import TMDBServer
 from tmdbkit import Stage
 from tmdbkit.cli.main import main
 
-from .backend import ConvexBackend
+from .backend import HERE, ConvexBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,3 +201,86 @@ def test_missing_functions_end_it_with_status_3_and_the_way_to_get_them(
     with ConvexBackend(functions=False) as bare:
         deploy(monkeypatch, bare.url, bare.key)
         assert "tmdbkit functions convex" in refused(capsys, "push")
+
+
+def test_a_contract_is_saved_from_a_deployment_and_used_on_a_snapshot(
+    app_backend: ConvexBackend,
+    tmdb: TMDBServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    deploy(monkeypatch, app_backend.url, app_backend.key)
+    assert asked(capsys, "stage", "603")["staged"] == 1
+    assert asked(capsys, "plan", "--save-contract", "app.json")["create"] == 1
+    monkeypatch.delenv("CONVEX_URL")
+    assert main(["plan", "--snapshot", "first", "--contract", "app.json"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("contract: of app.json\ntarget: snapshot at first")
+    assert "not known there: movies.crew, genres" in out
+    for words in (["push"], ["verify"], ["undo"], ["delete", "603"]):
+        assert main([*words, "--snapshot", "first", "--contract", "app.json"]) == 0
+    capsys.readouterr()
+    assert main(["plan", "--snapshot", "first", "--contract", "nothing.json"]) == 2
+    assert "nothing.json cannot be read: No such file" in capsys.readouterr().err
+
+
+def test_a_contract_is_no_deployments(
+    backend: ConvexBackend,
+    tmdb: TMDBServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    deploy(monkeypatch, backend.url, backend.key)
+    asked(capsys, "stage", "603")
+    assert main(["push", "--contract", "app.json"]) == 2
+    assert "--contract is of --snapshot" in capsys.readouterr().err
+    assert main(["plan", "--snapshot", "first", "--save-contract", "app.json"]) == 2
+    assert "--save-contract asks a deployment" in capsys.readouterr().err
+    assert not Path("app.json").exists()
+
+
+def test_images_are_converted_from_the_command_line(
+    backend: ConvexBackend,
+    tmdb: TMDBServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    deploy(monkeypatch, backend.url, backend.key)
+    asked(capsys, "stage", "603", "550")
+    assert asked(capsys, "push")["created"] == 2
+    assert asked(capsys, "plan", "--images", "path")["images"] == 4
+    assert asked(capsys, "push", "--images", "path")["updated"] == 2
+    assert {row["main_poster"][0] for row in backend.dump("movies")} == {"/"}
+    asked(capsys, "undo", "--yes")
+    assert {row["main_poster"][:5] for row in backend.dump("movies")} == {"https"}
+    assert main(["push", "--plan", "x.json", "--images", "url"]) == 2
+    assert "--images and --approved" in capsys.readouterr().err
+
+
+def test_a_kind_that_cannot_be_filled_is_one_line_and_status_3(
+    tmdb: TMDBServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ours = str(HERE.parents[1] / "tmdbkit/convex/functions/schema")
+    (tmp_path / "schema.ts").write_text(
+        f"""
+import {{ defineSchema, defineTable }} from "convex/server";
+import {{ v }} from "convex/values";
+import ours from "{ours}";
+const movies = {{ ...ours.tables.movies.validator.fields, revenue: v.int64() }};
+export default defineSchema({{ ...ours.tables, movies: defineTable(movies)
+  .index("by_tmdb_id", ["tmdb_id"]).index("by_slug", ["slug"]) }});
+"""
+    )
+    with ConvexBackend(tmp_path / "schema.ts") as backend:
+        deploy(monkeypatch, backend.url, backend.key)
+        asked(capsys, "stage", "603")
+        for verb in ("plan", "push", "import"):
+            assert main([verb, "603"]) == 3
+            last = capsys.readouterr().err.splitlines()[-1]
+            assert last.startswith(
+                "tmdbkit: movies.revenue is v.int64(), which tmdbkit cannot fill;"
+            )
+        assert backend.dump("crew") == []

@@ -18,6 +18,8 @@ pytestmark = pytest.mark.once
 
 FUNCTIONS = HERE.parents[1] / "tmdbkit/convex/functions"
 
+CONVEX = ("convex", "convex-1.30")  # today's, and the oldest that the functions are made for
+
 # Movies alone, with a field of the app's own and without most of ours.
 SMALL_SCHEMA = """
 import { defineSchema, defineTable } from "convex/server";
@@ -39,11 +41,13 @@ def complaints(config: Path) -> str:
     return done.stdout + done.stderr
 
 
-def complaints_of_an_app(folder: Path, schema: str) -> str:
-    """The same of an app with this schema, after the functions were copied into it."""
+def complaints_of_an_app(folder: Path, schema: str, convex: str = "convex") -> str:
+    """The same of an app with this schema and npm package, with the functions copied into it."""
     shutil.copy(FUNCTIONS / "tmdbkit.ts", folder)
     (folder / "schema.ts").write_text(schema)
-    config = {"extends": str(HERE / "tsconfig.json"), "files": ["tmdbkit.ts"]}
+    options = {"paths": {"convex/*": [str(PACKAGES / convex / "*")]}}
+    extended = {"extends": str(HERE / "tsconfig.json"), "compilerOptions": options}
+    config = {**extended, "files": ["tmdbkit.ts"]}
     (folder / "tsconfig.json").write_text(json.dumps(config))
     return complaints(folder / "tsconfig.json")
 
@@ -52,16 +56,38 @@ def test_the_functions_compile_with_our_schema() -> None:
     assert complaints(HERE / "tsconfig.json") == ""
 
 
-def test_they_compile_in_an_app_that_was_there_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize("convex", CONVEX)
+def test_they_compile_in_an_app_that_was_there_before(tmp_path: Path, convex: str) -> None:
     app_schema = json.dumps(str(HERE / "app_schema"))
-    assert complaints_of_an_app(tmp_path, f"export {{ default }} from {app_schema};") == ""
+    schema = f"export {{ default }} from {app_schema};"
+    assert complaints_of_an_app(tmp_path, schema, convex) == ""
 
 
-def test_they_compile_in_an_app_with_nothing_but_movies(tmp_path: Path) -> None:
-    assert complaints_of_an_app(tmp_path, SMALL_SCHEMA) == ""
+@pytest.mark.parametrize("convex", CONVEX)
+def test_they_compile_in_an_app_with_nothing_but_movies(tmp_path: Path, convex: str) -> None:
+    assert complaints_of_an_app(tmp_path, SMALL_SCHEMA, convex) == ""
 
 
-def test_an_app_whose_movies_have_no_tmdb_id_is_told_so(tmp_path: Path) -> None:
-    said = complaints_of_an_app(tmp_path, SMALL_SCHEMA.replace("tmdb_id", "movie_id"))
-    assert "tmdbkit.ts" in said
-    assert "Property 'tmdb_id' does not exist" in said
+@pytest.mark.parametrize(
+    "movies",
+    [
+        "v.any()",
+        "v.union(v.object({ tmdb_id: v.number() }), v.object({ title: v.string() }))",
+        "{ movie_id: v.number() }",
+        "{ tmdb_id: v.int64(), genres: v.array(v.id('genres')) }",
+        "v.record(v.string(), v.any())",
+    ],
+)
+def test_no_table_of_movies_stops_the_apps_deploy(tmp_path: Path, movies: str) -> None:
+    schema = f"""
+import {{ defineSchema, defineTable }} from "convex/server";
+import {{ v }} from "convex/values";
+
+export default defineSchema({{ movies: defineTable({movies}) }});
+"""
+    assert complaints_of_an_app(tmp_path, schema) == ""
+
+
+def test_nor_does_a_schema_without_movies(tmp_path: Path) -> None:
+    schema = 'import { defineSchema } from "convex/server";\nexport default defineSchema({});\n'
+    assert complaints_of_an_app(tmp_path, schema) == ""

@@ -137,7 +137,7 @@ def test_a_secret_shows_itself_nowhere_when_no_answer_comes(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tmdbkit.http.session.READ_TIMEOUT", 0.03)
+    monkeypatch.setattr("tmdbkit.http.wire.READ_TIMEOUT", 0.03)
     caplog.set_level(logging.DEBUG)
     server = start(script={f"/3{PATH}": ["hang"]}, hang_seconds=0.3, **accepted(secret))
     with pytest.raises(TMDBKitError) as raised:

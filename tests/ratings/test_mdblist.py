@@ -21,7 +21,7 @@ from tmdbkit.exceptions import (
     TMDBKitError,
     UsageError,
 )
-from tmdbkit.ratings.mdblist import MDBList, read_ratings
+from tmdbkit.ratings.mdblist import MDBList
 from tmdbkit.ratings.model import AUDIENCE, FAILED, RATINGS, Collected, Cost
 from tmdbkit.settings import Secret, Settings
 
@@ -173,12 +173,43 @@ def test_what_nobody_rated_and_what_others_rated_is_no_rating_of_ours(
 
 
 @pytest.mark.parametrize(("score", "single"), [(90, 4.5), (46, 2.3), (22, 1.1), (3, 0.15)])
-def test_both_endpoints_give_one_letterboxd_rating(score: int, single: float) -> None:
-    answers = [
-        read_ratings([{"source": "letterboxd", "value": value, "score": score, "votes": 10}])
-        for value in (single, 2 * single)
-    ]
-    assert answers[0] == answers[1] == [("letterboxd", single, 10)]
+def test_both_endpoints_give_one_letterboxd_rating(
+    score: int, single: float, serve: Serve, ask: Ask
+) -> None:
+    rating = {"source": "letterboxd", "score": score, "votes": 10}
+    answers = {n: [{**rating, "value": n * single}] for n in (1, 2)}
+    _, found, _ = all_of(ask(MDBList, serve(ratings=answers)), movies(1, 2))
+    assert found.select("system", "points", "votes").rows() == [("letterboxd", single, 10)] * 2
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"source": "metacritic", "score": "soon"},
+        {"source": "metacritic", "score": 250},
+        {"source": "metacritic", "score": {}},
+        {"source": "metacritic", "score": 73, "votes": "many"},
+        {"source": "metacritic", "score": True},
+        7,
+        None,
+        [],
+    ],
+)
+def test_an_odd_rating_beside_two_good_ones_loses_only_itself(
+    odd: Any, serve: Serve, ask: Ask
+) -> None:
+    good = [{"source": name, "score": 80, "votes": 5} for name in ("imdb", "letterboxd")]
+    given = {1: [good[0], odd, good[1]]}
+    _, found, failed = all_of(ask(MDBList, serve(ratings=given)), movies(1))
+    assert found["system"].to_list() == ["imdb", "letterboxd"]
+    assert failed["reason"].item().startswith("MDBList: malformed answer: ")
+
+
+@pytest.mark.parametrize("nothing", ["tbd", "TBD", "N/A", "", "null", None])
+def test_what_is_not_known_yet_is_nothing_odd(nothing: Any, serve: Serve, ask: Ask) -> None:
+    given = {1: [{"source": "metacritic", "score": nothing, "votes": nothing}]}
+    asked, found, failed = all_of(ask(MDBList, serve(ratings=given)), movies(1))
+    assert (asked, found.height, failed.height) == ([1], 0, 0)
 
 
 def test_movies_that_the_answer_lacks_are_settled_without_a_rating(serve: Serve, ask: Ask) -> None:

@@ -376,3 +376,44 @@ def test_the_key_shows_itself_nowhere(
     told += [*told_by_logs(caplog), *told_by_files(tmp_path)]
     assert server.requests[0].params["apikey"] == ODD_KEY
     assert leaks(ODD_KEY, iter(told)) == []
+
+
+# What is odd loses only itself
+
+
+@pytest.mark.parametrize(
+    ("fields", "left"),
+    [
+        ({"Metascore": "soon"}, ["imdb", "rotten_tomatoes"]),
+        ({"imdbRating": "9.9/10"}, ["rotten_tomatoes", "metacritic"]),
+        ({"imdbVotes": "a few"}, ["rotten_tomatoes", "metacritic"]),
+        ({"Ratings": [{"Source": "Rotten Tomatoes", "Value": "Fresh"}]}, ["imdb", "metacritic"]),
+        ({"Ratings": "94%"}, ["imdb", "metacritic"]),
+        ({"Ratings": [None, {"Source": "Rotten Tomatoes", "Value": "94%"}]}, None),
+    ],
+)
+def test_an_odd_rating_beside_good_ones_loses_only_itself(
+    fields: dict[str, Any], left: list[str] | None, serve: Serve, ask: Ask
+) -> None:
+    whole = {
+        "Response": "True",
+        "imdbID": ONE,
+        "imdbRating": "8.7",
+        "imdbVotes": "2,000",
+        "Metascore": "73",
+        "Ratings": [{"Source": "Rotten Tomatoes", "Value": "94%"}],
+    }
+    _, found, failed = all_of(ask(OMDb, serve(movies={ONE: {**whole, **fields}})), movies(1))
+    assert found["system"].to_list() == (left or ["imdb", "rotten_tomatoes", "metacritic"])
+    assert failed["reason"].item().startswith("OMDb: malformed answer: ")
+
+
+@pytest.mark.parametrize(
+    "text", ['{"Response":"True","Plot":"a "quoted" word"}', '{"Response":"True",}', "{'a': 1}"]
+)
+def test_json_that_a_plot_spoils_is_asked_for_once(text: str, serve: Serve, ask: Ask) -> None:
+    server = serve(script={ONE: [Answer(200, text.encode())] * 4})
+    provider = ask(OMDb, server)
+    _, _, failed = all_of(provider, movies(1))
+    assert failed["reason"].item() == "OMDb: answered with JSON that cannot be read"
+    assert provider.requests == 1

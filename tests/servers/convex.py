@@ -173,6 +173,18 @@ OUT_OF_ORDER = {
         "upgrade to a Pro plan."
     ),
     "disabled": system_error(400, "DeploymentDisabled", "This deployment has been disabled."),
+    "starter_plan": function_error("You have exceeded the Starter plan limits."),
+    "staged_index": function_error(
+        "Uncaught Error: Index movies.by_tmdb_id is currently staged. Remove the `staged` flag to "
+        "query it."
+    ),
+    "backfilling": function_error(
+        "Uncaught Error: Index movies.by_slug is currently backfilling and not available to query "
+        "yet."
+    ),
+    "backfilling_400": system_error(
+        400, "IndexBackfilling", "Index movies.by_slug is still backfilling."
+    ),
     "no_index": function_error("Uncaught Error: Index movies.by_slug not found."),
 }
 MISSING = {
@@ -181,6 +193,24 @@ MISSING = {
         "`npx convex dev` or `npx convex deploy`?"
     ),
     "missing_module": function_error("Could not find module 'tmdbkit.js'."),
+}
+TOO_OLD = {
+    "old_functions": function_error(
+        "Convex functions at or below version 1.9.0 are no longer supported. Update your Convex "
+        "npm package, and deploy."
+    ),
+    "old_client": system_error(
+        400,
+        "UnsupportedClientVersion",
+        "The Convex tmdbkit package at version 0.1.0 is no longer supported.",
+    ),
+}
+CURSOR = {
+    "cursor": function_error(
+        "Uncaught Error: InvalidCursor: Tried to run a query starting from a cursor, but it looks "
+        "like this cursor is from a different query."
+    ),
+    "cursor_400": system_error(400, "InvalidCursor", "Failed to parse cursor."),
 }
 REFUSED = {
     "invalid": function_error(_invalid("title")),
@@ -201,7 +231,7 @@ FAULTS: dict[str, Fault] = {
     name: _says(answer)
     for answers in (
         *(TOO_LARGE, RATE_LIMITED, PASSING, NO_ENTRY),
-        *(OUT_OF_ORDER, MISSING, REFUSED, ANOTHER_SERVER),
+        *(OUT_OF_ORDER, MISSING, TOO_OLD, CURSOR, REFUSED, ANOTHER_SERVER),
     )
     for name, answer in answers.items()
 } | BROKEN

@@ -7,11 +7,13 @@ import re
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from tmdbkit.images import FORMS
+
 if TYPE_CHECKING:
     Where = argparse.ArgumentParser | argparse._ArgumentGroup
 
 NEEDED, ALL = "needed, or one of these", "default all that are staged"
-RULES = "tmdbkit check --json has all names"
+RULES = "tmdbkit rules has all names"
 SNAPSHOT = "a folder, or a ZIP of npx convex export"
 
 
@@ -82,6 +84,11 @@ def _takes_snapshot(where: Where) -> Where:
         metavar="DIR|ZIP",
         help=f"a local snapshot instead of the deployment: {SNAPSHOT}",
     )
+    where.add_argument(
+        "--contract",
+        metavar="FILE",
+        help="what the snapshot's deployment accepts, as plan --save-contract wrote it",
+    )
     return where
 
 
@@ -109,12 +116,18 @@ def takes_scope(verb: argparse.ArgumentParser) -> None:
     """Let it take which movies and fields go."""
     what = verb.add_argument_group("what of them")
     what.add_argument("--approved", action="store_true", help="only what was approved in review")
-    what.add_argument("--only", type=names, metavar="FIELDS", help="touch these alone")
     what.add_argument(
-        "--keep", type=names, default=[], metavar="FIELDS", help="set these on creation only"
+        "--only", type=names, action="extend", metavar="FIELDS", help="touch these alone"
     )
+    for option, does in (
+        ("--create-only", "set these on creation only"),
+        ("--clear", "erase these where TMDB has none"),
+    ):
+        what.add_argument(
+            option, type=names, action="extend", default=[], metavar="FIELDS", help=does
+        )
     what.add_argument(
-        "--clear", type=names, default=[], metavar="FIELDS", help="erase these where TMDB has none"
+        "--images", choices=FORMS, help="the form that images get, those that are there, too"
     )
     what.add_argument("--limit", type=count, metavar="N", help="let N movies go at most")
     takes_people(what)

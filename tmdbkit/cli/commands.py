@@ -130,8 +130,11 @@ def plan(args: argparse.Namespace) -> int:
 
     scope, staged = open_scope(args), _filled_or_rated(args)
     saved = output_file(args.save, "--save") if args.save else None
+    contract = output_file(args.save_contract, "--save-contract") if args.save_contract else None
     ids = given_ids(args)
     target = open_target(args, "plan for")
+    if contract is not None:
+        target.contract().save(contract)
     made = plan_push(
         staged,
         target,
@@ -140,6 +143,7 @@ def plan(args: argparse.Namespace) -> int:
         scope=scope,
         limit=args.limit,
         people=args.people,
+        images=args.images,
     )
     if args.movie is not None and args.movie not in made.ids():
         raise UsageError(
@@ -160,11 +164,11 @@ def plan(args: argparse.Namespace) -> int:
 
 
 def _tell_sizes(target: Target) -> None:
-    from tmdbkit.convex.reading import measure
+    from tmdbkit.convex.reading import TOO_LARGE, measure
 
     known = [table for table in ("movies", "crew", "genres") if target.contract().knows(table)]
     for table, documents, mib, too_large in measure(target, known).rows():
-        warning = " · too large for a function that collects it" if too_large else ""
+        warning = f" · {TOO_LARGE}" if too_large else ""
         say(f"there in {table}: {documents:,} documents, {mib:.2f} MiB{warning}")
 
 
@@ -177,7 +181,12 @@ def push(args: argparse.Namespace) -> int:
     staged = _filled_or_rated(args) if plan is None else open_stage(args)
     ids = given_ids(args)
     target = open_target(args, "push to")
-    what: dict[str, Any] = {"approved": args.approved, "scope": scope, "limit": args.limit}
+    what: dict[str, Any] = {
+        "approved": args.approved,
+        "scope": scope,
+        "limit": args.limit,
+        "images": args.images,
+    }
     if needs_consent(args, target):
         plan = plan or plan_push(staged, target, ids, people=args.people, **what)
         _tell_counts(plan)
@@ -233,11 +242,11 @@ def _saved_plan(args: argparse.Namespace) -> Plan | None:
 
     if not args.plan:
         return None
-    limits = (args.only, args.keep, args.clear, args.limit, args.approved)
+    limits = (args.only, args.create_only, args.clear, args.limit, args.approved, args.images)
     if any(limits) or names_ids(args):
         raise UsageError(
-            "--plan sends exactly that plan; leave out ids, --only, --keep, --clear, --limit "
-            "and --approved"
+            "--plan sends exactly that plan; leave out ids, --only, --create-only, --clear, "
+            "--limit, --images and --approved"
         )
     return Plan.load(Path(args.plan).expanduser())
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import signal
 import sys
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tmdbkit import progress
-from tmdbkit.exceptions import NotFound, UsageError
+from tmdbkit.exceptions import NotFound, SettingsWarning, UsageError
 from tmdbkit.surrogates import decoded
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from tmdbkit.convex.contract import Contract
     from tmdbkit.convex.merge import Scope
     from tmdbkit.convex.target import Target
     from tmdbkit.settings import Settings
@@ -102,7 +104,7 @@ def open_scope(args: argparse.Namespace) -> Scope:
     """Return which fields a command may touch."""
     from tmdbkit.convex.merge import Scope
 
-    return Scope.of(only=args.only, keep=args.keep, clear=args.clear)
+    return Scope.of(only=args.only, create_only=args.create_only, clear=args.clear)
 
 
 def open_target(args: argparse.Namespace, verb: str) -> Target:
@@ -111,17 +113,25 @@ def open_target(args: argparse.Namespace, verb: str) -> Target:
     if args.snapshot:
         from tmdbkit.convex.snapshot import ConvexSnapshot
 
-        opened = ConvexSnapshot(args.snapshot)
+        opened = ConvexSnapshot(args.snapshot, contract=_contract(getattr(args, "contract", None)))
         if args.snapshot.lower().endswith(".zip") and not opened.path.exists():
             raise UsageError(f"there is no {args.snapshot}; name a folder for a new snapshot")
+    elif getattr(args, "contract", None):
+        raise UsageError("--contract is of --snapshot; a deployment says itself what it accepts")
     else:
         from tmdbkit.convex.client import ConvexDeployment
 
         opened = ConvexDeployment(settings=read_settings())
         if opened.origin:
-            tell_target(opened.origin)
+            warnings.warn(opened.origin, SettingsWarning, stacklevel=1)
     tell_target(f"{verb} {opened.title}")
     return opened
+
+
+def _contract(file: str | None) -> Contract | None:
+    from tmdbkit.convex.contract import Contract
+
+    return Contract.load(Path(file).expanduser()) if file else None
 
 
 def tell_target(line: str) -> None:

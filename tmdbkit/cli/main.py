@@ -30,10 +30,10 @@ from tmdbkit.cli.arguments import (
     takes_target,
 )
 from tmdbkit.cli.signals import end_as_ctrl_c_does
-from tmdbkit.exceptions import StopError, TMDBKitError, UsageError
+from tmdbkit.exceptions import StopError, TMDBKitError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
 WRONG, STOPPED, INTERRUPTED = 2, 3, 130
 
@@ -87,7 +87,9 @@ class Grammar(argparse.ArgumentParser):
         if unknown:
             word = unknown[0].partition("=")[0]
             if word.startswith("-"):
-                self.error(f"there is no option {word}{_near(word, self._option_string_actions)}")
+                # Less is near by its two dashes alone.
+                near = did_you_mean(word, self._option_string_actions, 0.7)
+                self.error(f"there is no option {word}{near}")
             self.error(f"{word!r} is a word too many")
         return known, unknown
 
@@ -95,15 +97,9 @@ class Grammar(argparse.ArgumentParser):
         if action.choices is not None and value not in action.choices:
             raise argparse.ArgumentError(
                 action,
-                f"{value!r} is none of {', '.join(action.choices)}{_near(value, action.choices)}",
+                f"{value!r} is none of {', '.join(action.choices)}"
+                f"{did_you_mean(value, action.choices, 0.7)}",
             )
-
-
-def _near(word: str, names: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, names, n=1, cutoff=0.7)  # less is near by its two dashes alone
-    return "".join(f"; did you mean {name}?" for name in near)
 
 
 def parser() -> Grammar:
@@ -159,10 +155,17 @@ def parser() -> Grammar:
         "check --skip poster_missing",
     )
     check.add_argument(
-        "--skip", type=names, default=[], metavar="RULES", help=f"leave these out; {RULES}"
+        "--skip",
+        type=names,
+        action="extend",
+        default=[],
+        metavar="RULES",
+        help=f"not these; {RULES}",
     )
     check.add_argument("--html", metavar="FILE", help="write the report as a page, too")
     takes_source(check)
+
+    _verb(verbs, rating_commands.rules, "say each rule, and what to do about it", "rules --json")
 
     review = _verb(
         verbs,
@@ -188,6 +191,9 @@ def parser() -> Grammar:
     )
     plan.add_argument("--size", action="store_true", help="measure the tables there, too")
     plan.add_argument("--save", metavar="FILE", help="keep the plan, for push --plan FILE")
+    plan.add_argument(
+        "--save-contract", metavar="FILE", help="keep what the deployment accepts, for --contract"
+    )
     plan.add_argument("--movie", type=int, metavar="ID", help="show one movie's changes")
     takes_scope(plan)
     takes_ids(plan, ALL)
@@ -292,6 +298,8 @@ def parser() -> Grammar:
 
     doctor = _verb(verbs, upkeep.doctor, "say which of the stage's files are damaged", "doctor")
     takes_stage(doctor)
+
+    _verb(verbs, upkeep.settings, "say each setting, and where it comes from", "settings")
 
     cache = _verb(verbs, upkeep.cache, "show or empty the cache of answers", "cache clear")
     cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show")

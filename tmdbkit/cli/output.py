@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from io import TextIOWrapper, UnsupportedOperation
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from tmdbkit.exceptions import PassedOver
+from tmdbkit.exceptions import PassedOver, SettingsWarning
 
 if TYPE_CHECKING:
     import argparse
@@ -46,8 +46,12 @@ def say(text: str) -> None:
 
 @contextmanager
 def told_what_is_passed_over() -> Iterator[set[str]]:
-    """Say each thing that is passed over in one line, once, and keep what was said."""
+    """Say each thing that is passed over in one line, once, and keep what was said.
+
+    A setting that may be meant otherwise is said as well, and is no matter of the status.
+    """
     told: set[str] = set()
+    slips: set[str] = set()
     with warnings.catch_warnings():
         show_others = warnings.showwarning
 
@@ -59,14 +63,16 @@ def told_what_is_passed_over() -> Iterator[set[str]]:
             file: TextIO | None = None,
             line: str | None = None,
         ) -> None:
-            if not issubclass(category, PassedOver):
+            text, of_settings = str(message), issubclass(category, SettingsWarning)
+            if not (of_settings or issubclass(category, PassedOver)):
                 show_others(message, category, filename, lineno, file, line)
-            elif str(message) not in told:
-                told.add(str(message))
-                sys.stderr.write(f"tmdbkit: {message}\n")
+            elif text not in told | slips:
+                (slips if of_settings else told).add(text)
+                sys.stderr.write(f"{text}\n" if of_settings else f"tmdbkit: {text}\n")
 
         warnings.showwarning = show
         warnings.simplefilter("always", PassedOver)
+        warnings.simplefilter("always", SettingsWarning)
         yield told
 
 

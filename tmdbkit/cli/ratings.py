@@ -41,10 +41,8 @@ def ratings(args: argparse.Namespace) -> int:
         if target is None and ids is None:
             filled(stage)
         if args.dry_run:
-            return _tell_costs(
-                args,
-                rating_costs(stage, providers, ids, target=target, older_than=args.older_than),
-            )
+            asked = rating_costs(stage, providers, ids, target=target, older_than=args.older_than)
+            return _tell_costs(args, asked)
         return _tell_ratings(
             args, collect_ratings(stage, providers, ids, target=target, older_than=args.older_than)
         )
@@ -96,12 +94,37 @@ def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
 
 
 def _tell_costs(args: argparse.Namespace, asked: pl.DataFrame) -> int:
-    if not printed_json(args, {"providers": asked.to_dicts()}):
+    from tmdbkit.display import SYSTEM_NAMES
+    from tmdbkit.ratings.providers import missing
+
+    lacking = [] if args.provider or args.table else missing(read_settings())
+    if not printed_json(args, {"providers": asked.to_dicts(), "missing": lacking}):
         for row in asked.iter_rows(named=True):
             days = f", {row['days']} days of its quota" if row["days"] > 1 else ""
             took = f"{counted(row['movies'], 'movie')}, {counted(row['requests'], 'request')}"
             say(f"{row['provider']}: {took}{days}")
             say(f"  {row['terms']}")
+        for one in lacking:
+            brings = ", ".join(SYSTEM_NAMES[name] for name in one["systems"])
+            say(f"{one['provider']}, free key: {brings}")
+            say(f"  set {one['key']}; it is had at {one['key_from']}")
+    return FINE
+
+
+def rules(args: argparse.Namespace) -> int:
+    """Say each rule, what it is about, and what to do about what it finds."""
+    from tmdbkit.quality import RULES
+    from tmdbkit.quality.remedies import REMEDIES
+
+    rows = [
+        {name: getattr(rule, name) for name in ("name", "of", "severity", "sentence")}
+        | {"do": REMEDIES[rule.name]}
+        for rule in RULES
+    ]
+    if not printed_json(args, {"rules": rows}):
+        for row in rows:
+            say(f"{row['name']} ({row['of']}, {row['severity']}): {row['sentence']}")
+            say(f"  {row['do']}")
     return FINE
 
 

@@ -90,6 +90,18 @@ def doctor(args: argparse.Namespace) -> int:
     return FOUND if health.problems else FINE
 
 
+def settings(args: argparse.Namespace) -> int:
+    """Say each setting, and where it comes from; of a key only whether it is set."""
+    found = read_settings()
+    rows = found.shown()
+    if not printed_json(args, {"folder": str(found.folder), "settings": rows}):
+        for row in rows:
+            value = row["value"] or "not set"
+            say(f"{row['variable']:<28}  {value}" + f"  ({row['source']})" * bool(row["value"]))
+        say(f"looked for .env.local and .env in {found.folder}")
+    return FINE
+
+
 CACHED = ("tmdb", "mdblist", "omdb")  # services whose answers are kept
 FILES = ("imdb", "exports")  # folders of whole files
 

@@ -4,45 +4,58 @@ from __future__ import annotations
 
 import random
 import secrets
-import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import requests
 
 from tmdbkit import __version__
 from tmdbkit.convex import decoded
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.naming import title_of
 from tmdbkit.convex.reading import movies_of
-from tmdbkit.convex.verdict import judge, lacking_permissions
+from tmdbkit.convex.verdict import lacking_permissions, refusal_of, value_of
 from tmdbkit.display import draw_facts
-from tmdbkit.exceptions import (
-    CredentialsRefused,
-    HostUnreachable,
-    RateLimited,
-    ServiceError,
-    SettingsError,
-    StopError,
-    TMDBKitError,
-)
-from tmdbkit.http.pacer import Pacer
-from tmdbkit.http.retry import READ_TIMEOUT, Contact, Turn, fault, retrying
-from tmdbkit.http.wire import connection
+from tmdbkit.exceptions import CredentialsRefused, ServiceError, SettingsError, StopError
+from tmdbkit.http.service import Service
+from tmdbkit.http.session import Session
 from tmdbkit.settings import Secret, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     import polars as pl
+    import requests
 
     from tmdbkit.convex.target import Document, Page, Pointing
 
 MODULE = "tmdbkit"
 MOST_COUNTED = 100  # documents that point at a movie by one field
 PACE = 1000.0  # requests a second, more than a push ever makes; a 429 teaches a slower one
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvexService(Service):
+    """Convex as a session asks it: with a deploy key, under a name that its logs show.
+
+    Attributes:
+        key: The deploy key.
+    """
+
+    key: Secret
+
+    def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Return a copy that carries the key, and an id by which Convex's logs know the request."""
+        signed = request.copy()
+        signed.headers["Authorization"] = f"Convex {self.key.reveal()}"
+        signed.headers["Convex-Client"] = f"tmdbkit-{__version__}"
+        signed.headers["convex-request-id"] = secrets.token_hex(8)
+        return signed
+
+    def judge(self, response: requests.Response, path: str, now: datetime) -> ServiceError | None:
+        """Return what a status other than 200 means; what comes with a 200 tells by its words."""
+        return refusal_of(response, path)
 
 
 class ConvexDeployment:
@@ -84,13 +97,29 @@ class ConvexDeployment:
         self.title = title_of(self.url, self._key, pair)
         self.origin = pair.note if url is None and key is None else ""
         self.offline = settings.offline
-        self.requests = 0
-        self._clock = clock
-        self._pacer = Pacer(PACE, clock=clock, sleep=sleep)
-        self._retrying = partial(retrying, retries, rest=self._pacer.rest, jitter=jitter)
-        self._contact = Contact()
-        self._lock = threading.Lock()
-        self._wire = connection(16)
+        service = ConvexService(
+            name="Convex",
+            base_url=self.url,
+            variable="CONVEX_URL",
+            rate=PACE,
+            keys="CONVEX_DEPLOY_KEY",
+            key=self._key,
+        )
+        self._session = Session(
+            service,
+            settings,
+            cache=False,
+            retries=retries,
+            pool=16,
+            clock=clock,
+            sleep=sleep,
+            jitter=jitter,
+        )
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent."""
+        return self._session.requests
 
     # What every target can do.
 
@@ -103,7 +132,7 @@ class ConvexDeployment:
             StopError: It is pointless to begin.
         """
         try:
-            allowed = self._ask("GET", "/api/check_admin_key", None)
+            allowed, _ = self._ask("GET", "/api/check_admin_key", None)
         except StopError as error:
             if error.status != 404:  # not every backend has it; the first query tells then
                 raise
@@ -138,9 +167,7 @@ class ConvexDeployment:
 
     def apply_movies(self, changes: Sequence[Document]) -> list[Document]:
         """Compare and set; return `tmdb_id, outcome, id, differs` for each change, in order."""
-        lost: list[TMDBKitError] = []
-        args = {"changes": list(changes)}
-        answer = self._call("mutation", "applyMovies", args, lost)
+        answer, lost = self._call("mutation", "applyMovies", {"changes": list(changes)})
         outcomes = decoded.outcomes(answer, changes)
         return [{**outcome, "lost": True} for outcome in outcomes] if lost else outcomes
 
@@ -169,25 +196,25 @@ class ConvexDeployment:
 
     def interrupt(self) -> None:
         """End the waits of all threads; `resume` allows them again."""
-        self._pacer.interrupt()
+        self._session.interrupt()
 
     def resume(self) -> None:
         """Allow waiting again."""
-        self._pacer.resume()
+        self._session.resume()
 
     # The wire.
 
     def query(self, name: str, **args: Any) -> Any:
         """Return what one of tmdbkit's queries returns."""
-        return self._call("query", name, args)
+        return self._call("query", name, args)[0]
 
     def mutation(self, name: str, **args: Any) -> Any:
         """Return what one of tmdbkit's mutations returns."""
-        return self._call("mutation", name, args)
+        return self._call("mutation", name, args)[0]
 
     def close(self) -> None:
         """Close the connections."""
-        self._wire.close()
+        self._session.close()
 
     def __enter__(self) -> ConvexDeployment:
         return self
@@ -195,88 +222,18 @@ class ConvexDeployment:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _call(
-        self, kind: str, name: str, args: Document, lost: list[TMDBKitError] | None = None
-    ) -> Any:
+    def _call(self, kind: str, name: str, args: Document) -> tuple[Any, bool]:
         # As Convex's own clients do: plain JSON would lose Int64, bytes, and what is no number.
         encoded = {"args": [args], "format": "convex_encoded_json"}
-        body = {"path": f"{MODULE}:{name}", **encoded}
-        return self._ask("POST", f"/api/{kind}", body, lost)
+        return self._ask("POST", f"/api/{kind}", {"path": f"{MODULE}:{name}", **encoded})
 
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        body: Document | None,
-        lost: list[TMDBKitError] | None = None,
-    ) -> Any:
-        """Ask as often as it takes; `lost` is given the tries that may have been carried out."""
+    def _ask(self, method: str, path: str, body: Document | None) -> tuple[Any, bool]:
+        """Return the value, and whether an earlier try may have been carried out."""
         if self.offline:
             raise StopError("offline (TMDBKIT_OFFLINE=1); push to --snapshot DIR instead")
-        loop, doubtful = self._retrying(), lost if lost is not None else []
-
-        def ask() -> Any:
-            try:
-                return self._pace(method, path, body)
-            except TMDBKitError as error:
-                doubtful.extend([error] if error.lost else [])
-                raise
-
-        try:
-            return loop(ask)
-        except TMDBKitError as error:
-            error.lost = bool(doubtful)
-            if isinstance(error, ServiceError):
-                error.attempts = max(error.attempts, loop.statistics["attempt_number"])
-            raise
-
-    def _pace(self, method: str, path: str, body: Document | None) -> Any:
-        """Ask in a slot of the schedule; a pause is for every thread, and uses up no try."""
-        began, turn, outages = self._clock(), Turn(), 0
-        while True:
-            slot = self._pacer.wait()
-            try:
-                value = self._send(method, path, body)
-            except RateLimited as error:
-                self._pacer.rejected(slot, turn.pause(error))
-            except HostUnreachable as error:
-                outages += 1
-                self._pacer.pause(self._contact.pause(error, self._clock() - began, outages))
-            else:
-                self._pacer.accepted()
-                return value
-
-    def _send(self, method: str, path: str, body: Document | None) -> Any:
-        """Send one request, and judge the answer; errors are made outside of `except`."""
-        with self._lock:
-            self.requests += 1
         name = body["path"] if body else path
-        outcome = self._exchange(method, path, body, name)
-        if isinstance(outcome, ServiceError):
-            raise outcome
-        self._contact.reached = True
-        value, error = judge(outcome, name)
-        if error is not None:
-            raise error
-        return value
-
-    def _exchange(self, method: str, path: str, body: Document | None, name: str) -> Any:
-        headers = {
-            "Authorization": f"Convex {self._key.reveal()}",
-            "Convex-Client": f"tmdbkit-{__version__}",
-            "convex-request-id": secrets.token_hex(8),
-        }
-        try:
-            return self._wire.request(
-                method,
-                self.url + path,
-                json=body,
-                headers=headers,
-                timeout=(self._contact.connect_timeout, READ_TIMEOUT),
-                allow_redirects=False,
-            )
-        except (requests.RequestException, ValueError) as error:
-            return fault(error, name, "Convex", self.url, "CONVEX_URL")
+        receive = partial(value_of, name=name)
+        return self._session.call(method, path, body, receive, name=name)
 
     def __repr__(self) -> str:
         return f"ConvexDeployment({self.title})"

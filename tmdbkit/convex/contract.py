@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-import math
-import reprlib
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit.convex import decoded
-from tmdbkit.exceptions import FunctionsMissing, TargetRefused
+from tmdbkit.convex.validators import (
+    can_hold,
+    faults_of,
+    is_validator,
+    numbered,
+    partial_of,
+    spelled,
+    test_of,
+)
+from tmdbkit.exceptions import FunctionsMissing, TargetRefused, UsageError
+from tmdbkit.files import write_text
+from tmdbkit.schema import KEYS, validator
+from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
 
     from tmdbkit.convex.target import Reference
-
-    Test = Callable[[Any], bool]
+    from tmdbkit.convex.validators import Test
 
 FUNCTIONS = 2  # the version of tmdbkit.ts that this package speaks with
 OLDEST = 1  # which lacks what tells of references
@@ -29,10 +40,14 @@ class Contract:
     Attributes:
         tables: A validator in Convex's JSON for each table; those that the app lacks are left out.
         references: The fields that hold ids of movies; None where the functions do not tell.
+        answer: What the `contract` query said, as it is; None where nobody asked.
+        source: Where it was had, for people; "" where the target itself has just said it.
     """
 
     tables: Mapping[str, dict[str, Any]]
     references: tuple[Reference, ...] | None = None
+    answer: Mapping[str, Any] | None = None
+    source: str = ""
 
     @classmethod
     def read(cls, answer: Any) -> Contract:
@@ -51,14 +66,41 @@ class Contract:
                 f"{'update tmdbkit, or run' if newer else 'run'} tmdbkit functions on your app's "
                 "convex folder, and deploy"
             )
-        if not (
-            isinstance(tables, dict)
-            and tables.get("movies")
-            and all(map(_is_validator, filter(None, tables.values())))
-        ):
+        if not (isinstance(tables, dict) and all(map(is_validator, filter(None, tables.values())))):
             raise decoded.not_understood("contract")
         references = None if pointing is None else decoded.references(pointing)
-        return cls({name: table for name, table in tables.items() if table}, references)
+        if not tables.get("movies"):
+            raise TargetRefused(
+                "the app's schema.ts has no table movies; tmdbkit functions shows one, to add to it"
+            )
+        return cls({name: table for name, table in tables.items() if table}, references, told)
+
+    @classmethod
+    def load(cls, path: Path) -> Contract:
+        """Read what was saved.
+
+        Raises:
+            UsageError: The file is none.
+        """
+        try:
+            saved = loads(path.read_text(encoding="utf-8"))
+            return replace(cls.read(saved), source=f"of {path}")
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+        except (ValueError, FunctionsMissing, TargetRefused):
+            raise UsageError(
+                f"{path} is no contract; tmdbkit plan --save-contract FILE writes one"
+            ) from None
+
+    def save(self, path: Path) -> None:
+        """Write the answer of the `contract` query, as it is.
+
+        Raises:
+            UsageError: It is none of a deployment.
+        """
+        if self.answer is None:
+            raise UsageError("--save-contract asks a deployment; a snapshot has no contract itself")
+        write_text(path, json.dumps(self.answer, indent=2) + "\n")
 
     def fields(self, table: str) -> dict[str, dict[str, Any]]:
         """Return the fields of a table that takes objects; none where it takes anything."""
@@ -88,13 +130,45 @@ class Contract:
         """Make sure that documents with these fields can be created, before the first write.
 
         Raises:
-            TargetRefused: The table needs a field that we do not have.
+            TargetRefused: The table needs a field that we do not have, or that we cannot fill.
         """
+        self.check_kinds(table, ours)
         if lacking := self.lacking(table, ours):
             raise TargetRefused(
                 f"the table {table} needs {', '.join(lacking)}, which tmdbkit does not have; "
                 "make them optional in the app's schema.ts, and deploy"
             )
+
+    def check_kinds(self, table: str, ours: Collection[str]) -> None:
+        """Make sure that what we have for these fields can be what they hold.
+
+        Raises:
+            TargetRefused: It never is.
+        """
+        if self.tables[table]["type"] != "object":
+            raise TargetRefused(
+                f"the table {table} is {spelled(self.tables[table])}, of which tmdbkit cannot know "
+                "what it holds; make it v.object({...}) in the app's schema.ts, and deploy"
+            )
+        if not self.knows(table, KEYS[table]):
+            raise TargetRefused(
+                f"the table {table} has no field {KEYS[table]}, by which its documents are told "
+                f"apart; add {KEYS[table]}: v.number() and an index by_{KEYS[table]} on it to the "
+                "app's schema.ts, and deploy"
+            )
+        own, theirs = validator(table)["value"], self.fields(table)
+        for name in sorted(theirs.keys() & own.keys() & set(ours)):
+            kind, wanted = theirs[name]["fieldType"], own[name]["fieldType"]
+            if not can_hold(kind, wanted):
+                raise TargetRefused(
+                    f"{table}.{name} is {spelled(kind)}, which tmdbkit cannot fill; make it "
+                    f"{spelled(wanted)} in the app's schema.ts and deploy, or give it another "
+                    "name there"
+                )
+
+    def is_optional(self, field: str) -> bool:
+        """Tell whether a movie may be without this field."""
+        return bool(self.fields("movies").get(field, {"optional": True})["optional"])
 
     def faults(
         self, document: Mapping[str, Any], table: str = "movies", *, partial: bool = False
@@ -106,10 +180,16 @@ class Contract:
             table: Which table.
             partial: Whether fields that are not given stay as they are there.
         """
-        if self._fits[table, partial](document):
+        if self.fits(document, table, partial=partial):
             return []
         wanted = self.tables[table]
-        return list(_faults(_partial(wanted) if partial else wanted, document, ""))
+        return list(faults_of(partial_of(wanted) if partial else wanted, numbered(document), ""))
+
+    def fits(
+        self, document: Mapping[str, Any], table: str = "movies", *, partial: bool = False
+    ) -> bool:
+        """Tell whether a document has no faults and no number that only Convex can hold."""
+        return self._fits[table, partial](document)
 
     @cached_property
     def _closed(self) -> dict[str, frozenset[str] | None]:
@@ -123,140 +203,7 @@ class Contract:
     def _fits(self) -> dict[tuple[str, bool], Test]:
         """What tells whether a table takes a document, whole or in part; it does not say why."""
         return {
-            (name, partial): _test(_partial(table) if partial else table)
+            (name, partial): test_of(partial_of(table) if partial else table)
             for name, table in self.tables.items()
             for partial in (False, True)
         }
-
-
-def _is_validator(said: Any) -> bool:
-    """Tell whether it is a validator in Convex's JSON; kinds that are not known here may be any."""
-    if not (isinstance(said, dict) and isinstance(said.get("type"), str)):
-        return False
-    inner = said.get("value")
-    if said["type"] == "object":
-        return isinstance(inner, dict) and all(map(_is_member, inner.values()))
-    if said["type"] == "union":
-        return isinstance(inner, list) and all(map(_is_validator, inner))
-    return said["type"] != "array" or _is_validator(inner)
-
-
-def _is_member(said: Any) -> bool:
-    return isinstance(said, dict) and "optional" in said and _is_validator(said.get("fieldType"))
-
-
-LARGEST_INTEGER = 2**53
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 60
-
-Validator = dict[str, Any]
-
-
-def _test(wanted: Validator) -> Test:
-    """Return what tells whether a value has no faults, many times faster than naming them."""
-    kind = wanted["type"]
-    if kind == "object":
-        return _object_test(wanted["value"])
-    if kind == "array":
-        item = _test(wanted["value"])
-        return lambda value: isinstance(value, list) and all(map(item, value))
-    if kind == "union":
-        choices = [_test(choice) for choice in wanted["value"]]
-        return lambda value: any(fits(value) for fits in choices)
-    if kind == "literal":
-        literal = wanted["value"]
-        return lambda value: bool(value == literal)
-    return _SCALARS.get(kind, lambda _: True)
-
-
-def _object_test(fields: dict[str, Validator]) -> Test:
-    tests = {name: _test(member["fieldType"]) for name, member in fields.items()}
-    needed = {name for name, member in fields.items() if not member["optional"]}
-
-    def fits(value: Any) -> bool:
-        if not (isinstance(value, dict) and needed <= value.keys() <= tests.keys()):
-            return False
-        return all(tests[name](part) for name, part in value.items())
-
-    return fits
-
-
-def _faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
-    """Yield what is wrong with a value; a kind that is not known here, such as any, takes all."""
-    check = _CHECKS.get(wanted["type"])
-    return check(wanted, value, path) if check else iter(())
-
-
-def _partial(wanted: Validator) -> Validator:
-    """Return a validator of some of the fields, as `partial()` does in Convex."""
-    if wanted["type"] != "object":
-        return wanted
-    value = {name: {**field, "optional": True} for name, field in wanted["value"].items()}
-    return {**wanted, "value": value}
-
-
-def _object_faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
-    if not isinstance(value, dict):
-        yield f"{path} is {_SHORT.repr(value)}, wanted an object"
-        return
-    fields, prefix = wanted["value"], f"{path}." if path else ""
-    for name, field in fields.items():
-        if name in value:
-            yield from _faults(field["fieldType"], value[name], prefix + name)
-        elif not field["optional"]:
-            yield f"{prefix}{name} is missing"
-    for name in value:
-        if name not in fields:
-            yield f"{prefix}{name} is not a field there"
-
-
-def _array_faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
-    if not isinstance(value, list):
-        yield f"{path} is {_SHORT.repr(value)}, wanted an array"
-        return
-    for place, item in enumerate(value):
-        yield from _faults(wanted["value"], item, f"{path}[{place}]")
-
-
-def _union_faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
-    """Yield what is wrong inside the choice that comes nearest, or else name all of the choices."""
-    tried = [list(_faults(choice, value, path)) for choice in wanted["value"]]
-    if not all(tried):
-        return
-    inside = [faults for faults in tried if not faults[0].startswith(f"{path} is ")]
-    if inside:
-        yield from min(inside, key=len)
-        return
-    choices = " or ".join(faults[0].rpartition(", wanted ")[2] for faults in tried)
-    yield f"{path} is {_SHORT.repr(value)}, wanted {choices}"
-
-
-def _literal_faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
-    if value != wanted["value"]:
-        yield f"{path} is {_SHORT.repr(value)}, wanted {wanted['value']!r}"
-
-
-def _scalar_faults(wanted: Validator, value: Any, path: str) -> Iterator[str]:
-    if not _SCALARS[wanted["type"]](value):
-        yield f"{path} is {_SHORT.repr(value)}, wanted a {wanted['type']}"
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return math.isfinite(value) and abs(value) <= LARGEST_INTEGER
-
-
-_SCALARS: dict[str, Callable[[Any], bool]] = {
-    "string": lambda value: isinstance(value, str),
-    "number": _is_number,
-    "boolean": lambda value: isinstance(value, bool),
-    "null": lambda value: value is None,
-}
-_CHECKS: dict[str, Callable[[Validator, Any, str], Iterator[str]]] = {
-    "object": _object_faults,
-    "array": _array_faults,
-    "union": _union_faults,
-    "literal": _literal_faults,
-    **dict.fromkeys(_SCALARS, _scalar_faults),
-}

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     Ask = Callable[[Sequence[Any]], list[Any]]
     Failure = tuple[Document, ServiceError]
 
-READ, READ_SLUGS = 250, 1_000  # documents of some 4 KB a query, or owners of slugs
+READ, READ_SLUGS = (
+    250,
+    500,
+)  # documents of some 4 KB a query, or owners: half of what may run at once
 BATCH_MOVIES, BATCH_ROWS = 100, 500  # under 2,000 of the 4,096 index ranges of a mutation
 BATCH_BYTES = 2**20
 IN_FLIGHT, ASKED = 4, 2  # mutations, and queries beside them: the next part is planned meanwhile

@@ -11,13 +11,14 @@ import polars as pl
 
 from tmdbkit import transform
 from tmdbkit.convex.answers import Answers, corrected
+from tmdbkit.convex.contact import Contact
 from tmdbkit.convex.delivery import READ, READ_SLUGS, Delivery, movie_batches, row_batches
 from tmdbkit.convex.intents import Unsettled, intents, unknown
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan import NOTHING, Change, Withheld, image_form, plan_changes, slug_candidates
 from tmdbkit.convex.planned import Plan
 from tmdbkit.exceptions import PassingFault
-from tmdbkit.schema import CREW, GENRE, KEYS, MOVIE, ROW
+from tmdbkit.schema import CREW, GENRE, IMAGES, KEYS, MOVIE, ROW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 MOST_NAMED = 200_000  # people in mind; then some are sent once more, which changes nothing
 CHUNK = 500  # movies that are planned, sent and logged before the next are looked at
 PEOPLE = ("named", "all", "none")
+IMAGES_ARE = {
+    "url": "images are set as addresses; --images path is for an app that adds the prefix itself",
+    "path": "images are set as bare paths; --images url is for an app that shows them as they are",
+}
 SENT = (*ROW.names(), "created_at", "updated_at")  # of a document that is created
 COLUMNS = {"crew": CREW.names(), "genres": GENRE.names()}
 TOLD_APART_BY = {"crew": ["crew_id", "crew_type"], "genres": ["genre_id"]}
@@ -66,8 +71,10 @@ class Importer:
         limit: How many movies are planned to go at most.
         log: Is given the intents of all rows before they are sent, and what came of them after.
         unsettled: Intents of earlier pushes; what is read of their movies tells what they came to.
+        contact: What the target has said already.
 
     Attributes:
+        rated: The systems whose ratings the first movies there have.
         otherwise: The answers that turned out otherwise when all was made durable.
 
     Raises:
@@ -85,15 +92,20 @@ class Importer:
         limit: int | None = None,
         log: Callable[[pl.DataFrame], None] = lambda _: None,
         unsettled: Unsettled | None = None,
+        contact: Contact | None = None,
     ) -> None:
         self.target = target
         self._scope, self._left = scope, limit
-        self.contract: Contract = target.contract()
+        contact = contact or Contact.of(target)
+        self.contract: Contract = contact.contract
         self._people = people or ("all" if self.contract.knows("movies", "crew") else "named")
         self._naming = [name for name in COLUMNS if self.contract.takes(name, COLUMNS[name])]
         if self._people == "none" and "crew" in self._naming:
             self._naming.remove("crew")
-        self._images = image_form(target.page("movies", None, 50).documents, images)
+        self.rated = {name for document in contact.movies for name in _rated(document)}
+        self._images = image_form(contact.movies, images)
+        self._first_images = not any(row.get(name) for row in contact.movies for name in IMAGES)
+        self._sets_images = False
         self._now, self._log, self._unsettled = now, log, unsettled
         self._intended: dict[int, Plan] = {}  # whose changes are in the log, and no outcomes yet
         self._held: list[pl.DataFrame] = []  # outcomes that count only after the flush
@@ -114,6 +126,12 @@ class Importer:
         ]
         return (*(f"movies.{name}" for name in fields), *tables, *unfit)
 
+    def notes(self) -> tuple[str, ...]:
+        """Return what a person should know: how images are held in a target that had none."""
+        if not (self._first_images and self._sets_images) or self._images.converts:
+            return ()
+        return (IMAGES_ARE[self._images.form],)
+
     @property
     def batches(self) -> int:
         """How many mutations were sent so far."""
@@ -133,11 +151,21 @@ class Importer:
         changes = self._few_enough(self._compare(rows.to_dicts(), withheld))
         going = pl.col("tmdb_id").is_in([change.tmdb_id for change in changes if change.goes])
         names = self._names(rows.filter(going), payloads.filter(going))
-        title, left_out = self.target.title, self.left_out()
-        return Plan.to(title, tuple(changes), names=names, left_out=left_out, scope=self._scope)
+        self._sets_images |= any(IMAGES & change.set.keys() for change in changes)
+        return Plan.to(
+            self.target.title,
+            tuple(changes),
+            names=names,
+            left_out=self.left_out(),
+            scope=self._scope,
+            notes=self.notes(),
+        )
 
     def _check_contract(self) -> None:
         """Make sure that what is planned can be created; a way back needs no new documents."""
+        if self._scope.only is not None:  # which creates nothing, and names nobody
+            self.contract.check_kinds("movies", self._scope.only)
+            return
         self.contract.check("movies", SENT)
         for table in self._naming:
             self.contract.check(table, COLUMNS[table])
@@ -352,6 +380,11 @@ class Importer:
         faults = self.contract.faults(row, table)
         self._unfit[table].update(faults[:1])
         return not faults
+
+
+def _rated(document: Document) -> list[str]:
+    points = document.get("vote_pts_system")
+    return [name for name, n in points.items() if n is not None] if isinstance(points, dict) else []
 
 
 def _identity(table: str, row: Document) -> int:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit.exceptions import UsageError
-from tmdbkit.images import image_path
 from tmdbkit.schema import (
     CREATED_ONLY,
     IMAGES,
@@ -37,12 +36,12 @@ class Scope:
 
     Attributes:
         only: Compare and send these alone, for movies that the target has; None is all.
-        keep: Set these on creation only.
+        create_only: Set these on creation only.
         clear: Erase these there where they are missing here.
     """
 
     only: frozenset[str] | None = None
-    keep: frozenset[str] = frozenset()
+    create_only: frozenset[str] = frozenset()
     clear: frozenset[str] = frozenset()
 
     @classmethod
@@ -50,7 +49,7 @@ class Scope:
         cls,
         *,
         only: Iterable[str] | None = None,
-        keep: Iterable[str] = (),
+        create_only: Iterable[str] = (),
         clear: Iterable[str] = (),
     ) -> Scope:
         """Take names as a person gives them; `ratings` stands for the two vote objects.
@@ -59,16 +58,17 @@ class Scope:
             UsageError: A name that is no field, or one that the app owns.
         """
         chosen = None if only is None else _fields("only", only)
-        return cls(chosen, _fields("keep", keep), _fields("clear", clear))
+        return cls(chosen, _fields("create-only", create_only), _fields("clear", clear))
 
     def names(self) -> dict[str, list[str] | None]:
-        """Return the names that `of` takes, in order."""
+        """Return the names in order, as a saved plan has them."""
         only = None if self.only is None else sorted(self.only)
-        return {"only": only, "keep": sorted(self.keep), "clear": sorted(self.clear)}
+        return {"only": only, "keep": sorted(self.create_only), "clear": sorted(self.clear)}
 
     def touches(self, name: str) -> bool:
         """Tell whether a document that is there may get another value of this field."""
-        return name in OURS and name not in self.keep and (self.only is None or name in self.only)
+        is_meant = self.only is None or name in self.only
+        return name in OURS and name not in self.create_only and is_meant
 
 
 ALL = Scope()
@@ -120,6 +120,8 @@ def merge(row: Document, there: Document, images: ImageForm, scope: Scope) -> Me
         old = there.get(name)
         if not is_missing(name, value):
             _set(merged, name, value, old, images)
+        elif name in IMAGES and name not in scope.clear and _is_to_convert(old, images):
+            _set(merged, name, old, old, images)
         elif not is_missing(name, old):
             _keep_or_erase(merged, name, scope)
     merged.kept.sort()
@@ -127,11 +129,14 @@ def merge(row: Document, there: Document, images: ImageForm, scope: Scope) -> Me
 
 
 def _set(merged: Merged, name: str, value: Any, old: Any, images: ImageForm) -> None:
-    new = joined(name, value, old)
-    if name in IMAGES:
-        new = images.like(old).render(name, new)
-    if not is_same(name, new, old):
+    new = images.over(name, value, old) if name in IMAGES else joined(name, value, old)
+    if new != old:
         merged.set[name] = new
+
+
+def _is_to_convert(old: Any, images: ImageForm) -> bool:
+    """Tell whether an image that TMDB has no longer gets another form."""
+    return images.converts and isinstance(old, str) and old != "" and not images.fits(old)
 
 
 def _keep_or_erase(merged: Merged, name: str, scope: Scope) -> None:
@@ -169,10 +174,3 @@ def joined(name: str, ours: Any, theirs: Any) -> Any:
 
 def _has_id(theirs: Any, own: Any) -> bool:
     return isinstance(theirs, dict) and theirs.get("id") == own
-
-
-def is_same(name: str, ours: Any, theirs: Any) -> bool:
-    """Tell whether two values of a field mean the same; a path and an address of one image do."""
-    if name in IMAGES and isinstance(theirs, str):
-        return image_path(ours) == image_path(theirs)
-    return bool(ours == theirs)

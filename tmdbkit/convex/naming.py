@@ -10,7 +10,8 @@ from tmdbkit.convex.target import TargetName
 from tmdbkit.exceptions import SettingsError
 
 if TYPE_CHECKING:
-    from tmdbkit.settings import Pair, Secret
+    from tmdbkit.settings import Secret
+    from tmdbkit.settings.sources import Pair
 
 NAMING = ("prod", "dev", "custom", "preview")  # kinds of keys of one deployment, `kind:name|…`
 _CLOUD = re.compile(r"([a-z0-9-]+)(?:\.[a-z0-9-]+)*\.convex\.cloud$")

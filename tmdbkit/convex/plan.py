@@ -8,7 +8,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from tmdbkit.convex.limits import exceeded
 from tmdbkit.convex.merge import ALL, Scope, merge
+from tmdbkit.images import image_path
 from tmdbkit.schema import IMAGES, OPTIONAL, RATINGS, STAMPS
 
 if TYPE_CHECKING:
@@ -165,6 +167,15 @@ def image_form(documents: Iterable[Mapping[str, Any]], default: ImageForm) -> Im
     return default.like(next((value for value in held if value), None))
 
 
+def converted(change: Change) -> list[str]:
+    """Return the image fields of an update that get another form of the image that they hold."""
+    return [
+        name
+        for name in sorted(IMAGES & change.set.keys() & change.before.keys())
+        if image_path(change.set[name]) == image_path(str(change.before[name]))
+    ]
+
+
 def content_hash(document: Mapping[str, Any]) -> str:
     """Return a short hash of a document, the same for any order of its keys."""
     text = json.dumps(document, sort_keys=True, ensure_ascii=False)
@@ -210,7 +221,7 @@ def _creation(known: Document, row: Document, making: _Making) -> Change:
         for name, value in {**known, **stamps}.items()
         if not (value is None and name in OPTIONAL) and contract.knows("movies", name)
     }
-    if faults := contract.faults(created):
+    if faults := contract.faults(created) or exceeded(created):
         return Change(tmdb_id, title, "withheld", reason="; ".join(faults[:3]))
     slugs[slug] = tmdb_id
     return Change(tmdb_id, title, "create", set=created)
@@ -222,7 +233,7 @@ def _update(known: Document, there: Document, making: _Making) -> Change:
     merged = merge(known, there, making.images, making.scope)
     if not merged.changes:
         return Change(tmdb_id, title, "unchanged", kept=tuple(merged.kept))
-    if faults := contract.faults(merged.set, partial=True):
+    if faults := contract.faults(merged.set, partial=True) or exceeded({**there, **merged.set}):
         return Change(tmdb_id, title, "withheld", reason="; ".join(faults[:3]))
     new = {**merged.set, **_stamps(known, making)}
     return Change(

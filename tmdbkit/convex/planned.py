@@ -13,11 +13,13 @@ import polars as pl
 
 from tmdbkit.convex.delivery import movie_batches, row_batches
 from tmdbkit.convex.merge import ALL, Scope
-from tmdbkit.convex.plan import Change
+from tmdbkit.convex.plan import Change, converted
+from tmdbkit.convex.reading import TOO_LARGE, is_too_large
 from tmdbkit.convex.saved import LAYOUT, read_saved
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import NoSuchMovie
 from tmdbkit.files import write_text
+from tmdbkit.images import form_of
 from tmdbkit.progress import counted
 from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
 
@@ -58,6 +60,7 @@ class Plan:
         undoes: The push that it takes back; "" where it is no way back.
         identity: Of a snapshot, which one it is, however its path is written.
         notes: What a person should know before sending it.
+        contract: How it is known what the target's tables accept; "" where it said so itself.
     """
 
     target: str
@@ -68,6 +71,7 @@ class Plan:
     undoes: str = ""
     identity: str = ""
     notes: tuple[str, ...] = ()
+    contract: str = ""
 
     @classmethod
     def to(cls, title: TargetName, changes: tuple[Change, ...], **rest: Any) -> Plan:
@@ -104,12 +108,13 @@ class Plan:
         Withheld are movies, and ratings of movies of which the rest goes.
 
         A way back also has `delete`, where it takes movies away that a push created; and there is
-        `not_staged` where movies were asked for that are not, and `unknown` where nobody can tell
-        what an earlier push that was killed did to some.
+        `images` where images get another form, `not_staged` where movies were asked for that are
+        not, and `unknown` where nobody can tell what an earlier push that was killed did to some.
         """
         kinds = Counter(change.kind for change in self.changes)
         deleted = {"delete": kinds["delete"]} if kinds["delete"] else {}
         aside = {kind: kinds[kind] for kind in ("not_staged", "unknown") if kinds[kind]}
+        images = sum(len(converted(change)) for change in self.changes)
         return {
             "target": self.target,
             **deleted,
@@ -119,6 +124,7 @@ class Plan:
             "withheld": kinds["withheld"] + sum(len(c.withheld) for c in self.changes),
             "kept": sum(len(change.kept) for change in self.changes),
             "erase": sum(len(change.erased) for change in self.changes),
+            **({"images": images} if images else {}),
             **aside,
         }
 
@@ -164,6 +170,7 @@ class Plan:
             "left_out": self.left_out,
             "undoes": self.undoes,
             "notes": self.notes,
+            "contract": self.contract,
             "scope": self.scope.names(),
             "names": {table: rows.rows() for table, rows in self.names.items()},
             "changes": [asdict(change) for change in self.changes],
@@ -183,10 +190,12 @@ class Plan:
             for table, rows in saved["names"].items()
         }
         changes = tuple(Change(**_tuples(change)) for change in saved["changes"])
-        scope = Scope.of(**saved["scope"])
+        touched = saved["scope"]
+        scope = Scope.of(only=touched["only"], create_only=touched["keep"], clear=touched["clear"])
         left_out, undoes = tuple(saved["left_out"]), saved["undoes"]
-        identity, notes = saved.get("identity", ""), tuple(saved.get("notes", ()))
-        return cls(saved["target"], changes, names, left_out, scope, undoes, identity, notes)
+        later = {name: saved[name] for name in ("identity", "contract") if name in saved}
+        notes = tuple(saved.get("notes", ()))
+        return cls(saved["target"], changes, names, left_out, scope, undoes, notes=notes, **later)
 
     def __getitem__(self, tmdb_id: int) -> MovieChange:
         """Return what would be done to one movie.
@@ -211,6 +220,8 @@ class Plan:
 
     def _facts(self) -> list[tuple[str, str]]:
         facts = [(name, f"{n:,}" if isinstance(n, int) else n) for name, n in self.counts().items()]
+        if self.contract:
+            facts.insert(0, ("contract", self.contract))
         if self.undoes:
             facts.insert(1, ("takes back", f"push {self.undoes}, which {self._was_done()}"))
         updates = [change for change in self.changes if change.kind == "update"]
@@ -218,10 +229,21 @@ class Plan:
         if moved:
             told = ", ".join(f"{name} {count:,}" for name, count in moved.most_common(12))
             facts.append(("fields", told))
+        forms = Counter(
+            f"{name}: {{}} to {form_of(change.set[name])}"
+            for change in updates
+            for name in converted(change)
+        )
+        if forms:
+            facts.append(
+                ("images", ", ".join(t.format(f"{n:,}") for t, n in sorted(forms.items())))
+            )
         for table, (count, mib) in self.size().items():
             if count:
                 size = f"{mib:,.1f} MiB" if mib >= 1 else f"{mib * 1024:,.0f} KiB"
-                facts.append((f"adds to {table}", f"at most {counted(count, 'document')}, {size}"))
+                warning = f" · {TOO_LARGE}" * is_too_large(count, mib)
+                told = f"at most {counted(count, 'document')}, {size}{warning}"
+                facts.append((f"adds to {table}", told))
         facts.append(("batches", f"{self.batches():,}"))
         if self.left_out:
             facts.append(("not known there", ", ".join(self.left_out)))

@@ -50,6 +50,7 @@ class PushResult:
         push: Its name in the import log; "" where there is none.
         anew: A new plan for the conflicts, to be looked at and sent with `push(..., plan=...)`.
         advice: What to do next with what was written.
+        notes: What a person should know of it.
     """
 
     target: str
@@ -67,6 +68,7 @@ class PushResult:
     push: str = ""
     anew: Plan | None = field(default=None, repr=False)
     advice: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def counts(self) -> dict[str, str | int]:
         """Return the target and the counts by name."""
@@ -97,6 +99,7 @@ class PushResult:
         facts = [(name, f"{n:,}" if isinstance(n, int) else n) for name, n in told.items()]
         if self.left_out:
             facts.append(("not known there", ", ".join(self.left_out)))
+        facts += [("note", line) for line in self.notes]
         facts += [("next", line) for line in self.advice]
         if self.anew is not None:
             counts = self.anew.counts()

@@ -65,9 +65,9 @@ def _parsed(path: Path) -> Any:
 
 def _faults(saved: Document, names: Mapping[str, pl.Schema]) -> Iterator[str]:
     """Yield what is wrong with a plan; what is looked at later relies on what was before."""
-    yield from Contract({"plan": _object(_PLAN, optional={"identity", "notes"})}).faults(
-        saved, "plan"
-    )
+    yield from Contract(
+        {"plan": _object(_PLAN, optional={"identity", "notes", "contract"})}
+    ).faults(saved, "plan")
     if not isinstance(saved["names"], dict):
         yield "names is no object"
     yield from _name_faults(saved["names"], names)
@@ -143,6 +143,7 @@ _PLAN = {
     "identity": _TEXT,
     "left_out": _TEXTS,
     "notes": _TEXTS,
+    "contract": _TEXT,
     "undoes": _TEXT,
     "scope": _object(_SCOPE, optional=set()),
     "names": _ANY,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from tmdbkit import progress as progresses
 from tmdbkit.convex.answers import corrected
+from tmdbkit.convex.contact import Contact
 from tmdbkit.convex.delivery import LOOK_UP
 from tmdbkit.convex.importer import Importer
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.results import TOLD, add_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Collection, Generator, Iterator
     from datetime import datetime
 
     import polars as pl
@@ -45,6 +46,8 @@ class Sending:
         interrupt: Ends the waits of whoever makes the plans.
         push: Its name in the log.
         unsettled: Intents of earlier pushes.
+        contact: Asks the target what its tables accept.
+        terms: Says what a person minds of ratings, given the systems that are rated there already.
     """
 
     target: Target
@@ -56,6 +59,8 @@ class Sending:
     interrupt: Callable[[], None] = lambda: None
     push: str = ""
     unsettled: Unsettled | None = None
+    contact: Callable[[Target], Contact] = Contact.of
+    terms: Callable[[Collection[str]], tuple[str, ...]] = lambda _: ()
 
     def run(
         self,
@@ -82,6 +87,7 @@ class Sending:
                     limit=limit,
                     log=self.log,
                     unsettled=self.unsettled,
+                    contact=self.contact(self.target),
                 ) as importer,
                 self._stopping(_named(importer, plans(importer))) as planned,
             ):
@@ -91,7 +97,7 @@ class Sending:
                     shown.update(done)
         finally:
             shown.end()
-        return add_up(
+        result = add_up(
             str(self.target.title),
             self.push,
             [corrected(some, importer.otherwise) for some in outcomes],
@@ -99,6 +105,9 @@ class Sending:
             left_out=importer.left_out(),
             advice=self.target.advice(),
         )
+        wrote = result.created or result.updated
+        terms = self.terms(importer.rated) if wrote and not self.target.deferred else ()
+        return replace(result, notes=(*importer.notes(), *terms))
 
     @contextmanager
     def _stopping(self, planned: Generator[T]) -> Iterator[Generator[T]]:

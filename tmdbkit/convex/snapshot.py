@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import Counter, defaultdict
-from contextlib import suppress
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tmdbkit import schema
 from tmdbkit.convex import decoded, zipped
-from tmdbkit.convex.contract import FUNCTIONS, Contract
-from tmdbkit.convex.decoded import id_of
+from tmdbkit.convex.embedded import Tables
+from tmdbkit.convex.inferred import inferred
+from tmdbkit.convex.limits import exceeded
 from tmdbkit.convex.reading import movies_of
 from tmdbkit.convex.target import Page, Pointing, TargetName
 from tmdbkit.convex.zipped import TABLES, Contents
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import RequestRefused, SettingsError, StopError
 from tmdbkit.files import atomic_write, make_folder, sweep
-from tmdbkit.schema import OPTIONAL
+from tmdbkit.schema import NEW_WITH_US
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import polars as pl
 
+    from tmdbkit.convex.contract import Contract
     from tmdbkit.convex.target import Document
 
 ZIP_NAME = "snapshot.zip"
+_FIRST = "   (into an empty deployment only: it compares nothing)"
 
 
 class ConvexSnapshot:
@@ -39,15 +40,18 @@ class ConvexSnapshot:
 
     Args:
         path: A ZIP, or a folder that has, or gets, a `snapshot.zip`.
+        contract: What the tables of the deployment accept that it came from, or will go to; without
+            one it is that which the stage keeps of it, or what can be inferred.
     """
 
     deferred = True
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, contract: Contract | None = None) -> None:
         given = Path(path).expanduser()
         self.path = given if given.suffix.lower() == ".zip" else given / ZIP_NAME
         if given.suffix.lower() != ".zip" and given.exists() and not given.is_dir():
             raise SettingsError(f"{given} is a file; --snapshot takes a folder or a .zip")
+        self._given = contract
         self._made: list[tuple[Document, Document]] = []  # each change, and what was answered
         self._added: list[tuple[str, Sequence[Document]]] = []
         self._otherwise: dict[int, Document] = {}
@@ -66,21 +70,19 @@ class ConvexSnapshot:
         """
         try:
             read = zipped.read(self.path)
-            by_id = _index(read.tables["movies"])
-            if read.tables["movies"] and not by_id:
-                raise ValueError  # of some other app
-            people = _by_key(read.tables["crew"], _person)
-            genres = _by_key(read.tables["genres"], _genre)
+            tables = Tables(read.tables)
         except zipped.UNREADABLE:
             raise SettingsError(f"{self.path} cannot be read as a snapshot of Convex") from None
-        self._tables, self._others = read.tables, read.others
+        self._tables, self._others = tables, read.others
+        self._numbered = read.tables["_tables"]
+        self._held = frozenset(read.tables)
+        self._is_export = read.is_export
+        self._inferred = inferred(tables.rows, self._numbered, began_empty=not self._is_export)
         self._identity, self._writing = read.identity, read.writing
-        self._by_id: dict[int, list[Document]] = by_id
-        self._people, self._genres = people, genres
 
     def table(self, name: str) -> list[Document]:
         """Return the documents of a table."""
-        return list(self._tables[name])
+        return list(self._tables.rows[name])
 
     # What every target can do.
 
@@ -95,15 +97,34 @@ class ConvexSnapshot:
                 ) from error
             if not os.access(self.path.parent, os.W_OK):
                 raise SettingsError(f"{self.path.parent} cannot be written to")
+            self._check_beside()
+
+    def _check_beside(self) -> None:
+        """Make sure that the files beside a new snapshot take the place of nobody's own."""
+        if self._is_export or self.path.exists():
+            return
+        for file in self._line_files().values():
+            if file.exists():
+                raise SettingsError(
+                    f"{file} is there, and a new snapshot would write one; name another folder"
+                )
 
     def contract(self) -> Contract:
-        """Return what its tables accept: our own contract."""
-        tables = {name: schema.validator(name) for name in TABLES}
-        return Contract.read({"version": FUNCTIONS, "tables": tables, "references": []})
+        """Return what its tables accept: what was given, or else what can be inferred."""
+        return self._given or self._inferred
+
+    def rehearse(self, known: Callable[[set[str]], Contract | None]) -> None:
+        """Take the contract of the deployment that it came from, where it has none.
+
+        Args:
+            known: Returns it by the `_id` of its movies.
+        """
+        if self._given is None and self._is_export:
+            self._given = known({str(r["_id"]) for r in self._tables.rows["movies"] if "_id" in r})
 
     def documents(self, tmdb_ids: Sequence[int]) -> list[Document]:
         """Return all documents of movies with these ids, repeated ones too."""
-        return [dict(row) for tmdb_id in dict.fromkeys(tmdb_ids) for row in self._by_id[tmdb_id]]
+        return self._tables.documents(tmdb_ids)
 
     def movies(self) -> pl.DataFrame:
         """Return all documents of movies as a frame."""
@@ -112,39 +133,42 @@ class ConvexSnapshot:
     def slug_owners(self, slugs: Sequence[str]) -> list[tuple[str, int]]:
         """Return `slug, tmdb_id` of the documents that have one of these slugs."""
         wanted = set(slugs)
-        owners = decoded.slug_owners(self._tables["movies"])
+        owners = decoded.slug_owners(self._tables.rows["movies"])
         return [(slug, owner) for slug, owner in owners if slug in wanted]
 
     def page(self, table: str, cursor: str | None, size: int) -> Page:
         """Return a page of a table."""
         start = int(cursor or 0)
-        rows = self._tables[table][start : start + size]
+        every = self._tables.rows[table]
+        rows = every[start : start + size]
         end = start + len(rows)
-        return Page([dict(row) for row in rows], str(end), end >= len(self._tables[table]))
+        return Page([dict(row) for row in rows], str(end), end >= len(every))
 
     def apply_movies(self, changes: Sequence[Document]) -> list[Document]:
         """Compare and set; return `tmdb_id, outcome, id, differs` for each change, in order."""
         contract = self.contract()
         for change in changes:  # before any is made: a mutation is whole or not at all
-            _refuse(contract, change)
-        answers = [self._apply(change) for change in changes]
+            _refuse(contract, change, is_certain=self._given is not None)
+        answers = [self._tables.apply(change) for change in changes]
         self._made += zip(changes, answers, strict=True)
         return answers
 
     def add_people(self, people: Sequence[Document]) -> Document:
         """Add or rename rows of `crew`; return the counts created, updated, unchanged."""
         self._added.append(("crew", people))
-        return self._add("crew", people)
+        return self._tables.add_people(people)
 
     def add_genres(self, genres: Sequence[Document]) -> Document:
         """Add or rename rows of `genres`; return the counts created, updated, unchanged."""
         self._added.append(("genres", genres))
-        return self._add("genres", genres)
+        return self._tables.add_genres(genres)
 
     def pointing_at(self, tmdb_ids: Sequence[int]) -> list[Pointing]:
         """Return what points at these movies: whatever holds the id that an export gave them."""
-        rows = {row["_id"]: row for n in tmdb_ids for row in self._by_id[n] if "_id" in row}
-        held = zipped.pointing(self._tables, self._others, rows.keys()) if rows else Counter()
+        rows = {row["_id"]: row for row in self._tables.documents(tmdb_ids) if "_id" in row}
+        held = Counter[tuple[str, str, str]]()
+        if rows:
+            held = zipped.pointing(self._tables.rows, self.path, self._others, rows.keys())
         return [
             Pointing(int(rows[one]["tmdb_id"]), table, field, count)
             for (one, table, field), count in held.items()
@@ -158,7 +182,8 @@ class ConvexSnapshot:
 
         Of an export, three files come: itself, as it is after the push; `NAME.export.zip`, as it
         came; and `NAME.import.zip`, our own tables alone, for `npx convex import --replace`, which
-        wipes what others wrote since to any table that is in its ZIP.
+        wipes what others wrote since to any table that is in its ZIP. Of one that began empty,
+        `movies.jsonl`, `crew.jsonl` and `genres.jsonl` come, for `npx convex import --table`.
 
         Raises:
             StopError: It cannot be written; what was there before still is.
@@ -183,10 +208,11 @@ class ConvexSnapshot:
         identity = self._identity
         self._load()
         self._identity = identity
+        add = {"crew": self._tables.add_people, "genres": self._tables.add_genres}
         for table, rows in self._added:
-            self._add(table, rows)
+            add[table](rows)
         again = [
-            (answer, self._apply(change))
+            (answer, self._tables.apply(change))
             for change, answer in self._made
             if answer["outcome"] in ("created", "updated", "deleted")
         ]
@@ -195,36 +221,61 @@ class ConvexSnapshot:
         }
 
     def _write(self) -> None:
-        numbered = self._tables["_tables"] if self._is_export else []
-        tables = {**self._tables, "_tables": numbered}
-        written = (self.path, self._export_path(), self._import_path())
+        tables = {name: rows for name, rows in self._tables.rows.items() if self._is_held(name)}
+        numbered = self._numbered if self._is_export else []
+        beside = {} if self._is_export else self._line_files()
+        written = (self.path, self._export_path(), self._import_path(), *beside.values())
         sweep(self.path.parent, *(path.name for path in written))
         with atomic_write(self.path) as aside:
-            zipped.write(aside, Contents(tables, self._others, self._identity))
+            every = {"_tables": numbered, **tables}
+            contents = Contents(every, self._others, self._identity, self._is_export)
+            zipped.write(aside, contents, self.path)
             if self._is_export:
                 self._keep_export()
-                ours = [row for row in numbered if row["name"] in TABLES]
-                with atomic_write(self._import_path()) as beside:
-                    zipped.write(beside, Contents({**tables, "_tables": ours}, {}, ""))
+                self._write_import(tables)
+        for table, path in beside.items():
+            with atomic_write(path) as aside:
+                zipped.write_lines(aside, self._lines(table))
+
+    def _is_held(self, table: str) -> bool:
+        """Tell whether the deployment has a table, as far as is known."""
+        return table in self._held or bool(self._tables.rows[table])
+
+    def _write_import(self, tables: dict[str, list[Document]]) -> None:
+        """Write what `npx convex import` takes: our own tables, with the types of their numbers."""
+        ours = [row for row in self._numbered if row["name"] in TABLES]
+        types = {f"{name}/generated_schema.jsonl" for name in tables}
+        kinds = tuple(member for member in self._others if member in types)
+        contents = Contents({"_tables": ours, **tables}, kinds, "", is_export=True)
+        with atomic_write(self._import_path()) as beside:
+            zipped.write(beside, contents, self.path)
+
+    def _line_files(self) -> dict[str, Path]:
+        """Return the files of JSON lines, for a first fill of an app's tables, by table."""
+        own = "" if self.path.name == ZIP_NAME else f"{self.path.stem}."
+        return {name: self.path.with_name(f"{own}{name}.jsonl") for name in TABLES}
+
+    def _lines(self, table: str) -> Iterator[Document]:
+        """Yield the documents of a table; an app whose schema is not known may lack what is new."""
+        for row in self._tables.rows[table]:
+            yield row if self._given else {n: v for n, v in row.items() if n not in NEW_WITH_US}
 
     def advice(self) -> tuple[str, ...]:
-        """Return how the ZIP gets into a deployment, and what that would wipe."""
-        if not self._tables["movies"]:
+        """Return how it gets into a deployment, and what that would wipe."""
+        if not self._tables.rows["movies"]:
             return ()
-        if not self._is_export:
+        if self._is_export:
+            replaced = [name for name in TABLES if self._is_held(name)]
             return (
-                f"npx convex import {self.path}   (into an empty deployment only: "
-                "it began empty, and knows no document that is there)",
+                f"npx convex import --replace {self._import_path()}   (replaces the tables "
+                f"{', '.join(replaced)}, and no other: references hold; what was written there "
+                "since the export is lost)",
             )
-        return (
-            f"npx convex import --replace {self._import_path()}   (movies, crew and genres alone, "
-            "references hold; what was written there since the export is lost)",
+        return tuple(
+            f"npx convex import --table {table} {path}{_FIRST * (table == 'movies')}"
+            for table, path in self._line_files().items()
+            if self._tables.rows[table]
         )
-
-    @property
-    def _is_export(self) -> bool:
-        """Whether it began as the export of a deployment, rather than empty."""
-        return bool(self._others) or any("_id" in r for name in TABLES for r in self._tables[name])
 
     def _import_path(self) -> Path:
         return self.path.with_suffix(".import.zip")
@@ -245,138 +296,25 @@ class ConvexSnapshot:
     def resume(self) -> None:
         """Nothing: no thread waits for a file."""
 
-    def _add(self, table: str, rows: Sequence[Document]) -> Document:
-        if table == "crew":
-            return _add(self._tables[table], self._people, [_person(row) for row in rows], rows)
-        return _add(self._tables[table], self._genres, [_genre(row) for row in rows], rows)
-
-    def _remove(self, tmdb_ids: set[int]) -> None:
-        if any(self._by_id[tmdb_id] for tmdb_id in tmdb_ids):
-            movies = self._tables["movies"]
-            self._tables["movies"] = [row for row in movies if id_of(row) not in tmdb_ids]
-            self._by_id = _index(self._tables["movies"])
-
-    def _apply(self, change: Document) -> Document:
-        tmdb_id = int(change["tmdb_id"])
-        there = self._by_id[tmdb_id]
-        create = change.get("create")
-        if len(there) > 1:
-            return _outcome(tmdb_id, "conflict", ["tmdb_id"])
-        if change.get("delete"):
-            return self._compare_and_delete(tmdb_id, change)
-        if not there and create is None:
-            return _outcome(tmdb_id, "conflict", ["tmdb_id"])
-        if not there:
-            document = dict(create or {})
-            self._tables["movies"].append(document)
-            self._by_id[tmdb_id] = [document]
-            return _outcome(tmdb_id, "created")
-        return self._compare_and_set(there[0], change)
-
-    def _compare_and_delete(self, tmdb_id: int, change: Document) -> Document:
-        there = self._by_id[tmdb_id]
-        if not there:
-            return _outcome(tmdb_id, "unchanged")
-        expected = change.get("expected", {})
-        added = [name for name in there[0] if not name.startswith("_") and name not in expected]
-        if moved := _differing(there[0], expected) + added:
-            return _outcome(tmdb_id, "conflict", moved)
-        self._remove({tmdb_id})
-        return _outcome(tmdb_id, "deleted")
-
-    def _compare_and_set(self, there: Document, change: Document) -> Document:
-        tmdb_id = int(change["tmdb_id"])
-        create = change.get("create")
-        absent, unset = change.get("absent", []), change.get("unset", [])
-        wanted = create or {**change.get("set", {}), **dict.fromkeys(unset, _ABSENT)}
-        missing = _differing(there, wanted)
-        if not missing:
-            return _outcome(tmdb_id, "unchanged")
-        expected = {**change.get("expected", {}), **dict.fromkeys(absent, _ABSENT)}
-        moved = missing if create else _differing(there, expected)
-        if moved:
-            return _outcome(tmdb_id, "conflict", moved)
-        changed = {**there, **wanted}
-        changed = {name: value for name, value in changed.items() if value is not _ABSENT}
-        there.clear()
-        there.update(changed)
-        return _outcome(tmdb_id, "updated")
-
     def __repr__(self) -> str:
         return f"ConvexSnapshot({self.path}: {self._counts()})"
 
     def _repr_html_(self) -> str:
-        counts = [(name, f"{len(self._tables[name]):,}") for name in TABLES]
+        counts = [(name, f"{len(self._tables.rows[name]):,}") for name in TABLES]
         return draw_facts("Convex snapshot", [("file", str(self.path)), *counts])
 
     def _counts(self) -> str:
-        return ", ".join(f"{len(self._tables[name]):,} {name}" for name in TABLES)
+        return ", ".join(f"{len(self._tables.rows[name]):,} {name}" for name in TABLES)
 
 
-_ABSENT: Any = object()
-
-
-def _differing(there: Document, wanted: Document) -> list[str]:
-    return [name for name, value in wanted.items() if there.get(name, _ABSENT) != value]
-
-
-def _refuse(contract: Contract, change: Document) -> None:
+def _refuse(contract: Contract, change: Document, *, is_certain: bool) -> None:
+    """Refuse what the functions would; where it is not certain, fields of the app's own pass."""
     create = change.get("create")
+    if create is not None and not is_certain:
+        create = {name: value for name, value in create.items() if contract.knows("movies", name)}
     faults = contract.faults(change.get("set", {}), partial=True)
-    faults += contract.faults(_known(contract, create)) if create is not None else []
-    faults += [f"{name} is missing" for name in change.get("unset", ()) if name not in OPTIONAL]
+    faults += contract.faults(create) if create is not None else []
+    faults += exceeded(create or change.get("set", {}))
+    faults += [f"{n} is missing" for n in change.get("unset", ()) if not contract.is_optional(n)]
     if faults:
         raise RequestRefused("refused it", path="snapshot:applyMovies", message="; ".join(faults))
-
-
-def _known(contract: Contract, fields: Document) -> Document:
-    """Return the fields that are ours to judge; what comes back may have the app's own, too."""
-    return {name: value for name, value in fields.items() if contract.knows("movies", name)}
-
-
-def _person(row: Document) -> tuple[Any, Any]:
-    """Return what tells people apart: one row for every person and job."""
-    return row.get("crew_id"), row.get("crew_type")
-
-
-def _genre(row: Document) -> Any:
-    return row.get("genre_id")
-
-
-def _outcome(tmdb_id: int, outcome: str, differs: Iterable[str] = ()) -> Document:
-    return {"tmdb_id": tmdb_id, "outcome": outcome, "id": None, "differs": list(differs)}
-
-
-def _add(
-    table: list[Document], known: dict[Any, Document], keys: Sequence[Any], rows: Sequence[Document]
-) -> Document:
-    counts = {"created": 0, "updated": 0, "unchanged": 0}
-    for key, row in zip(keys, rows, strict=True):
-        there = known.get(key)
-        if there is None:
-            known[key] = dict(row)
-            table.append(known[key])
-            counts["created"] += 1
-        elif {**there, **row} != there:
-            there.update(row)
-            counts["updated"] += 1
-        else:
-            counts["unchanged"] += 1
-    return counts
-
-
-def _by_key(rows: Sequence[Document], key: Callable[[Document], Any]) -> dict[Any, Document]:
-    """Return rows by their key, the oldest of each; what has none that can be one is left out."""
-    found: dict[Any, Document] = {}
-    for row in reversed(rows):
-        with suppress(TypeError):  # a list, or an object
-            found[key(row)] = row
-    return found
-
-
-def _index(movies: Iterable[Document]) -> dict[int, list[Document]]:
-    found: dict[int, list[Document]] = defaultdict(list)
-    for row in movies:
-        if (tmdb_id := id_of(row)) is not None:
-            found[tmdb_id].append(row)
-    return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tmdbkit.exceptions import (
     BatchTooLarge,
     CredentialsRefused,
+    CursorLost,
     FunctionsMissing,
     PassingFault,
     RequestRefused,
@@ -28,7 +29,8 @@ _Meaning = tuple[type[ServiceError], str]
 _Words = tuple[tuple[str, type[ServiceError], str], ...]
 _STOPS: _Words = (
     (
-        r"deployment is (paused|suspended)|exceeded the free plan limits|deployment.*disabled",
+        r"deployment is (paused|suspended)|deployment.*disabled"
+        r"|exceeded (the|your|its) [\w ]*(plan|spending|usage) limits?",
         TargetRefused,
         "the deployment takes no requests; look at it in the Convex dashboard",
     ),
@@ -39,11 +41,29 @@ _STOPS: _Words = (
         "tmdbkit functions convex, then deploy",
     ),
     (
+        r"at or below version|\bis no longer supported",
+        FunctionsMissing,
+        "what runs there, or tmdbkit, is too old for it; npm install convex@latest in your app and "
+        "deploy, and pip install --upgrade tmdbkit",
+    ),
+    (
+        r"\bindex\b.*\bstaged\b",
+        TargetRefused,
+        "an index is staged there, which nothing may ask; take staged: true out of your app's "
+        "schema.ts, and deploy",
+    ),
+    (
+        r"\bindex\b.*\bbackfill",
+        TargetRefused,
+        "an index is still being filled there; run the same again when the deploy is through",
+    ),
+    (
         r"\bindex \S+ not found",
         TargetRefused,
         "an index is missing there; tmdbkit functions says what to add to your app's schema.ts",
     ),
 )
+_CURSORS: _Words = ((r"InvalidCursor", CursorLost, "does not know the cursor"),)
 _SIZES: _Words = (
     (
         r"too many .*in a single function execution|(is|are) too large|timed out|out of memory"
@@ -53,7 +73,11 @@ _SIZES: _Words = (
     ),
 )
 # The statuses that leave it to the words; all others have decided.
-_BY_WORDS: dict[int, _Words] = {200: _STOPS + _SIZES, 400: _STOPS + _SIZES, 403: _STOPS}
+_BY_WORDS: dict[int, _Words] = {
+    200: _STOPS + _CURSORS + _SIZES,
+    400: _STOPS + _CURSORS + _SIZES,
+    403: _STOPS,
+}
 _PASSES_WITH_400 = "SystemTimeoutError"
 _NOT_COMMITTED = (  # each says that nothing was written
     "OptimisticConcurrencyControlFailure",
@@ -66,26 +90,34 @@ _ANOTHER = "not as Convex does; check CONVEX_URL"
 _PREAMBLE = re.compile(r"^\[Request ID: [^\]]*\]\s*Server Error\s*")
 
 
-def judge(response: requests.Response, name: str) -> tuple[Any, ServiceError | None]:
-    """Return the value of an answer, or the error that it is.
+def refusal_of(response: requests.Response, name: str) -> ServiceError | None:
+    """Return the error that a status is; None for a 200, whose words decide."""
+    if response.status_code == 200:
+        return None
+    told = read_told(response)
+    return _system_error(response.status_code, told if isinstance(told, dict) else None, name)
+
+
+def value_of(response: requests.Response, *, name: str) -> Any:
+    """Return the value that an answer with a 200 holds.
 
     Args:
         response: What Convex answered.
         name: The function or path that was asked.
+
+    Raises:
+        ServiceError: The function failed, or it is no answer of Convex.
     """
-    told = read_told(response)
-    body = told if isinstance(told, dict) else None
-    if response.status_code != 200:
-        return None, _system_error(response.status_code, body, name)
-    if body is None:
-        return None, PassingFault("answered 200 without JSON", path=name, status=200, lost=True)
+    body = read_told(response)
+    if not isinstance(body, dict):
+        raise PassingFault("answered 200 without JSON", path=name, status=200, lost=True)
     if body.get("status") == "success":
-        return body.get("value"), None
+        return body.get("value")
     if body.get("status") == "error":
-        return None, _function_error(body, name)
+        raise _function_error(body, name)
     if name.startswith("/"):  # an address, not a function: it answers as it likes
-        return body, None
-    return None, StopError(f"answered 200, {_ANOTHER}", path=name, status=200)
+        return body
+    raise StopError(f"answered 200, {_ANOTHER}", path=name, status=200)
 
 
 def _function_error(body: dict[str, Any], name: str) -> ServiceError:
@@ -125,7 +157,7 @@ def _system_kind(status: int, code: str, message: str, *, known: bool) -> _Meani
         return PassingFault, f"answered {status}"
     if status == 413:
         return BatchTooLarge, "is more than a proxy before it lets through"
-    if meaning := _by_words(status, message):
+    if meaning := _by_words(status, f"{code} {message}"):
         return meaning
     if status in (401, 403):
         return CredentialsRefused, (

@@ -1,4 +1,7 @@
-"""The ZIP of a snapshot: read and written whole, by one writer at a time, and who it is."""
+"""The ZIP of a snapshot: read and written whole, by one writer at a time, and who it is.
+
+What is not ours in it, such as stored files, is never decompressed: it is copied as it is.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,22 @@ import json
 import os
 import re
 import secrets
+import struct
 import sys
 import zipfile
 import zlib
 from collections import Counter
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass
 from io import TextIOWrapper
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
 
 from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tmdbkit.convex.target import Document
@@ -39,51 +45,76 @@ class Contents:
     """What is in a ZIP, or would be where there is none.
 
     Attributes:
-        tables: Our tables, and the table of tables.
-        others: All other members as they are.
+        tables: Those of our tables that it has, and the table of tables.
+        others: The names of all other members.
         identity: Which snapshot it is, wherever it lies; "" where that is not said.
+        is_export: Whether it came from a deployment.
         writing: Which writing of it was read.
     """
 
     tables: dict[str, list[Document]]
-    others: dict[str, bytes]
+    others: tuple[str, ...]
     identity: str
+    is_export: bool = False
     writing: Writing = ()
 
 
 def read(path: Path) -> Contents:
     """Read a ZIP; one of `UNREADABLE` is raised where it is none of Convex's."""
-    tables: dict[str, list[Document]] = {name: [] for name in ("_tables", *TABLES)}
     if not path.exists():
-        return Contents(tables, {}, _identity_by(path))
-    ours = {f"{name}/documents.jsonl": name for name in tables}
+        return Contents({"_tables": [], **{name: [] for name in TABLES}}, (), _identity_by(path))
+    ours = {_member(name): name for name in ("_tables", *TABLES)}
     with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-        writing, identity = _writing(file, archive), _signature(archive).get("identity")
-    if members and not ours.keys() & members.keys():
-        raise ValueError
-    for member, name in ours.items():
-        lines = members.pop(member, b"").splitlines()
-        tables[name] = [loads(line.decode("utf-8-sig")) for line in lines if line.strip()]
-    return Contents(tables, members, str(identity or _identity_by(path)), writing)
+        members = list(dict.fromkeys(archive.namelist()))
+        if members and not ours.keys() & set(members):
+            raise ValueError
+        found = {ours[member]: archive.read(member) for member in members if member in ours}
+        writing, signed = _writing(file, archive), _signature(archive)
+    tables = {"_tables": [], **{name: _rows(content) for name, content in found.items()}}
+    others = tuple(member for member in members if member not in ours)
+    identity = str(signed.get("identity") or _identity_by(path))
+    is_export = bool(signed.get("export", _is_export(tables, others)))
+    return Contents(tables, others, identity, is_export, writing)
 
 
-def write(path: Path, contents: Contents) -> None:
+def _is_export(tables: Mapping[str, list[Document]], others: Collection[str]) -> bool:
+    """Tell whether tables were given ids by a deployment, or numbers where they have no rows."""
+    rows = [row for name in TABLES for row in tables.get(name, ())]
+    return bool(others) or any("_id" in row for row in rows) or bool(tables["_tables"] and not rows)
+
+
+def write(path: Path, contents: Contents, source: Path) -> None:
     """Write a ZIP; its comment, which Convex passes over, says which snapshot and writing it is.
 
     Tables have a number in it where the deployment has given them one: one of our own might be
     that of another table there, and the import would be refused.
+
+    Args:
+        path: The file.
+        contents: What it holds.
+        source: The ZIP that the other members are copied from.
     """
-    signature = {"identity": contents.identity, "writing": secrets.token_hex(8)}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        if contents.tables["_tables"]:
-            _write(archive, "_tables", contents.tables["_tables"])
-        for name in TABLES:
-            _write(archive, name, map(_with_floats, contents.tables[name]))
-        for member, content in contents.others.items():
-            archive.writestr(member, content)
+    signature = {
+        "identity": contents.identity,
+        "export": contents.is_export,
+        "writing": secrets.token_hex(8),
+    }
+    with path.open("wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, rows in contents.tables.items():
+            if name in TABLES or rows:
+                _write(archive, name, rows)
+        if contents.others:
+            with source.open("rb") as there, zipfile.ZipFile(there) as copied:
+                for member in contents.others:
+                    _copy(there, copied.getinfo(member), file, archive)
         if contents.identity:
             archive.comment = json.dumps({"tmdbkit": signature}).encode()
+
+
+def write_lines(path: Path, rows: Iterable[Document]) -> None:
+    """Write a table as a file of JSON lines, which `npx convex import --table` takes."""
+    with path.open("w", encoding="utf-8", newline="\n") as lines:
+        lines.writelines(map(_line, rows))
 
 
 def writing_of(path: Path) -> Writing:
@@ -98,28 +129,36 @@ def writing_of(path: Path) -> Writing:
 
 
 def pointing(
-    tables: Mapping[str, list[Document]], others: Mapping[str, bytes], ids: Collection[str]
+    tables: Mapping[str, list[Document]], path: Path, others: Iterable[str], ids: Collection[str]
 ) -> Counter[tuple[str, str, str]]:
     """Count the documents that hold one of these ids in a field: by id, table and field."""
-    theirs = {
-        member.removesuffix("/documents.jsonl"): content.splitlines()
-        for member, content in others.items()
-        if member.endswith("/documents.jsonl") and not member.startswith("_")
-    }
-    wanted = {one.encode() for one in ids}
     rows = [(name, row) for name in TABLES for row in tables[name]]
-    rows += [
-        (table, loads(line.decode()))
-        for table, lines in theirs.items()
-        for line in lines
-        if not wanted.isdisjoint(TEXT.findall(line))
+    theirs = [
+        member
+        for member in others
+        if member.endswith("/documents.jsonl") and not member.startswith("_")
     ]
+    held = chain(rows, _holding(path, theirs, {one.encode() for one in ids}))
     return Counter(
         (found, table, field)
-        for table, row in rows
+        for table, row in held
         for found, field in set(_texts({n: v for n, v in row.items() if n != "_id"}, ""))
         if found in ids
     )
+
+
+def _holding(
+    path: Path, members: Sequence[str], wanted: set[bytes]
+) -> Iterator[tuple[str, Document]]:
+    """Yield the documents of other tables that have one of these texts in them."""
+    if not members:
+        return
+    with zipfile.ZipFile(path) as archive:
+        for member in members:
+            with archive.open(member) as lines:
+                for line in lines:
+                    if not wanted.isdisjoint(TEXT.findall(line)):
+                        yield member.removesuffix("/documents.jsonl"), loads(line.decode())
 
 
 def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -174,22 +213,50 @@ def _identity_by(path: Path) -> str:
     return hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
 
 
-def _with_floats(value: Any) -> Any:
-    """Return a document with its numbers as Convex writes them: 603.0, a float whatever is kept.
+def _rows(content: bytes) -> list[Document]:
+    return [loads(line.decode("utf-8-sig")) for line in content.splitlines() if line.strip()]
 
-    The `generated_schema.jsonl` of an export would otherwise make some of them Int64.
-    """
-    if isinstance(value, dict):
-        return {name: _with_floats(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_with_floats(part) for part in value]
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+def _member(table: str) -> str:
+    return f"{table}/documents.jsonl"
 
 
 def _write(archive: zipfile.ZipFile, table: str, rows: Iterable[Document]) -> None:
     with (
-        archive.open(f"{table}/documents.jsonl", "w", force_zip64=True) as member,
+        archive.open(_member(table), "w", force_zip64=True) as member,
         TextIOWrapper(member, encoding="utf-8", newline="\n") as lines,
     ):
-        for row in rows:
-            lines.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+        lines.writelines(map(_line, rows))
+
+
+def _line(row: Document) -> str:
+    return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _copy(
+    source: IO[bytes], member: zipfile.ZipInfo, file: IO[bytes], archive: zipfile.ZipFile
+) -> None:
+    """Append a member as it is compressed there; `zipfile` itself would do it all anew."""
+    copied = copy(member)
+    copied.extra = b""  # that of the central directory; sizes beyond 4 GiB are noted anew
+    copied.flag_bits &= ~_SIZES_FOLLOW
+    copied.header_offset = file.tell()
+    file.write(copied.FileHeader())
+    source.seek(member.header_offset)
+    name, extra = _LOCAL_HEADER.unpack(source.read(_LOCAL_HEADER.size))
+    source.seek(name + extra, os.SEEK_CUR)
+    left = member.compress_size
+    while left:
+        piece = source.read(min(left, _PIECE))
+        if not piece:
+            raise zipfile.BadZipFile
+        file.write(piece)
+        left -= len(piece)
+    archive.filelist.append(copied)
+    archive.NameToInfo[copied.filename] = copied
+    archive.start_dir = file.tell()
+
+
+_LOCAL_HEADER = struct.Struct("<26x2H")  # what matters of it: how long the name and the extra are
+_SIZES_FOLLOW = 0x08
+_PIECE = 2**20

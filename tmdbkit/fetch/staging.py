@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tmdbkit.stage.stage import Stage
     from tmdbkit.tmdb.session import TMDBSession
 
-THREADS = 20
+THREADS = 12  # TMDB allows 20 connections an address, and others may share it
 
 
 @dataclass

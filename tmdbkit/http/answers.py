@@ -11,10 +11,13 @@ from tmdbkit.http.texts import is_json
 from tmdbkit.surrogates import decoded, loads, whole_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     import requests
+
+
+MOST_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,26 @@ class Download:
     received_at: datetime
 
 
+def bound(response: requests.Response, path: str) -> None:
+    """Let no more of a body be read into memory than any good answer has, decoded.
+
+    Args:
+        response: Whose `content` was not read yet.
+        path: What an error calls it.
+    """
+    pieces = response.iter_content
+
+    def counted(*args: Any, **options: Any) -> Iterator[bytes]:
+        total = 0
+        for piece in pieces(*args, **options):
+            total += len(piece)
+            if total > MOST_BYTES:
+                raise PassingFault(f"sends more than {MOST_BYTES // 2**20} MiB", path=path)
+            yield piece
+
+    response.iter_content = counted  # type: ignore[method-assign]
+
+
 def read_json(response: requests.Response, path: str) -> str:
     """Return the body's text, which is a JSON object or list.
 
@@ -79,7 +102,9 @@ def read_json(response: requests.Response, path: str) -> str:
 
 
 def read_told(response: requests.Response) -> Any:
-    """Return the JSON in which a service tells something; None for a page or nothing."""
+    """Return the JSON in which a service tells something; None for a page, a redirect, nothing."""
+    if response.is_redirect:
+        return None
     try:
         return loads(response.content.decode("utf-8-sig", "replace"))
     except ValueError:

@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING
 
 from tmdbkit.exceptions import PassingFault
 from tmdbkit.files import atomic_write, sweep
+from tmdbkit.http.deadline import extend, was_cut
 from tmdbkit.progress import Progress, told
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import requests
 
-PIECE = 2**20  # bytes that are held in memory
+PIECE = 2**14  # bytes that are held in memory
+MIB = 2**20
+MOST_BYTES = 2 * 2**30
+SLOWEST, PATIENCE = 1024, 60.0  # bytes a second, and how long they may be fewer
 
 
 def save(response: requests.Response, to: Path, path: str, progress: Progress) -> None:
@@ -26,13 +31,32 @@ def save(response: requests.Response, to: Path, path: str, progress: Progress) -
         progress: What is told how many MiB came.
 
     Raises:
-        PassingFault: There are fewer or more than the server said.
+        PassingFault: There are fewer or more than the server said, or more than anybody wants.
     """
     size = response.headers.get("Content-Length", "")
-    pieces = response.raw.stream(PIECE, decode_content=False)
+    mebibytes = _in_time(response.raw.stream(PIECE, decode_content=False), path)
     sweep(to.parent, to.name)
     with atomic_write(to) as aside, aside.open("wb") as file:
-        for piece in told(pieces, progress, "downloading MiB", -(-int(size or 0) // PIECE)):
-            file.write(piece)
-        if size and file.tell() != int(size):
+        for some in told(mebibytes, progress, "downloading MiB", -(-int(size or 0) // MIB)):
+            file.writelines(some)
+        if was_cut() or (size and file.tell() != int(size)):
             raise PassingFault("the answer broke off", path=path)
+
+
+def _in_time(pieces: Iterable[bytes], path: str) -> Iterator[list[bytes]]:
+    """Yield about a mebibyte at a time; what comes too slowly is cut off by the watchdog."""
+    some: list[bytes] = []
+    total = held = new = 0
+    for piece in pieces:
+        some.append(piece)
+        total, held, new = total + len(piece), held + len(piece), new + len(piece)
+        if total > MOST_BYTES:
+            raise PassingFault(f"sends more than {MOST_BYTES // 2**30} GiB", path=path)
+        if new >= SLOWEST * PATIENCE:
+            extend(PATIENCE)
+            new = 0
+        if held >= MIB:
+            yield some
+            some, held = [], 0
+    if some:
+        yield some

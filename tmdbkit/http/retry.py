@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from tmdbkit.http.service import Service
+
 WireError = requests.RequestException | urllib3.exceptions.HTTPError | ValueError
 
 # Besides those of a server's own faults: a time-out, the wrong connection, too early a request.
@@ -28,9 +30,11 @@ CONNECT_TIMEOUT = 10.0
 FIRST_CONNECT_TIMEOUT = 2.0  # for each of a host's addresses; all tries stay under 10 s
 FIRST_CONTACT_TRIES = 3
 FIRST_CONTACT_SECONDS = 5.0
+STRANGE_FAULTS, STRANGE_SECONDS = 12, 10.0  # where nothing else ever came
 OUTAGE_PATIENCE = 4 * 3600.0  # seconds; a night's run waits for the network this long
 LONGEST_OUTAGE_PAUSE = 60.0
 PATIENCE = 900.0  # seconds; a server that wants a longer pause is come back to by a person
+SOON = 1.0  # seconds
 FAULTS_IN_A_ROW = 40  # of all threads: where nothing else comes, it is no matter of one request
 
 
@@ -124,7 +128,9 @@ class Turn:
         self._rejections += 1
         wanted = error.retry_after
         pause = backoff(self._rejections) * 2 if wanted is None else wanted
-        self._waited += max(pause, 1.0)  # a server that says 0 for ever uses patience up as well
+        if pause < SOON:  # one that says 0 for ever is not asked a thousand times a second
+            pause = backoff(self._rejections)
+        self._waited += max(pause, SOON)
         return pause
 
 
@@ -136,12 +142,15 @@ class Contact:
 
     Attributes:
         reached: Whether it has ever answered.
+        is_known: Whether it has ever answered as the service does.
         faults: How many passing faults came in a row, whichever request met them.
     """
 
     def __init__(self) -> None:
         self.reached = False
+        self.is_known = False
         self.faults = 0
+        self._failing_since = 0.0
 
     @property
     def connect_timeout(self) -> float:
@@ -169,32 +178,48 @@ class Contact:
             raise error
         return backoff(tries, longest=1.0)
 
-    def lull(self) -> float:
+    def answered(self) -> None:
+        """Note an answer that only the service itself gives."""
+        self.is_known = True
+        self.faults = 0
+
+    def lull(self, error: PassingFault, service: Service, now: float) -> float:
         """Return the seconds that everybody waits after a passing fault, the longer the more came.
 
         So an hour in which a server only fails costs some tries, and not as many as fit into it.
+
+        Raises:
+            HostUnreachable: Nothing else has ever come, for long enough.
         """
+        if not self.faults:
+            self._failing_since = now
         self.faults += 1
+        self.is_known |= bool(error.code)  # an error in its own words
+        lasted = now - self._failing_since
+        if not self.is_known and self.faults >= STRANGE_FAULTS and lasted >= STRANGE_SECONDS:
+            raise HostUnreachable(
+                f"{service.name} has not answered as itself yet: {error.reason}, "
+                f"{self.faults} times in {lasted:.0f} s; it may be blocked, or a proxy, a VPN or a "
+                f"login page may stand in between: check the network and {service.variable}"
+            )
         rounds = self.faults // FAULTS_IN_A_ROW
         return backoff(rounds, LONGEST_OUTAGE_PAUSE) if rounds else 0.0
 
 
-def fault(error: WireError, path: str, service: str, url: str, variable: str) -> ServiceError:
+def fault(error: WireError, path: str, service: Service) -> ServiceError:
     """Say in our words what requests ran into; its own name the address with its key.
 
     Args:
         error: What requests raised; a ValueError where it could not read a redirect, urllib3's
             own where a file's bytes are read below requests.
         path: What was asked for.
-        service: The name to call the other side.
-        url: Its address.
-        variable: The setting that holds the address.
+        service: What was asked.
     """
     if is_unreachable(error):
-        host = urlsplit(url).netloc.rpartition("@")[2]
+        host = urlsplit(service.base_url).netloc.rpartition("@")[2]
         cause = "certificate" if isinstance(error, requests.exceptions.SSLError) else "network"
         return HostUnreachable(
-            f"{service} cannot be reached at {host}; check the {cause} and {variable}"
+            f"{service.name} cannot be reached at {host}; check the {cause} and {service.variable}"
         )
     if isinstance(error, requests.Timeout | urllib3.exceptions.ReadTimeoutError):
         return PassingFault(f"did not answer in {READ_TIMEOUT:.0f} s", path=path, lost=True)

@@ -49,6 +49,13 @@ class Service:
         """Return how long a cached answer is fresh."""
         return timedelta(days=1)
 
+    def misfit(self, path: str, text: str) -> str:
+        """Return what is wrong with a good answer's JSON, as "without its results"; "" if nothing.
+
+        A fault that passes: it is asked for again, and never cached.
+        """
+        return ""
+
     def judge(self, response: requests.Response, path: str, now: datetime) -> ServiceError | None:
         """Return what is wrong with an answer, or None where all is well.
 

@@ -11,12 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import requests
-import urllib3.exceptions
 
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import (
     CredentialsRefused,
     HostUnreachable,
+    NotFound,
     OfflineError,
     PassingFault,
     RateLimited,
@@ -24,10 +24,12 @@ from tmdbkit.exceptions import (
 )
 from tmdbkit.http.answers import Answer, Download, read_json
 from tmdbkit.http.cache import SIX_MONTHS, AnswerCache
+from tmdbkit.http.call import Call, FileCall
 from tmdbkit.http.files import save
 from tmdbkit.http.pacer import Pacer
-from tmdbkit.http.retry import READ_TIMEOUT, Contact, Turn, fault, retrying
-from tmdbkit.http.wire import connection
+from tmdbkit.http.retry import Contact, Turn, retrying
+from tmdbkit.http.waiting import Waiting
+from tmdbkit.http.wire import Wire
 from tmdbkit.progress import Silent
 from tmdbkit.surrogates import whole, whole_json
 
@@ -39,9 +41,11 @@ if TYPE_CHECKING:
     from tmdbkit.progress import Progress
     from tmdbkit.settings import Settings
 
+    Receive = Callable[[requests.Response], "T"]
+
 T = TypeVar("T")
-WORTH_A_WORD = 1.0  # seconds of a pause that whoever looks on is told of
-SILENCE = 10.0  # seconds without an answer to any request that are worth a word as well
+
+GRACE = 2.0  # seconds that what is under way has, once it is to end
 
 
 class Session:
@@ -88,12 +92,8 @@ class Session:
         self._lock = threading.Lock()
         self._refused: CredentialsRefused | None = None
         self._contact = Contact()
-        self._held = ("", clock())
-        self._unanswered_since: float | None = None
-        self._wire = connection(pool)
-        self._environment = self._wire.merge_environment_settings(
-            self.base_url, {}, True, None, None
-        )
+        self._waiting = Waiting(clock)
+        self._wire = Wire(service, pool)
 
     def get(
         self,
@@ -133,6 +133,41 @@ class Session:
         """
         return self._answer(path, self._prepare("POST", path, json=body), store, refresh)
 
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        receive: Receive[T],
+        *,
+        name: str,
+    ) -> tuple[T, bool]:
+        """Return what `receive` makes of the answer to a request that may change something.
+
+        Args:
+            method: GET or POST.
+            path: Where it goes under the service's address.
+            body: What is sent as JSON.
+            receive: Reads an answer that the service does not judge to be an error.
+            name: What errors call it.
+
+        Returns:
+            That, and whether an earlier try of it may have been carried out, its answer lost.
+
+        Raises:
+            ServiceError: As for `get`; `lost` in it says the same.
+        """
+        self._guard(name)
+        lost: list[ServiceError] = []
+        try:
+            received = self._retry(
+                Call(name, self._prepare(method, path, json=body), receive), lost
+            )
+        except ServiceError as error:
+            error.lost = bool(lost)
+            raise
+        return received, bool(lost)
+
     def download(
         self, path: str, to: Path, *, etag: str = "", progress: Progress | None = None
     ) -> Download:
@@ -154,7 +189,9 @@ class Session:
         if etag and to.exists():
             headers["If-None-Match"] = etag
         request = self._prepare("GET", path, headers=headers)
-        return self._retry(path, request, partial(self._save, path, to, progress or Silent()))
+        return self._retry(
+            FileCall(path, request, partial(self._save, path, to, progress or Silent()))
+        )
 
     def remember(
         self,
@@ -170,16 +207,12 @@ class Session:
     @property
     def waiting(self) -> str:
         """What all threads wait for, where that takes a while; "" where they go on."""
-        (cause, until), now = self._held, self._clock()
-        if cause and now < until:
-            return f"waiting: {cause}"
-        since = self._unanswered_since
-        silent = 0.0 if since is None else now - since
-        return f"no answer for {silent:.0f} s" if silent > SILENCE else ""
+        return str(self._waiting)
 
     def interrupt(self) -> None:
-        """End the waits of all threads; `resume` allows them again."""
+        """End the waits of all threads, and what is under way in two seconds; until `resume`."""
         self.pacer.interrupt()
+        self._wire.hurry(GRACE)
 
     def resume(self) -> None:
         """Allow waiting again."""
@@ -204,7 +237,7 @@ class Session:
     ) -> requests.PreparedRequest:
         given = {name: _as_sent(value) for name, value in (params or {}).items()}
         request = requests.Request(method, self.base_url + path, params=given, **rest)
-        return self._wire.prepare_request(request)
+        return self._wire.prepare(request)
 
     def _answer(
         self, path: str, request: requests.PreparedRequest, store: bool, refresh: bool
@@ -212,7 +245,7 @@ class Session:
         if not refresh and (kept := self._read_cache(path, request)):
             return kept
         self._guard(path)
-        answer = self._retry(path, request, partial(self._read, path))
+        answer = self._retry(Call(path, request, partial(self._read, path)))
         if store and self.cache is not None:
             self.cache.store(request, answer.text)
         return answer
@@ -222,38 +255,37 @@ class Session:
             return None
         oldest = SIX_MONTHS if self.offline else self.service.lifetime(path)
         kept = self.cache.read(request, oldest, self.now())
-        if kept is None:
+        if kept is None or self.service.misfit(path, kept.text):
             return None
         with self._lock:
             self.hits += 1
         return Answer(whole_json(kept.text), kept.received_at, cached=True)
 
-    def _retry(
-        self,
-        path: str,
-        request: requests.PreparedRequest,
-        receive: Callable[[requests.Response], T],
-    ) -> T:
-        loop = self._retrying()
+    def _retry(self, call: Call[T], lost: list[ServiceError] | None = None) -> T:
+        """Ask as often as it takes; `lost` is given the tries that may have been carried out."""
+        loop, doubtful = self._retrying(), [] if lost is None else lost
+
+        def ask() -> T:
+            try:
+                return self._pace(call)
+            except ServiceError as error:
+                doubtful.extend([error] if error.lost else [])
+                raise
+
         try:
-            outcome: T = loop(self._pace, path, request, receive)
+            outcome: T = loop(ask)
         except ServiceError as error:
             error.attempts = max(error.attempts, loop.statistics["attempt_number"])
             raise
         return outcome
 
-    def _pace(
-        self,
-        path: str,
-        request: requests.PreparedRequest,
-        receive: Callable[[requests.Response], T],
-    ) -> T:
+    def _pace(self, call: Call[T]) -> T:
         """Ask in a slot of the schedule; a pause is for every thread, and uses up no try."""
         began, turn, outages = self._clock(), Turn(), 0
         while True:
             slot = self.pacer.wait()
             try:
-                outcome = self._send(path, request, receive)
+                outcome = self._send(call)
             except RateLimited as error:
                 pause = turn.pause(error)
                 self._hold(f"{self.service.name} {error.reason}", pause)
@@ -263,42 +295,40 @@ class Session:
                 pause = self._contact.pause(error, self._clock() - began, outages)
                 self._hold(error.reason, pause)
             except PassingFault as error:
-                self._hold(f"{self.service.name} {error.reason}", self._contact.lull())
+                lull = self._contact.lull(error, self.service, self._clock())
+                self._hold(f"{self.service.name} {error.reason}", lull)
+                raise
+            except NotFound:
+                self._contact.answered()
                 raise
             except ServiceError:
                 self._contact.faults = 0
                 raise
             else:
-                self._contact.faults = 0
+                self._contact.answered()
                 return outcome
 
     def _hold(self, cause: str, seconds: float) -> None:
         """Let nobody ask for so many seconds, if any; what holds longest is what is waited for."""
-        until = self._clock() + seconds
-        if seconds and until > self._held[1]:
-            self._held = cause if seconds > WORTH_A_WORD else "", until
+        if self._waiting.hold(cause, seconds):
             self.pacer.pause(seconds)
 
-    def _send(
-        self,
-        path: str,
-        request: requests.PreparedRequest,
-        receive: Callable[[requests.Response], T],
-    ) -> T:
+    def _send(self, call: Call[T]) -> T:
         """Send one request with credentials, and take the answer in.
 
         Errors are made outside of `except`, so that none carries, as its context, one of requests'
         own, which names the address with its key.
         """
-        self._guard(path)
+        self._guard(call.path)
         if self._refused is not None:
             raise copy(self._refused)  # one that is raised twice drags the first traceback along
-        signed = self._sign(request)
+        signed = self._sign(call.request)
         with self._lock:
             self.requests += 1
-            if self._unanswered_since is None:
-                self._unanswered_since = self._clock()
-        outcome = self._exchange(path, signed, receive)
+            self._waiting.asked()
+        outcome = self._wire.exchange(
+            call, signed, self._contact.connect_timeout, partial(self._take, call)
+        )
         if isinstance(outcome, CredentialsRefused):
             self._refused = outcome
         if isinstance(outcome, ServiceError):
@@ -316,30 +346,20 @@ class Session:
                 "run it once without TMDBKIT_OFFLINE=1 to fill the cache"
             )
 
-    def _exchange(
-        self,
-        path: str,
-        request: requests.PreparedRequest,
-        receive: Callable[[requests.Response], T],
-    ) -> T | ServiceError:
-        timeout = (self._contact.connect_timeout, READ_TIMEOUT)
-        try:
-            with self._wire.send(
-                request, timeout=timeout, allow_redirects=False, **self._environment
-            ) as response:
-                self._contact.reached = True
-                self._unanswered_since = None
-                refusal = self.service.judge(response, path, self.now())
-                if not isinstance(refusal, RateLimited):
-                    self.pacer.accepted()
-                return receive(response) if refusal is None else refusal
-        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-            return fault(error, path, self.service.name, self.base_url, self.service.variable)
-
     # What an answer becomes.
+
+    def _take(self, call: Call[T], response: requests.Response) -> T | ServiceError:
+        self._contact.reached = True
+        self._waiting.answered()
+        refusal = self.service.judge(response, call.path, self.now())
+        if not isinstance(refusal, RateLimited):
+            self.pacer.accepted()
+        return call.receive(response) if refusal is None else refusal
 
     def _read(self, path: str, response: requests.Response) -> Answer:
         text = read_json(response, path)
+        if wrong := self.service.misfit(path, text):
+            raise PassingFault(f"answered 200, but {wrong}", path=path, status=200)
         return Answer(text, self.now(), cached=False, headers=response.headers)
 
     def _save(

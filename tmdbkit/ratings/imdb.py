@@ -45,8 +45,8 @@ class IMDb:
     metered = False
     fallback = False
     terms = (
-        "IMDb's data sets are for personal and non-commercial use; "
-        "developer.imdb.com/non-commercial-datasets"
+        "IMDb's data sets are for personal and non-commercial use, and for no online database of "
+        "them; developer.imdb.com/non-commercial-datasets"
     )
 
     def __init__(self, settings: Settings | None = None, **timing: Unpack[Timing]) -> None:

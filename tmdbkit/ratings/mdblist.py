@@ -14,6 +14,7 @@ from tmdbkit.ratings.web import (
     Timing,
     WebProvider,
     collected,
+    each_readable,
     nothing_left,
     number,
     votes,
@@ -56,7 +57,8 @@ class MDBList(WebProvider):
         SettingsError: There is no key, which only the cache can do without.
     """
 
-    name = "mdblist"
+    name, title = "mdblist", "MDBList"
+    key, key_from = "MDBLIST_API_KEY", "mdblist.com under Preferences, API Access"
     fallback = False
     systems = tuple(dict.fromkeys(SYSTEM_OF.values()))
     terms = "MDBList's terms; mdblist.com/terms"
@@ -66,15 +68,14 @@ class MDBList(WebProvider):
     ) -> None:
         settings = settings or Settings.from_env()
         service = MDBListService(
-            name="MDBList",
+            name=self.title,
             base_url=settings.mdblist_base_url,
             variable="MDBLIST_BASE_URL",
-            keys="MDBLIST_API_KEY",
+            keys=self.key,
             rate=RATE,
             key=settings.mdblist_api_key,
         )
-        key_from = "one is free at mdblist.com under Preferences, API Access"
-        super().__init__(service, settings, daily, key_from, **timing)
+        super().__init__(service, settings, daily, **timing)
 
     def collect(self, wanted: pl.DataFrame) -> Iterator[Collected]:
         """Yield what comes, a request at a time; movies that MDBList lacks are settled unrated.
@@ -148,34 +149,22 @@ def _id_of(entry: object) -> int:
 
 
 def _read_entry(entry: Mapping[str, Any], tmdb_id: int, at: datetime) -> Found:
-    try:
-        return Found(tmdb_id, at, read_ratings(entry.get("ratings")))
-    except ValueError as error:
-        return Found(tmdb_id, at, reason=f"MDBList: malformed answer: {error}")
+    ratings, wrong = each_readable(entry.get("ratings"), _read_rating)
+    return Found(tmdb_id, at, ratings, f"MDBList: malformed answer: {wrong}" if wrong else "")
 
 
-def read_ratings(ratings: Any) -> list[Rating]:
-    """Return the ratings of the systems that we have, of `[{source, value, score, votes}]`.
+def _read_rating(rating: Mapping[str, Any]) -> Rating | None:
+    """Return one of a system that we have, of `{source, value, score, votes}`.
 
     Points come from `score`, which is on one scale everywhere: that of `value` depends on the
     endpoint. A score of 0 is one only where somebody voted.
 
     Raises:
-        ValueError: A rating of ours has another shape.
+        ValueError: It has another shape.
     """
-    if not isinstance(ratings or [], list):
-        raise ValueError("its ratings are no list")  # noqa: TRY004
-    read: dict[str, Rating] = {}
-    for rating in ratings or []:
-        if not isinstance(rating, dict):
-            raise ValueError("a rating is no object")  # noqa: TRY004
-        system = SYSTEM_OF.get(str(rating.get("source")))
-        if system is not None:
-            read.setdefault(system, _read_rating(system, rating))
-    return list(read.values())
-
-
-def _read_rating(system: str, rating: Mapping[str, Any]) -> Rating:
+    system = SYSTEM_OF.get(str(rating.get("source")))
+    if system is None:
+        return None
     try:
         score, count = within(rating.get("score"), SCORES), votes(rating.get("votes"))
     except ValueError as error:

@@ -10,10 +10,12 @@ from tmdbkit.exceptions import (
     Interrupted,
     NotFound,
     OfflineError,
+    RequestRefused,
     ServiceError,
     StopError,
     TMDBKitError,
 )
+from tmdbkit.http.texts import is_json
 from tmdbkit.ratings.model import POINTS_OF, RATINGS, Collected
 from tmdbkit.ratings.rows import by_imdb_id
 from tmdbkit.ratings.web import (
@@ -23,6 +25,7 @@ from tmdbkit.ratings.web import (
     Timing,
     WebProvider,
     collected,
+    each_readable,
     votes,
     within,
 )
@@ -30,9 +33,11 @@ from tmdbkit.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
     from typing import Unpack
 
     import polars as pl
+    import requests
 
 PATH = "/"
 RATE = 10.0  # requests a second
@@ -60,7 +65,8 @@ class OMDb(WebProvider):
         SettingsError: There is no key, which only the cache can do without.
     """
 
-    name = "omdb"
+    name, title = "omdb", "OMDb"
+    key, key_from = "OMDB_API_KEY", "www.omdbapi.com/apikey.aspx"
     fallback = True
     systems = tuple(SYSTEM_OF.values())
     terms = "OMDb's terms, CC BY-NC 4.0; www.omdbapi.com/legal.htm"
@@ -70,15 +76,14 @@ class OMDb(WebProvider):
     ) -> None:
         settings = settings or Settings.from_env()
         service = OMDbService(
-            name="OMDb",
+            name=self.title,
             base_url=settings.omdb_base_url,
             variable="OMDB_BASE_URL",
-            keys="OMDB_API_KEY",
+            keys=self.key,
             rate=RATE,
             key=settings.omdb_api_key,
         )
-        key_from = "one is free at www.omdbapi.com/apikey.aspx"
-        super().__init__(service, settings, daily, key_from, **timing)
+        super().__init__(service, settings, daily, **timing)
 
     def collect(self, wanted: pl.DataFrame) -> Iterator[Collected]:
         """Yield what comes, some movies at a time; those that OMDb lacks are settled unrated.
@@ -132,10 +137,7 @@ class OMDb(WebProvider):
         except (ServiceError, OfflineError) as error:
             reason = f"OMDb: {str(error).removeprefix(f'{PATH}: ')}"
             return Found(tmdb_id, self.session.now(), reason=reason)
-        try:
-            return Found(tmdb_id, answer.received_at, read_ratings(answer.value, imdb_id))
-        except ValueError as error:
-            return Found(tmdb_id, answer.received_at, reason=f"OMDb: malformed answer: {error}")
+        return read_movie(answer.value, tmdb_id, imdb_id, answer.received_at)
 
     def _requests_for(self, wanted: pl.DataFrame) -> int:
         return by_imdb_id(wanted.unique("tmdb_id"))[0].height
@@ -149,6 +151,13 @@ class OMDbService(KeyedService):
         told = body if isinstance(body, dict) else {}
         return None if told.get("Response") == "True" else str(told.get("Error") or "")
 
+    def judge(self, response: requests.Response, path: str, now: datetime) -> ServiceError | None:
+        """Return what is wrong; a plot whose quotes spoil the JSON does so every time."""
+        text = response.text.strip()
+        if response.ok and text.startswith("{") and text.endswith("}") and not is_json(text):
+            return RequestRefused("answered with JSON that cannot be read", path=path, status=200)
+        return super().judge(response, path, now)
+
     def by_words(self, status: int, words: str) -> tuple[type[ServiceError], str] | None:
         """Return that there is no such movie, too, which comes with a 200."""
         if UNKNOWN_ID.search(words):
@@ -156,36 +165,40 @@ class OMDbService(KeyedService):
         return super().by_words(status, words)
 
 
-def read_ratings(movie: Mapping[str, Any], imdb_id: str) -> list[Rating]:
-    """Return the ratings of an answer; votes are known for IMDb alone, even without a rating.
-
-    Raises:
-        ValueError: It is another movie's, or has another shape.
-    """
+def read_movie(movie: Mapping[str, Any], tmdb_id: int, imdb_id: str, at: datetime) -> Found:
+    """Return the ratings of an answer; votes are known for IMDb alone, even without a rating."""
     if (said := movie.get("imdbID", imdb_id)) != imdb_id:
-        raise ValueError(f"it is that of {str(said)[:20]}, and {imdb_id} was asked for")
-    points = {
-        "imdb": within(movie.get("imdbRating"), POINTS_OF["imdb"]),
-        "rotten_tomatoes": None,
-        "metacritic": within(movie.get("Metascore"), POINTS_OF["metacritic"]),
-        **_listed(movie.get("Ratings")),
-    }
-    counted = {"imdb": votes(movie.get("imdbVotes"))}
-    return [Rating(system, points[system], counted.get(system)) for system in points]
+        wrong = f"it is that of {str(said)[:20]}, and {imdb_id} was asked for"
+        return Found(tmdb_id, at, reason=f"OMDb: malformed answer: {wrong}")
+    listed, odd = each_readable(movie.get("Ratings"), _listed)
+    own, strange = each_readable(_of_its_own(movie), _named)
+    ratings = {rating.system: rating for rating in (*own, *listed)}
+    ratings = {system: ratings[system] for system in OMDb.systems if system in ratings}
+    if "imdb" in ratings:
+        counted = next((rating.votes for rating in own if rating.system == "imdb"), None)
+        ratings["imdb"] = ratings["imdb"]._replace(votes=counted)
+    wrong = "; ".join(filter(None, (odd, strange)))
+    reason = f"OMDb: malformed answer: {wrong}" if wrong else ""
+    return Found(tmdb_id, at, list(ratings.values()), reason)
 
 
-def _listed(ratings: Any) -> dict[str, float | None]:
-    """Return the points of `[{Source, Value}]`."""
-    if not isinstance(ratings or [], list):
-        raise ValueError("its ratings are no list")  # noqa: TRY004
-    points: dict[str, float | None] = {}
-    for rating in ratings or []:
-        if not isinstance(rating, dict):
-            raise ValueError("a rating is no object")  # noqa: TRY004
-        system = SYSTEM_OF.get(str(rating.get("Source")))
-        if system is not None:
-            points[system] = _points(system, rating.get("Value"))
-    return points
+def _of_its_own(movie: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the ratings that stand beside the list."""
+    return [
+        {"system": "imdb", "points": movie.get("imdbRating"), "votes": movie.get("imdbVotes")},
+        {"system": "metacritic", "points": movie.get("Metascore"), "votes": None},
+    ]
+
+
+def _named(rating: Mapping[str, Any]) -> Rating:
+    system = str(rating["system"])
+    return Rating(system, within(rating["points"], POINTS_OF[system]), votes(rating["votes"]))
+
+
+def _listed(rating: Mapping[str, Any]) -> Rating | None:
+    """Return one of `{Source, Value}`, where it is of a system that we have."""
+    system = SYSTEM_OF.get(str(rating.get("Source")))
+    return None if system is None else Rating(system, _points(system, rating.get("Value")), None)
 
 
 def _points(system: str, value: Any) -> float | None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 LIMIT_REACHED = re.compile(r"limit\b.*\b(reached|exceeded)", re.IGNORECASE)
 KEY_REFUSED = re.compile(r"\bapi ?key\b", re.IGNORECASE)
+UNKNOWN = {"", "N/A", "TBD", "NULL", "NONE"}
 MOST_VOTES = 10**12  # more than there are, and fewer than a column can hold
 
 
@@ -132,13 +133,21 @@ class WebProvider:
         service: What is asked.
         settings: Where the cache is, and whether to stay offline.
         daily: How many requests a day the plan allows.
-        key_from: Where a key is to be had.
+
+    Attributes:
+        title: Its name, for people.
+        key: The setting that its key is in.
+        key_from: Where a free one is had.
 
     Raises:
         SettingsError: There is no key, which only the cache can do without.
     """
 
     name: str
+    title: str
+    key: str
+    key_from: str
+    systems: tuple[str, ...]
     metered = True
 
     def __init__(
@@ -146,7 +155,6 @@ class WebProvider:
         service: KeyedService,
         settings: Settings,
         daily: int,
-        key_from: str,
         **timing: Unpack[Timing],
     ) -> None:
         if daily < 1:
@@ -154,7 +162,7 @@ class WebProvider:
         if not service.key and not settings.offline:
             raise SettingsError(
                 f"no key of {service.name}: set {service.keys} in the environment or in .env; "
-                f"{key_from}"
+                f"one is free at {self.key_from}"
             )
         self.daily = daily
         self.service = service
@@ -197,7 +205,7 @@ class Rating(NamedTuple):
 
 @dataclass(frozen=True)
 class Found:
-    """What a provider says of one movie, or why that is not known."""
+    """What a provider says of one movie, or why not all of that is known."""
 
     tmdb_id: int
     fetched_at: datetime
@@ -223,13 +231,41 @@ def collected(provider: str, found: Sequence[Found]) -> Collected:
     )
 
 
+def each_readable(
+    items: Any, read: Callable[[Mapping[str, Any]], Rating | None]
+) -> tuple[list[Rating], str]:
+    """Return the ratings in a list, and what is wrong with those that cannot be read.
+
+    An odd one loses nothing but itself; of a system that is named twice the first counts.
+
+    Args:
+        items: What a provider lists.
+        read: Reads one; None where it is of no system of ours.
+    """
+    if not isinstance(items or [], list):
+        return [], "its ratings are no list"
+    found: dict[str, Rating] = {}
+    wrong: list[str] = []
+    for item in items or []:
+        try:
+            rating = read(item) if isinstance(item, dict) else None
+        except ValueError as error:
+            wrong.append(str(error))
+            continue
+        if rating is not None:
+            found.setdefault(rating.system, rating)
+        elif not isinstance(item, dict):
+            wrong.append("a rating is no object")
+    return list(found.values()), "; ".join(wrong)
+
+
 def number(value: object) -> float | None:
     """Return a number that stands there as one or as text, None where there is none.
 
     Raises:
         ValueError: It is something else.
     """
-    if value is None or value in ("", "N/A"):
+    if value is None or str(value).strip().upper() in UNKNOWN:
         return None
     if isinstance(value, str):
         value = value.replace(",", "")

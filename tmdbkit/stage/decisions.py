@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tmdbkit.exceptions import UsageError
+from tmdbkit.exceptions import UsageError, did_you_mean
 from tmdbkit.schema import CREATED_ONLY, IMAGES, ROW, SCALES, STAMPS, SYSTEMS
 from tmdbkit.stage.tables import DECISIONS
 from tmdbkit.surrogates import loads, whole
@@ -94,7 +93,7 @@ def field_named(name: str) -> str:
     if name in PLAIN_FIELDS or name in RATING_FIELDS:
         return name
     names = [*SYSTEMS, *(f"{system}_votes" for system in SYSTEMS), *PLAIN_FIELDS]
-    meant = "".join(f"; did you mean {near}?" for near in get_close_matches(name, names, n=1))
+    meant = did_you_mean(name, names)
     raise UsageError(f"{name!r} is no field to correct; there are {', '.join(names)}{meant}")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit.exceptions import UsageError
-from tmdbkit.tmdb.discovery import as_ids
+from tmdbkit.tmdb.discovery import as_ids, id_of
 from tmdbkit.tmdb.pages import LAST_PAGE, read_pages
 
 if TYPE_CHECKING:
@@ -88,4 +88,5 @@ def _changed(client: TMDBClient, start: date, end: date) -> Iterator[tuple[int, 
         return
     for answer in read_pages(client, ask, first=first):
         for movie in answer["results"]:
-            yield int(movie["id"]), movie.get("adult") is None
+            if tmdb_id := id_of(movie):
+                yield tmdb_id, movie.get("adult") is None

@@ -33,6 +33,7 @@ IDS = pl.Schema(
     }
 )
 _ROW = pl.Schema({"tmdb_id": pl.Int64(), "title": pl.String(), "date": pl.String()})
+LARGEST_ID = 2**53
 FROM_DATE, TO_DATE = "primary_release_date.gte", "primary_release_date.lte"
 FIRST_DAY, LAST_DAY = date(1870, 1, 1), date(2099, 12, 31)  # no movie is of before or after
 
@@ -109,7 +110,11 @@ def shared_list_ids(client: TMDBClient, list_id: int, *, pages: int | None = Non
     check_pages(pages)
     answers = read_pages(client, partial(client.shared_list, list_id), pages=pages)
     items = chain.from_iterable(answer["items"] for answer in answers)
-    movies = (item for item in items if item.get("media_type", "movie") == "movie")
+    movies = (
+        item
+        for item in items
+        if isinstance(item, dict) and item.get("media_type", "movie") == "movie"
+    )
     return as_ids(movies, f"list {list_id}")
 
 
@@ -133,9 +138,10 @@ def imdb_ids(client: TMDBClient, ids: Sequence[str]) -> pl.DataFrame:
         {**movie, "imdb_id": imdb_id}
         for imdb_id, answer in zip(asked, answers, strict=True)
         for movie in answer["movie_results"]
+        if id_of(movie)
     ]
     of_imdb = pl.DataFrame(
-        [(movie["id"], movie["imdb_id"]) for movie in found],
+        [(id_of(movie), movie["imdb_id"]) for movie in found],
         {"tmdb_id": pl.Int64, "imdb_id": pl.String},
         orient="row",
     )
@@ -143,9 +149,24 @@ def imdb_ids(client: TMDBClient, ids: Sequence[str]) -> pl.DataFrame:
     return as_ids(found, "imdb").join(names, on="tmdb_id", maintain_order="left")
 
 
-def as_ids(movies: Iterable[Mapping[str, Any]], source: str) -> pl.DataFrame:
-    """Return movies as TMDB lists them as `IDS`: each once, at its first place."""
-    rows = [(movie["id"], movie.get("title"), movie.get("release_date")) for movie in movies]
+def id_of(movie: Any) -> int | None:
+    """Return the id of what TMDB lists; None where it has none that can be one."""
+    found = movie.get("id") if isinstance(movie, dict) else None
+    if isinstance(found, bool) or not isinstance(found, int):
+        return None
+    return found if 0 < found <= LARGEST_ID else None
+
+
+def as_ids(movies: Iterable[Any], source: str) -> pl.DataFrame:
+    """Return movies as TMDB lists them as `IDS`: each once, at its first place.
+
+    An entry without an id is left out: nobody can ask for it.
+    """
+    rows = [
+        (tmdb_id, *(_text(movie.get(name)) for name in ("title", "release_date")))
+        for movie in movies
+        if (tmdb_id := id_of(movie))
+    ]
     once = (
         pl.DataFrame(rows, _ROW, orient="row")
         .group_by("tmdb_id", maintain_order=True)
@@ -161,6 +182,10 @@ def as_ids(movies: Iterable[Mapping[str, Any]], source: str) -> pl.DataFrame:
     )
 
 
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
 def check_pages(pages: int) -> None:
     """Refuse a number of pages that TMDB does not serve, before any request.
 
@@ -171,7 +196,7 @@ def check_pages(pages: int) -> None:
         raise UsageError(f"--pages is {pages}; TMDB serves pages 1 to {LAST_PAGE}")
 
 
-def _results(answers: Iterable[Any]) -> Iterator[dict[str, Any]]:
+def _results(answers: Iterable[Any]) -> Iterator[Any]:
     return chain.from_iterable(answer["results"] for answer in answers)
 
 
@@ -179,7 +204,7 @@ def _discover(client: TMDBClient, filters: Mapping[str, Any], page: int) -> Any:
     return client.discover(page, **filters)
 
 
-def _all_of(client: TMDBClient, filters: dict[str, Any]) -> Iterator[Iterator[dict[str, Any]]]:
+def _all_of(client: TMDBClient, filters: dict[str, Any]) -> Iterator[Iterator[Any]]:
     """Yield the movies of each slice that TMDB serves whole."""
     first = _discover(client, filters, 1)
     if first["total_pages"] <= LAST_PAGE:

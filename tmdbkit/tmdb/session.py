@@ -13,18 +13,21 @@ from typing import TYPE_CHECKING
 import requests
 
 from tmdbkit import progress
-from tmdbkit.exceptions import NotFound, RequestRefused, ServiceError, SettingsError
+from tmdbkit.exceptions import NotFound, PassingFault, RequestRefused, ServiceError, SettingsError
 from tmdbkit.http.answers import read_told
 from tmdbkit.http.retry import passing_kind
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
 from tmdbkit.settings import Secret, Settings
+from tmdbkit.tmdb.shapes import misfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 INVALID_ID = 44  # comes with a 500, and stays wrong however often it is asked
 SUSPENDED = 45
+_OF_THE_REQUEST = (400, 422)  # refused for good, where TMDB says so; a proxy may, too
+_OWN_WORDS = {"status_code", "status_message", "errors", "success"}
 
 
 class TMDBSession(Session):
@@ -123,15 +126,20 @@ class TMDBService(Service):
 
     @classmethod
     def of(cls, settings: Settings) -> TMDBService:
-        """Return it as the settings describe it."""
+        """Return it as the settings describe it; a token and a key are known by their form."""
+        token, api_key = settings.tmdb_token, settings.tmdb_api_key
+        if _is_token(api_key) and (not token or _is_api_key(token)):
+            token, api_key = api_key, token
+        elif _is_api_key(token):
+            token, api_key = Secret(), api_key or token
         return cls(
             name="TMDB",
             base_url=settings.tmdb_base_url,
             variable="TMDB_BASE_URL",
             rate=settings.rate,
             keys="TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY",
-            token=settings.tmdb_token,
-            api_key=settings.tmdb_api_key,
+            token=token,
+            api_key=api_key,
         )
 
     @property
@@ -140,8 +148,8 @@ class TMDBService(Service):
         return bool(self.token or self.api_key)
 
     def with_key(self, key: Secret) -> TMDBService:
-        """Return it with a token or a key, whichever it is: a token has dots in it, as JWTs do."""
-        return replace(self, token=key) if "." in key.reveal() else replace(self, api_key=key)
+        """Return it with a token or a key, whichever it is."""
+        return replace(self, token=key) if _is_token(key) else replace(self, api_key=key)
 
     def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Return a copy that carries the token or the key."""
@@ -168,6 +176,10 @@ class TMDBService(Service):
             return timedelta(days=1)
         return timedelta(hours=1)
 
+    def misfit(self, path: str, text: str) -> str:
+        """Return what is wrong with an answer to this path; "" if nothing."""
+        return misfit(path, text)
+
     def judge(self, response: requests.Response, path: str, now: datetime) -> ServiceError | None:
         """Return what TMDB's status and status_code mean, or None where all is well."""
         status = response.status_code
@@ -178,6 +190,8 @@ class TMDBService(Service):
         code = body.get("status_code")
         code = code if isinstance(code, int) else None
         meaning = self._by_code(status, code) or self.by_status(status)
+        if status in _OF_THE_REQUEST and not body.keys() & _OWN_WORDS:  # nothing of the movie
+            meaning = PassingFault, f"answered {status}, but not as TMDB does; check the proxy"
         message = str(body.get("status_message") or "")
         return self.refusal(meaning, response, path, now, code=code, message=message)
 
@@ -190,6 +204,16 @@ class TMDBService(Service):
         if status == requests.codes.not_found and code is not None:
             return NotFound, "answered 404"
         return None
+
+
+def _is_token(key: Secret) -> bool:
+    """Tell whether it is one of v4: they have dots in them, as JWTs do."""
+    return "." in key.reveal()
+
+
+def _is_api_key(key: Secret) -> bool:
+    """Tell whether it is one of v3."""
+    return re.fullmatch("[0-9a-fA-F]{32}", key.reveal()) is not None
 
 
 def _bearer(token: Secret) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,9 @@ from tmdbkit.fetch.staging import THREADS, fetch_movies
 from tmdbkit.schema import ROW, checked_ids
 from tmdbkit.stage.stage import Stage
 from tmdbkit.workflows.checking import withheld_rows
+from tmdbkit.workflows.contracts import contact
 from tmdbkit.workflows.logging_pushes import import_log, unsettled_of
-from tmdbkit.workflows.pushing import Piece, check_people, image_form
+from tmdbkit.workflows.pushing import check_people, image_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from tmdbkit.images import ImageForm
     from tmdbkit.progress import Progress
     from tmdbkit.tmdb.session import TMDBSession
+    from tmdbkit.workflows.outgoing import Piece
 
 
 def import_direct(
@@ -35,7 +38,7 @@ def import_direct(
     *,
     stage: Stage | None = None,
     people: str | None = None,
-    images: ImageForm | None = None,
+    images: str | ImageForm | None = None,
     threads: int = THREADS,
     progress: Progress | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -51,7 +54,7 @@ def import_direct(
         stage: Whose import log keeps what is changed, and how it was before; default the stage of
             the settings.
         people: `named`, `all` or `none`: whose names go into the table crew.
-        images: The form of images in an empty target; default as the settings say.
+        images: `url` or `path`, as `push` takes it.
         threads: How many ask TMDB at once.
         progress: What is told how far it is.
         now: The time of day.
@@ -78,13 +81,14 @@ def import_direct(
     sending = Sending(
         target,
         people,
-        images or image_form(session.settings),
+        image_form(session.settings, images),
         progress,
         import_log(stage, target, push),
         now,
         interrupt=session.interrupt,
         push=push,
         unsettled=unsettled_of(stage, target, now),
+        contact=partial(contact, stage),
     )
     with closing(batches()) as fetched:  # a push that stops ends the fetching too
         sent = sending.run(lambda importer: _prepared(importer, fetched), len(wanted))

@@ -237,15 +237,14 @@ def _follow_changes(
 ) -> StageResult:
     """Fetch what changed, and note for all others that they are what TMDB has.
 
-    What failed for passing reasons is not noted, so that the next run finds it changed again.
+    What could not be fetched is not noted, so that the next run finds it changed again.
     """
     began, before = _now(), session.requests
     known = stage.as_of().filter(pl.col("tmdb_id").is_in(chosen))
     ahead = pl.col("as_of") > began  # by a clock that was wrong: nobody knows since when
     changed = stale_ids(TMDBClient(session), known.filter(~ahead), began.date())
     result = fetch([*changed, *known.filter(ahead)["tmdb_id"]])
-    passing = stage.failures().filter("passing")["tmdb_id"]
-    stage.add_checks(chosen - set(passing).intersection(result.failures["tmdb_id"]), began)
+    stage.add_checks(chosen.difference(result.failures["tmdb_id"]), began)
     return replace(result, http_requests=session.requests - before)
 
 

@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit import progress as progresses
+from tmdbkit.convex.decoded import id_of
 from tmdbkit.convex.deletion import guarded
 from tmdbkit.convex.importer import CHUNK, PEOPLE, Importer
 from tmdbkit.convex.intents import Unsettled, unknown
 from tmdbkit.convex.merge import ALL, Scope
-from tmdbkit.convex.plan import Change, Withheld
 from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.reading import pages
 from tmdbkit.convex.sending import Sending, one_ahead
 from tmdbkit.convex.undo import WROTE, way_back
 from tmdbkit.convex.verification import Verification
 from tmdbkit.exceptions import UsageError
-from tmdbkit.images import ImageForm
-from tmdbkit.schema import RATINGS, checked_ids
-from tmdbkit.stage.decisions import verdicts
-from tmdbkit.stage.tables import PAYLOADS
-from tmdbkit.workflows.checking import withheld_of, withheld_unless_approved
+from tmdbkit.images import FORMS, ImageForm
+from tmdbkit.progress import counted
+from tmdbkit.schema import IMAGES, SYSTEMS
+from tmdbkit.workflows.contracts import contact
 from tmdbkit.workflows.logging_pushes import import_log, unsettled_of
+from tmdbkit.workflows.outgoing import Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Collection, Generator, Iterable
 
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
     from tmdbkit.settings import Settings
     from tmdbkit.stage.stage import Stage
-
-
-Piece = tuple[pl.DataFrame, pl.DataFrame, Withheld]
 
 
 def plan_push(
@@ -49,7 +48,7 @@ def plan_push(
     scope: Scope = ALL,
     limit: int | None = None,
     people: str | None = None,
-    images: ImageForm | None = None,
+    images: str | ImageForm | None = None,
     progress: Progress | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> Plan:
@@ -65,7 +64,8 @@ def plan_push(
         scope: Which fields may be touched.
         limit: How many movies go at most.
         people: `named`, `all` or `none`: whose names go into the table crew.
-        images: The form of images in an empty target; default as the stage's settings say.
+        images: `url` or `path`: the form that images get, those that are there too; by default
+            each keeps its form, and the stage's settings decide where the target has none.
         progress: What is told how far it is.
         now: The time of day.
 
@@ -78,9 +78,9 @@ def plan_push(
     target.preflight(writing=False)
     sent = Outgoing.of(stage, ids, scope, approved=approved)
     shown = progress or progresses.default()
-    parts = [_not_staged(target, sent.not_staged)]
+    parts = [sent.plan_of_failures(target)]
     shown.begin("planning", sent.total)
-    form = images or image_form(stage.settings)
+    form = image_form(stage.settings, images)
     unsettled = unsettled_of(stage, target, now or _now, needed=False)
     try:
         with Importer(
@@ -91,13 +91,32 @@ def plan_push(
             scope=scope,
             limit=limit,
             unsettled=unsettled,
+            contact=contact(stage, target),
         ) as importer:
             for piece in sent.pieces():
                 parts.append(importer.plan(*piece))
                 shown.update(sum(map(len, parts)))
     finally:
         shown.end()
-    return Plan.joined(str(target.title), parts)
+    joined = Plan.joined(str(target.title), parts)
+    notes = (*joined.notes, *_left_in_another_form(target, form, joined.ids()))
+    return replace(joined, contract=importer.contract.source, notes=notes)
+
+
+def _left_in_another_form(target: Target, form: ImageForm, planned: set[int]) -> list[str]:
+    """Say how many movies there keep the other form, where images are converted."""
+    if not form.converts:
+        return []
+    others = sum(
+        any(isinstance(held := row.get(name), str) and not form.fits(held) for name in IMAGES)
+        for page in pages(target, "movies")
+        for row in page
+        if id_of(row) not in planned
+    )
+    told = (
+        f"{counted(others, 'movie')} there, not in this plan, keep images of the form {form.other}"
+    )
+    return [told] if others else []
 
 
 def push(
@@ -110,7 +129,7 @@ def push(
     scope: Scope = ALL,
     limit: int | None = None,
     people: str | None = None,
-    images: ImageForm | None = None,
+    images: str | ImageForm | None = None,
     progress: Progress | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> PushResult:
@@ -126,7 +145,8 @@ def push(
         scope: Which fields may be touched.
         limit: How many movies go at most.
         people: `named`, `all` or `none`: whose names go into the table crew.
-        images: The form of images in an empty target; default as the stage's settings say.
+        images: `url` or `path`: the form that images get, those that are there too; by default
+            each keeps its form, and the stage's settings decide where the target has none.
         progress: What is told how far it is.
         now: The time of day.
 
@@ -142,20 +162,23 @@ def push(
         >>> push(stage, target, [603, 550]).unchanged
         2
     """
-    if plan is not None and (approved or ids is not None or limit is not None):
-        raise UsageError("a plan is sent exactly as it is; leave out ids, approved and limit")
+    form = image_form(stage.settings, images)
+    if plan is not None and (approved or form.converts or (ids, limit) != (None, None)):
+        raise UsageError("a plan is sent exactly as it is; leave out ids, approved, limit, images")
     check_people(people)
     name, now = token_hex(8), now or _now
     unsettled = unsettled_of(stage, target, now)
     sending = Sending(
         target,
         people,
-        images or image_form(stage.settings),
+        form,
         progress,
         import_log(stage, target, name, plan),
         now,
         push=name,
         unsettled=unsettled,
+        contact=partial(contact, stage),
+        terms=partial(_terms, stage),
     )
     if plan is not None:
         return _send_plan(plan, stage, sending, unsettled)
@@ -168,7 +191,7 @@ def push(
 
     pushed = sending.run(plans, going.total, scope=scope, limit=limit)
     pushed = _planned_anew(pushed, stage, sending, scope)
-    return pushed.with_failures([(n, NOT_STAGED.format(n)) for n in going.not_staged])
+    return pushed.with_failures(going.failures())
 
 
 def _send_plan(plan: Plan, stage: Stage, sending: Sending, unsettled: Unsettled) -> PushResult:
@@ -177,6 +200,7 @@ def _send_plan(plan: Plan, stage: Stage, sending: Sending, unsettled: Unsettled)
     if not target.title.is_meant(plan.target, plan.identity):
         raise UsageError(f"the plan is for {plan.target}, not for {target.title}")
     if plan.undoes:
+        sending = replace(sending, terms=lambda _: ())
         return _take_back_late_ones(
             plan, sending.run(lambda _: plan.parts(CHUNK), len(plan)), stage, sending
         )
@@ -201,6 +225,15 @@ def _take_back_late_ones(
     changes = tuple(change for change in rest.changes if change.tmdb_id in late and change.goes)
     rest = replace(rest, changes=changes)
     return sent.followed_by(sending.run(lambda _: rest.parts(CHUNK), len(rest)))
+
+
+def _terms(stage: Stage, rated: Collection[str]) -> tuple[str, ...]:
+    """Return whose terms go with ratings of systems of which a target had none, in one line."""
+    from tmdbkit.ratings.providers import TERMS
+
+    fresh = stage.ratings().filter("chosen", pl.col("system").is_in({*SYSTEMS} - {*rated}))
+    terms = [TERMS[name] for name in fresh["provider"].unique().sort() if name in TERMS]
+    return (f"mind the terms of these ratings: {' · '.join(terms)}",) if terms else ()
 
 
 def _planned_anew(pushed: PushResult, stage: Stage, sent: Sending, scope: Scope) -> PushResult:
@@ -282,68 +315,22 @@ def check_people(people: str | None) -> None:
         raise UsageError(f"people is {people!r}; it must be one of {', '.join(PEOPLE)}")
 
 
-NOT_STAGED = "not staged; tmdbkit stage {} fetches it"
+def image_form(settings: Settings, wanted: str | ImageForm | None = None) -> ImageForm:
+    """Return the form of images that settings say, or the one that all are to get.
 
-
-@dataclass(frozen=True)
-class Outgoing:
-    """What of a stage a push sends.
-
-    Attributes:
-        stage: Where it comes from.
-        ids: The movies; None is all that are staged.
-        not_staged: Movies that were asked for, and cannot go.
-        total: How many there are.
-        withheld: What of them is not to be sent, and why.
-        rated: Whether movies that are rated and not staged go as well, with nothing but ratings.
+    Raises:
+        UsageError: There is no such form.
     """
-
-    stage: Stage
-    ids: list[int] | None
-    not_staged: list[int]
-    total: int
-    withheld: Withheld
-    rated: bool
-
-    @classmethod
-    def of(
-        cls, stage: Stage, ids: Iterable[int] | None, scope: Scope, *, approved: bool
-    ) -> Outgoing:
-        """Ask a stage what a push of this scope sends, of all movies or of some.
-
-        Raises:
-            UsageError: An id that is none.
-        """
-        rated = scope.only is not None and scope.only <= RATINGS
-        there = stage.ids().union(stage.rated_only()["tmdb_id"] if rated else ())
-        wanted = None if ids is None else checked_ids(ids)
-        if approved:
-            said = verdicts(stage.decisions()).filter(pl.col("kind") == "approve")
-            of_these = set(said["tmdb_id"])
-            wanted = [n for n in (there if wanted is None else wanted) if n in of_these]
-        absent = [] if wanted is None else [n for n in wanted if n not in there]
-        total = (len(there) if wanted is None else len(wanted)) - len(absent)
-        kept_back = withheld_unless_approved(stage) if approved else withheld_of(stage)
-        return cls(stage, wanted, absent, total, kept_back, rated)
-
-    def pieces(self) -> Iterator[Piece]:
-        """Yield rows and payloads of some movies at a time, and what of them is withheld."""
-        for rows, payloads in self.stage.batches(self.ids, size=CHUNK):
-            yield rows, payloads, self.withheld
-        if self.rated:
-            for rows in self.stage.rated_only(self.ids).iter_slices(CHUNK):
-                yield rows, PAYLOADS.to_frame(), self.withheld
-
-
-def _not_staged(target: Target, ids: list[int]) -> Plan:
-    """Return the part of a plan that says which movies cannot go, for they are not staged."""
-    changes = (Change(n, f"movie {n}", "not_staged", reason=NOT_STAGED.format(n)) for n in ids)
-    return Plan.to(target.title, tuple(changes))
-
-
-def image_form(settings: Settings) -> ImageForm:
-    """Return the form of images that settings say."""
-    return ImageForm(settings.images, settings.poster_size, settings.backdrop_size)
+    if isinstance(wanted, ImageForm):
+        return wanted
+    if wanted not in (None, *FORMS):
+        raise UsageError(f"images is {wanted!r}; it must be one of {', '.join(FORMS)}")
+    return ImageForm(
+        wanted or settings.images,
+        settings.poster_size,
+        settings.backdrop_size,
+        converts=wanted is not None,
+    )
 
 
 def _now() -> datetime:

@@ -1,32 +1,56 @@
-"""Keys, addresses and folders; the only reader of the environment and of `.env`."""
+"""Keys, addresses and folders, of the environment and of `.env`."""
 
 from __future__ import annotations
 
-import io
 import math
 import os
-from dataclasses import dataclass, field, replace
+import re
+import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tmdbkit.exceptions import SettingsError
+from tmdbkit.exceptions import SettingsError, SettingsWarning, did_you_mean
+from tmdbkit.settings.sources import (
+    PAIRS,
+    Pair,
+    chosen_pair,
+    first_of_each,
+    read_sources,
+    slips,
+    strange_places,
+    unquoted,
+)
 from tmdbkit.surrogates import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
 POSTER_SIZES = ("w92", "w154", "w185", "w342", "w500", "w780", "original")
 BACKDROP_SIZES = ("w300", "w780", "w1280", "original")
+# ISO 3166-1, and what TMDB has besides: of countries that are no more, and Kosovo.
+_BY_FIRST_LETTER = (
+    "ADEFGILMNOQRSTUWXZ BABDEFGHIJLMNOQRSTUVWYZ CACDFGHIKLMNORSUVWXYZ DEJKMOZ ECEGHRST "
+    "FIJKMOR GABDEFGHILMNPQRSTUWY HKMNRTU IDELMNOQRST JEMOP KEGHIMNPRWYZ LABCIKRSTUVY "
+    "MACDEFGHKLMNOPQRSTUVWXYZ NACEFGILOPRUZ OM PAEFGHKLMNRSTWY QA REOSUW "
+    "SABCDEGHIJKLMNORSTUVXYZ TCDFGHJKLMNOPRTVWZ UAGMSYZ VACEGINU WFS XCGIK YETU ZAMRW "
+)
+REGIONS = frozenset(group[0] + second for group in _BY_FIRST_LETTER.split() for second in group[1:])
+MEANT_REGIONS = {"UK": "GB", "EN": "US", "EL": "GR", "JA": "JP", "KO": "KR", "ZH": "CN"}
 
 
 class Secret:
-    """A key that shows itself nowhere but to `reveal`."""
+    """A key that shows itself nowhere but to `reveal`.
+
+    What is copied along with one, quotes and the words that go before it in a header, is no part
+    of it.
+    """
 
     __slots__ = ("_value",)
 
     def __init__(self, value: str = "") -> None:
-        self._value = value.strip()
+        self._value = unquoted(_HEADER.sub("", unquoted(value)))
 
     def reveal(self) -> str:
         """Return the key itself: for the request that carries it, and for nothing else."""
@@ -47,27 +71,7 @@ class Secret:
     __str__ = __repr__
 
 
-@dataclass(frozen=True)
-class Pair:
-    """The two variables that name a deployment: its address, and a key of that very deployment.
-
-    Attributes:
-        url: The name of the first.
-        key: The name of the second.
-        note: Where each comes from, where that is not the same place.
-        conflict: Why neither this pair nor another can be meant; "" where one is.
-    """
-
-    url: str = "CONVEX_URL"
-    key: str = "CONVEX_DEPLOY_KEY"
-    note: str = ""
-    conflict: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.url} with {self.key}"
-
-
-PAIRS = (Pair(), Pair("CONVEX_SELF_HOSTED_URL", "CONVEX_SELF_HOSTED_ADMIN_KEY"))
+_HEADER = re.compile(r"(authorization:\s*)?((bearer|convex)\s+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +104,7 @@ class Settings:
         tmdb_exports_url: Where TMDB's daily exports are.
         providers: Whose rating counts where several have one, the first before the others.
         folder: Where the default stage and `.env` were looked for, and found or not.
+        sources: Where each variable that is set was found.
     """
 
     tmdb_token: Secret = field(default_factory=Secret)
@@ -127,9 +132,10 @@ class Settings:
     tmdb_exports_url: str = "https://files.tmdb.org/p/exports"
     providers: tuple[str, ...] = ("table", "tmdb", "imdb", "mdblist", "omdb")
     folder: Path = Path()
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        others = {pair.url for pair in PAIRS} - {self.convex_pair.url}
+        others = self.convex_pair.others
         for variable, (name, convert) in _VARIABLES.items():
             if convert is _address and variable not in others and getattr(self, name):
                 _check_url(variable, getattr(self, name))
@@ -140,6 +146,7 @@ class Settings:
         _check_choice("TMDBKIT_BACKDROP_SIZE", self.backdrop_size, BACKDROP_SIZES)
         if self.cast < 0:
             raise SettingsError(f"TMDBKIT_CAST is {self.cast}; it must be 0 or more")
+        _check_region(self.region)
 
     @classmethod
     def from_env(
@@ -158,22 +165,45 @@ class Settings:
         """
         start = (folder or Path.cwd()).resolve()
         home = find_folder(start)
-        sources = {
-            "the environment": os.environ if environ is None else environ,
-            **_read_env_files(home),
-        }
-        found = _first_of_each(sources)
-        pair = _chosen_pair(found)
-        others = {
-            name for other in PAIRS if other.url != pair.url for name in (other.url, other.key)
-        }
-        given: dict[str, Any] = {
-            name: convert(variable, found[variable][1])
-            for variable, (name, convert) in _VARIABLES.items()
-            if variable in found and variable not in others
-        }
+        sources = read_sources(os.environ if environ is None else environ, home, _VARIABLES)
+        found = first_of_each(sources, _VARIABLES)
+        pair = chosen_pair(found)
+        for note in (*slips(sources, _VARIABLES), *strange_places(found, pair, start)):
+            warnings.warn(note, SettingsWarning, stacklevel=2)
+        where = {name: source for name, (source, _) in found.items()}
         defaults = {"stage": home / "data" / "stage", "cache": _system_cache_folder()}
-        return cls(**{**defaults, **given}, convex_pair=pair, folder=home)
+        try:
+            given: dict[str, Any] = {
+                name: convert(variable, found[variable][1])
+                for variable, (name, convert) in _VARIABLES.items()
+                if variable in found and variable not in pair.others
+            }
+            return cls(**{**defaults, **given}, convex_pair=pair, folder=home, sources=where)
+        except SettingsError as error:
+            variable = str(error).partition(" ")[0]
+            raise SettingsError(f"{error} (from {where[variable]})") from None
+
+    def shown(self) -> list[dict[str, str]]:
+        """Return `variable, value, source` of each setting; of a key only whether it is set."""
+        return [
+            {
+                "variable": variable,
+                "value": "" if variable in self.convex_pair.others else _shown(getattr(self, name)),
+                "source": self.sources.get(variable, "default"),
+            }
+            for variable, (name, _) in _VARIABLES.items()
+        ]
+
+
+def _shown(value: object) -> str:
+    """Return a value as a person may see it: an address without the name and password in it."""
+    if isinstance(value, Secret):
+        return "set" if value else ""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return re.sub(r"//[^/@]*@", "//…@", f"{value:g}" if isinstance(value, float) else str(value))
 
 
 def find_folder(start: Path) -> Path:
@@ -187,80 +217,6 @@ def find_folder(start: Path) -> Path:
     return start
 
 
-def _read_env_files(folder: Path) -> dict[str, dict[str, str]]:
-    """Read `.env.local` and `.env`, without putting anything into the environment."""
-    paths = (folder / ".env.local", folder / ".env")
-    return {str(path): _read_env_file(path) for path in paths if path.is_file()}
-
-
-def _first_of_each(sources: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[str, str]]:
-    """Return where each of our variables is set first, and to what; one that is empty is not set.
-
-    An empty one hides those of the later sources all the same.
-    """
-    found: dict[str, tuple[str, str]] = {}
-    for source, values in sources.items():
-        for name in _VARIABLES.keys() & values.keys():
-            found.setdefault(name, (source, values[name].strip()))
-    return {name: (source, text) for name, (source, text) in found.items() if text}
-
-
-def _chosen_pair(found: Mapping[str, tuple[str, str]]) -> Pair:
-    """Return the pair with a half in the earliest source; halves of different pairs never meet.
-
-    Where both have one there, the one that is whole there is meant, else the one that is whole.
-
-    Args:
-        found: What `_first_of_each` returns, the earliest source first.
-    """
-    halves = [name for name in found if any(name in (pair.url, pair.key) for pair in PAIRS)]
-    if not halves:
-        return PAIRS[0]
-    earliest = found[halves[0]][0]
-    of_pair = {
-        pair: [found[name][0] for name in (pair.url, pair.key) if name in found] for pair in PAIRS
-    }
-    begun = [pair for pair, sources in of_pair.items() if earliest in sources]
-    whole_there = [pair for pair in begun if of_pair[pair] == [earliest, earliest]]
-    meant = whole_there or [pair for pair in begun if len(of_pair[pair]) == 2] or begun
-    if len(meant) > 1:
-        return replace(meant[0], conflict=_pairs_conflict(meant, found, earliest))
-    [pair] = meant
-    url, key = (found.get(name, ("nowhere", ""))[0] for name in (pair.url, pair.key))
-    return replace(pair, note=f"{pair.url} is from {url}, {pair.key} from {key}" * (url != key))
-
-
-def _pairs_conflict(
-    pairs: Sequence[Pair], found: Mapping[str, tuple[str, str]], source: str
-) -> str:
-    if all(pair.url in found and pair.key in found for pair in pairs):
-        return f"{source} names two deployments: {pairs[0]}, and {pairs[1]}; keep one of the pairs"
-    halves = [name for pair in pairs for name in (pair.url, pair.key) if name in found]
-    return (
-        f"{source} has {' and '.join(halves)}, which are halves of different pairs; "
-        f"set {pairs[0]}, or {pairs[1]}"
-    )
-
-
-def _read_env_file(path: Path) -> dict[str, str]:
-    """Read one file, all of it: a line passed over may be the one that says which deployment."""
-    from dotenv.parser import parse_stream
-
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise SettingsError(f"{path} is not text in UTF-8; save it as such") from None
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
-    lines = list(parse_stream(io.StringIO(text)))
-    for line in lines:
-        if line.error:
-            before, _, _ = line.original.string.partition(line.original.string.lstrip())
-            number = line.original.line + before.count("\n")
-            raise SettingsError(f"{path}, line {number}: not NAME=value")
-    return {line.key: line.value for line in lines if line.key and line.value is not None}
-
-
 def _system_cache_folder() -> Path:
     from platformdirs import user_cache_path
 
@@ -270,6 +226,10 @@ def _system_cache_folder() -> Path:
 def _text(_variable: str, text: str) -> str:
     """Return it with whole characters: what is no UTF-8 in the environment comes as halves."""
     return whole(text)
+
+
+def _region(variable: str, text: str) -> str:
+    return _text(variable, text).upper()
 
 
 def _address(_variable: str, text: str) -> str:
@@ -341,7 +301,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str, str], object]]] = {
     "TMDB_EXPORTS_URL": ("tmdb_exports_url", _address),
     "TMDBKIT_PROVIDERS": ("providers", _names),
     "TMDBKIT_LANGUAGE": ("language", _text),
-    "TMDBKIT_REGION": ("region", _text),
+    "TMDBKIT_REGION": ("region", _region),
 }
 
 
@@ -358,6 +318,21 @@ def _check_url(variable: str, url: str) -> None:
         )
 
 
+def _check_region(region: str) -> None:
+    """Make sure that there is such a country; one may be meant by its language or three letters."""
+    if region.upper() in REGIONS:
+        return
+    last = re.split("[-_]", region.upper())[-1]
+    meant = MEANT_REGIONS.get(last, last[:2])
+    raise SettingsError(
+        f"TMDBKIT_REGION is {region!r}; it must be the two letters of a country, such as US"
+        + f"; did you mean {meant}?" * (meant in REGIONS)
+    )
+
+
 def _check_choice(variable: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise SettingsError(f"{variable} is {value!r}; it must be one of {', '.join(choices)}")
+        meant = did_you_mean(value, choices)
+        raise SettingsError(
+            f"{variable} is {value!r}; it must be one of {', '.join(choices)}{meant}"
+        )

@@ -1,0 +1,73 @@
+"""What the tables of each deployment accept, kept in a stage for rehearsals on its exports."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from tmdbkit.exceptions import StageError, StopError
+
+if TYPE_CHECKING:
+    from tmdbkit.stage.storage import Root
+
+FOLDER = "contracts"
+
+
+@dataclass(frozen=True)
+class KeptContract:
+    """What a deployment said at the last contact.
+
+    Attributes:
+        target: Which one it is.
+        asked_at: When that was, ISO.
+        answer: Of the `contract` query, as it is.
+        documents: The `_id` of some of its movies, by which an export of it is known.
+    """
+
+    target: str
+    asked_at: str
+    answer: dict[str, Any]
+    documents: tuple[str, ...]
+
+
+class Contracts:
+    """One file for each deployment.
+
+    Args:
+        root: The stage's.
+    """
+
+    def __init__(self, root: Root) -> None:
+        self._root = root.under(FOLDER)
+
+    def keep(self, address: str, kept: KeptContract) -> None:
+        """Keep one in place of what the same address said before; not where nobody can write."""
+        name = f"{hashlib.sha256(address.encode()).hexdigest()[:16]}.json"
+        with suppress(OSError, StageError, StopError):
+            self._root.write(name, json.dumps(asdict(kept)).encode())
+
+    def all(self) -> list[KeptContract]:
+        """Return all that can be read, the latest last."""
+        found = []
+        for name in self._root.names_after(""):
+            if name.endswith(".json"):
+                with suppress(ValueError, TypeError, KeyError, OSError):  # of another hand
+                    said = json.loads(self._root.read(name))
+                    found.append(KeptContract(**{**said, "documents": tuple(said["documents"])}))
+        return sorted(found, key=lambda kept: kept.asked_at)
+
+    def of_export(self, ids: set[str]) -> KeptContract | None:
+        """Return what the deployment said that an export came from.
+
+        It is known by its documents; where none is, all that are kept must say the same.
+
+        Args:
+            ids: The `_id` of the movies in the export.
+        """
+        every = self.all()
+        known = [kept for kept in every if not ids.isdisjoint(kept.documents)]
+        agree = all(kept.answer == every[-1].answer for kept in every)
+        return next(reversed(known or every), None) if known or agree else None

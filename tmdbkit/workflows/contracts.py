@@ -1,0 +1,46 @@
+"""The contract of a run's target: a stage keeps each deployment's, and has it for its exports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tmdbkit.convex.contact import Contact
+from tmdbkit.convex.contract import Contract
+from tmdbkit.convex.snapshot import ConvexSnapshot
+from tmdbkit.exceptions import TMDBKitError
+from tmdbkit.stage.contracts import Contracts, KeptContract
+
+if TYPE_CHECKING:
+    from tmdbkit.convex.target import Target
+    from tmdbkit.stage.stage import Stage
+
+
+def contact(stage: Stage, target: Target) -> Contact:
+    """Ask a target what its tables accept; what a deployment says is kept for its exports."""
+    contracts = Contracts(stage.root)
+    if isinstance(target, ConvexSnapshot):
+        target.rehearse(partial(_of_deployment, contracts))
+        return Contact.of(target)
+    made = Contact.of(target)
+    kept = KeptContract(
+        str(target.title),
+        stage.now().isoformat(timespec="seconds"),
+        dict(made.contract.answer or {}),
+        tuple(str(row["_id"]) for row in made.movies if "_id" in row),
+    )
+    contracts.keep(target.title.location, kept)
+    return made
+
+
+def _of_deployment(contracts: Contracts, ids: set[str]) -> Contract | None:
+    """Return the contract of the deployment whose movies have these ids, where one is kept."""
+    kept = contracts.of_export(ids)
+    if kept is None:
+        return None
+    source = f"that of {kept.target}, as of {kept.asked_at[:10]}"
+    try:
+        return replace(Contract.read(kept.answer), references=(), source=source)
+    except TMDBKitError:  # of a tmdbkit with other functions
+        return None

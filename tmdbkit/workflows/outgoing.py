@@ -1,0 +1,85 @@
+"""What of a stage a push sends: which movies, and what of them is withheld."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tmdbkit.convex.importer import CHUNK
+from tmdbkit.convex.plan import Change, Withheld
+from tmdbkit.convex.planned import Plan
+from tmdbkit.schema import RATINGS, checked_ids
+from tmdbkit.stage.decisions import verdicts
+from tmdbkit.stage.tables import PAYLOADS
+from tmdbkit.workflows.checking import withheld_of, withheld_unless_approved
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tmdbkit.convex.merge import Scope
+    from tmdbkit.convex.target import Target
+    from tmdbkit.stage.stage import Stage
+
+Piece = tuple[pl.DataFrame, pl.DataFrame, Withheld]
+NOT_STAGED = "not staged; tmdbkit stage {} fetches it"
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """What of a stage a push sends.
+
+    Attributes:
+        stage: Where it comes from.
+        ids: The movies; None is all that are staged.
+        not_staged: Movies that were asked for, and cannot go.
+        total: How many there are.
+        withheld: What of them is not to be sent, and why.
+        rated: Whether movies that are rated and not staged go as well, with nothing but ratings.
+    """
+
+    stage: Stage
+    ids: list[int] | None
+    not_staged: list[int]
+    total: int
+    withheld: Withheld
+    rated: bool
+
+    @classmethod
+    def of(
+        cls, stage: Stage, ids: Iterable[int] | None, scope: Scope, *, approved: bool
+    ) -> Outgoing:
+        """Ask a stage what a push of this scope sends, of all movies or of some.
+
+        Raises:
+            UsageError: An id that is none.
+        """
+        rated = scope.only is not None and scope.only <= RATINGS
+        there = stage.ids().union(stage.rated_only()["tmdb_id"] if rated else ())
+        wanted = None if ids is None else checked_ids(ids)
+        if approved:
+            said = verdicts(stage.decisions()).filter(pl.col("kind") == "approve")
+            of_these = set(said["tmdb_id"])
+            wanted = [n for n in (there if wanted is None else wanted) if n in of_these]
+        absent = [] if wanted is None else [n for n in wanted if n not in there]
+        total = (len(there) if wanted is None else len(wanted)) - len(absent)
+        kept_back = withheld_unless_approved(stage) if approved else withheld_of(stage)
+        return cls(stage, wanted, absent, total, kept_back, rated)
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield rows and payloads of some movies at a time, and what of them is withheld."""
+        for rows, payloads in self.stage.batches(self.ids, size=CHUNK):
+            yield rows, payloads, self.withheld
+        if self.rated:
+            for rows in self.stage.rated_only(self.ids).iter_slices(CHUNK):
+                yield rows, PAYLOADS.to_frame(), self.withheld
+
+    def failures(self) -> list[tuple[int, str]]:
+        """Return which movies cannot go, and why."""
+        return [(n, NOT_STAGED.format(n)) for n in self.not_staged]
+
+    def plan_of_failures(self, target: Target) -> Plan:
+        """Return the part of a plan that says which movies cannot go."""
+        changes = (Change(n, f"movie {n}", "not_staged", reason=why) for n, why in self.failures())
+        return Plan.to(target.title, tuple(changes))

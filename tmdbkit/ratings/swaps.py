@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 # Nats that one movie may say for or against; their mean, that of the points alone, their sum, and
 # by how many standard errors the mean must be above 0.
 FARTHEST_GAIN, EACH, BY_POINTS, TOGETHER, ERRORS = 3.0, 0.15, 0.1, 6.0, 3.0
-ERRORS_BY_FEW = 8.0  # the same where few movies have both
+# The same where few movies have both: what only one has may fit the other by its level alone.
+ERRORS_BY_FEW, SHARED = 8.0, 0.15
 # Nats: columns that have their right names have less misfit on average.
 FITS, FITS_BY_HALF = 1.5, 2.0
 MOST = 0.5  # of the movies that two columns could share: columns are swapped as a whole
@@ -94,7 +95,8 @@ def _likely_swaps(table: pl.DataFrame) -> Iterator[Swap]:
             judged = table.select(several & _is_of(swap)).to_series()
             gains = [gain.filter(judged) for gain in (points, points + votes)]
             errors = max(map(_errors, gains))
-            needed = ERRORS if shared >= LEAST else ERRORS_BY_FEW
+            few = shared < max(LEAST, SHARED * int(judged.sum()))
+            needed = ERRORS_BY_FEW if few else ERRORS
             if errors > needed and _mean(gains[0]) > BY_POINTS:
                 yield swap._replace(errors=errors)
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from .backend import ConvexBackend, Document
 
+pytestmark = pytest.mark.once
+
 # Of the app's own: an Int64, bytes, what is no number, a letter that ends lines.
 THEIRS: Document = {
     "views": {"$integer": "AQAAAAAAAIA="},

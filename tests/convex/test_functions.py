@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from .backend import Document
 
+pytestmark = pytest.mark.once
+
 SYSTEMS = ("imdb", "letterboxd", "metacritic", "rotten_tomatoes", "tmdb")
 OPTIONAL = {"main_poster", "main_backdrop", "screenshot_id_list", "screenshot_url", "crew"}
 DIRECTOR = {"crew_id": 9340, "crew_name": "Lana Wachowski", "crew_type": "Director"}

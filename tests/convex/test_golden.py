@@ -24,6 +24,8 @@ from .bench import NOW_ISO, own
 if TYPE_CHECKING:
     from .backend import ConvexBackend, Document
 
+pytestmark = pytest.mark.once
+
 GOLDEN = Path(__file__).parent / "golden"
 MOVIES = {
     603: "a film like any other, with collection, trailer and certification",

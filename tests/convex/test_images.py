@@ -14,6 +14,8 @@ from .bench import counts, payload, push
 if TYPE_CHECKING:
     from .bench import Bench, Shelf
 
+pytestmark = pytest.mark.once
+
 FILMS = range(1, 61)
 
 

@@ -18,6 +18,8 @@ from .bench import Shelf, counts, deployment, movie, payload, push
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.once
+
 SCHEMA = """
 import {{ defineSchema, defineTable }} from "convex/server";
 import {{ v }} from "convex/values";

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .backend import ConvexBackend
     from .bench import Bench, Shelf
 
+pytestmark = pytest.mark.once
+
 
 def odd(number: float) -> dict[str, str]:
     """A number as Convex writes those that JSON lacks."""

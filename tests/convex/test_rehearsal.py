@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from .backend import ConvexBackend, Document
 
+pytestmark = pytest.mark.once
+
 TABLES = ("movies", "crew", "genres")
 
 

@@ -17,6 +17,8 @@ from .backend import HERE, ConvexBackend
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def tmdb(monkeypatch: pytest.MonkeyPatch) -> Iterator[TMDBServer]:

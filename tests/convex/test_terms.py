@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from .backend import ConvexBackend
 
+pytestmark = pytest.mark.once
+
 
 def rate(stage: Stage, system: str, points: float, provider: str) -> None:
     rows = pl.DataFrame(

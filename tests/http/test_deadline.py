@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     Drops = Callable[[threading.Event], Iterator[bytes]]
 
+pytestmark = pytest.mark.once
+
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 UNTIL_CLOSED = HEAD + b"Connection: close\r\n\r\n"
 

@@ -6,12 +6,13 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import polars as pl
 
 from tmdbkit.exceptions import ServiceError, StopError
 from tmdbkit.files import atomic_write, make_folder, sweep
+from tmdbkit.http.connected import Connected
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
 from tmdbkit.ratings.model import RATINGS, Collected, Cost
@@ -31,7 +32,7 @@ SYSTEM = "imdb"
 ROW_GROUP = 50_000  # rows that a thread holds in memory at once; larger ones are no faster to join
 
 
-class IMDb:
+class IMDb(Connected):
     """IMDb's daily data set of ratings, kept in the cache's folder: as it came, and as Parquet.
 
     Args:
@@ -84,16 +85,6 @@ class IMDb:
             found = join(askable, self._parquet).with_columns(fetched_at=since)
             ratings = as_ratings(found, self.name)
         yield Collected(askable["tmdb_id"].to_list(), ratings, failed)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.session.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         version = Version.of(self._parquet)

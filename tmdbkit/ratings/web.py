@@ -6,13 +6,14 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 from urllib.parse import quote, quote_plus
 
 import polars as pl
 
 from tmdbkit.exceptions import PassingFault, QuotaUsedUp, ServiceError, SettingsError, UsageError
 from tmdbkit.http.answers import read_told
+from tmdbkit.http.connected import Connected
 from tmdbkit.http.retry import passing_kind
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
@@ -126,7 +127,7 @@ def _resets_at(headers: Mapping[str, str], now: datetime) -> datetime | None:
     return at if now < at < now + timedelta(days=32) else None
 
 
-class WebProvider:
+class WebProvider(Connected):
     """A provider that is asked over HTTP with a key; closing it closes its session.
 
     Args:
@@ -180,16 +181,6 @@ class WebProvider:
 
     def _requests_for(self, wanted: pl.DataFrame) -> int:
         raise NotImplementedError
-
-    def close(self) -> None:
-        """Close the session."""
-        self.session.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.session!r})"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from tmdbkit.exceptions import NotFound, OfflineError, ServiceError, StopError, UsageError
 from tmdbkit.files import aside_of, atomic_write, make_folder, sweep
+from tmdbkit.http.connected import Connected
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
 from tmdbkit.settings import Settings
@@ -100,7 +101,7 @@ class Export:
         return f"Export({self.day}, {count:,} movies)"
 
 
-class Exports:
+class Exports(Connected):
     """Where the exports are; they need no key.
 
     Args:
@@ -170,16 +171,6 @@ class Exports:
         export = Export(day, self._parquet(day))
         convert(file, export.path, f"/{file_name(day)}")
         return export
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.session.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"Exports({', '.join(map(str, self._days())) or 'none yet'})"

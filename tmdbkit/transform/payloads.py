@@ -143,7 +143,7 @@ class _Reading:
     def read(self, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return its movies, in order, and what is `MALFORMED`."""
         parsed = [part for piece in chunk.iter_slices(PIECE) for part in self._parse(piece)]
-        movies = pl.concat(parsed)
+        movies = pl.concat(parsed, rechunk=True)  # what is in many pieces is slow to go through
         is_sound = movies.select(self._is_sound).to_series()
         good, bad = movies.drop("payload"), MALFORMED.to_frame()
         if not is_sound.all():

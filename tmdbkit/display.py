@@ -115,7 +115,7 @@ def block(html: str, style: str) -> str:
 
 def line(text: str, style: str = "") -> str:
     """Return a text in an element of its own, which it never makes wider."""
-    return block(escaped(text), f"min-width:0px;overflow-wrap:break-word;{style}")
+    return block(escaped(text), f"min-width:0px;overflow-wrap:anywhere;{style}")
 
 
 def row(*parts: str, style: str = "") -> str:

@@ -26,8 +26,9 @@ pytestmark = pytest.mark.once
 
 
 def rate(stage: Stage, system: str, points: float, provider: str) -> None:
+    votes = 1_900_000 if system == "imdb" else 60  # about what the film's 26,000 of TMDB suggest
     rows = pl.DataFrame(
-        {"tmdb_id": [603], "system": [system], "points": [points], "votes": [1_000]}
+        {"tmdb_id": [603], "system": [system], "points": [points], "votes": [votes]}
     ).with_columns(fetched_at=pl.lit(FETCHED))
     stage.add_ratings(as_ratings(rows, provider))
 

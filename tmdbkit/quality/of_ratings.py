@@ -174,7 +174,7 @@ RATING_RULES = (
         (POINTS > 0) & OFF_BY_FACTOR,
         value=VOTES_SAID,
         why=pl.format(
-            "the others suggest about {}; {} it would be {}",
+            "the others suggest about {} votes; {} it would be {}",
             EXPECTED_VOTES,
             RIGHT_FACTOR.replace_strict(BY, default=None, return_dtype=pl.String),
             RECOUNTED,

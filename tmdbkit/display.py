@@ -92,7 +92,8 @@ def draw_facts(
     rows = (
         row(
             line(name, "flex:none;width:9em;opacity:0.7"),
-            block(line(value) + bars.get(name, ""), "min-width:0px"),
+            # A path has no room in a narrow widget; where nobody trusts it, this is left out.
+            block(line(value, "overflow-wrap:anywhere") + bars.get(name, ""), "min-width:0px"),
             style="gap:1em;padding:2px 0",
         )
         for name, value in facts
@@ -115,7 +116,7 @@ def block(html: str, style: str) -> str:
 
 def line(text: str, style: str = "") -> str:
     """Return a text in an element of its own, which it never makes wider."""
-    return block(escaped(text), f"min-width:0px;overflow-wrap:anywhere;{style}")
+    return block(escaped(text), f"min-width:0px;overflow-wrap:break-word;{style}")
 
 
 def row(*parts: str, style: str = "") -> str:

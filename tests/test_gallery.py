@@ -15,6 +15,8 @@ from tmdbkit.demo import shipped
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.once
+
 GALLERY = sorted(shipped("notebooks").glob("*.ipynb"))
 OF_ONE_RUN = (tempfile.gettempdir() + "/", "127.0.0.1", "localhost")
 every_notebook = pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)

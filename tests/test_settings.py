@@ -15,6 +15,8 @@ from tmdbkit.tmdb.session import TMDBService
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.once
+
 
 def test_the_environment_wins_over_env_local_and_that_over_env(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("TMDBKIT_RATE=1\nTMDBKIT_REGION=DE\nTMDBKIT_CAST=3\n")

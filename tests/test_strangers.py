@@ -28,6 +28,8 @@ from tmdbkit.workflows.collecting import RatingsResult
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.once
+
 QUIET = Silent()
 STEERS = "\x1b]0;owned\x07\x1b[2J\x1b[31m\x9b1m\u202egnp.exe\u2066\u200f\u2028\u0085\r\n\b\x7f\0"
 MATHS = r"$e=mc^2$ and $$x$$ \(y\) \[z\] \begin{x}w\end{x}"

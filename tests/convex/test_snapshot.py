@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from .backend import Document
 
+pytestmark = pytest.mark.once
+
 STORED = bytes(range(256)) * 8
 OTHERS = {
     "README.md": b"# Welcome to your Convex snapshot export!\n",

@@ -14,6 +14,8 @@ from tmdbkit.ratings.columns import explain
 
 from .test_quality import NOW, broken, frame, movie, rated, rating, table
 
+pytestmark = pytest.mark.once
+
 FAIR = {"imdb": 6.4, "letterboxd": 3.1, "metacritic": 57.0, "rotten_tomatoes": 60.0, "tmdb": 6.3}
 
 

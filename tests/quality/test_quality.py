@@ -20,6 +20,8 @@ from tmdbkit.schema import SCALES, SYSTEMS
 from tmdbkit.stage.card import flat
 from tmdbkit.stage.tables import PAYLOADS, STAGED
 
+pytestmark = pytest.mark.once
+
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FETCHED = datetime(2026, 5, 1, tzinfo=UTC)
 NAMES = {rule.name for rule in RULES}

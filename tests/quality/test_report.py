@@ -13,6 +13,8 @@ from tmdbkit.quality import FINDINGS, RULES, Rule, find
 from tmdbkit.quality.report import DRAWN, NAMED, Report
 from tmdbkit.ratings.model import RATINGS
 
+pytestmark = pytest.mark.once
+
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 

@@ -14,6 +14,8 @@ from tmdbkit.ratings.agreement import POINTS as MODEL
 from tmdbkit.ratings.model import AUDIENCE, POINTS_OF, RATINGS
 from tmdbkit.schema import POINTS, SCALES, SYSTEMS, VOTES
 
+pytestmark = pytest.mark.once
+
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 T1 = datetime(2026, 1, 2, tzinfo=UTC)
 LEVEL, DISPERSION = MODEL.level, MODEL.dispersion

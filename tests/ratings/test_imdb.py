@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Open = Callable[..., IMDb]
 
+pytestmark = pytest.mark.once
+
 NOON = datetime(2026, 2, 3, 12, tzinfo=UTC)
 MODIFIED = datetime(2026, 2, 2, 3, 4, 5, tzinfo=UTC)
 ROWS = [("tt0133093", 8.7, 2_100_000), ("tt0137523", 8.8, 2_300_000), ("tt10872600", 8.1, 900_000)]

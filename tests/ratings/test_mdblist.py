@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     Serve = Callable[..., RatingsServer]
     Ask = Callable[..., MDBList]
 
+pytestmark = pytest.mark.once
+
 GOOD = [{"source": "imdb", "value": 6.4, "score": 64, "votes": 812}]
 MIDNIGHT = datetime(2031, 5, 7, tzinfo=UTC)
 EVENING = MIDNIGHT - timedelta(hours=3)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     Serve = Callable[..., RatingsServer]
     Ask = Callable[..., OMDb]
 
+pytestmark = pytest.mark.once
+
 GOOD = {
     "Ratings": [
         {"Source": "Internet Movie Database", "Value": "6.4/10"},

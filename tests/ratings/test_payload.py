@@ -9,6 +9,8 @@ from tmdbkit.ratings.model import RATINGS, Cost
 from tmdbkit.ratings.payload import TMDBPayload, of_rows
 from tmdbkit.schema import INSTANT, POINTS, VOTES
 
+pytestmark = pytest.mark.once
+
 THEN = datetime(2026, 1, 2, tzinfo=UTC)
 
 

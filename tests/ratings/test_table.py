@@ -15,6 +15,8 @@ from tmdbkit.ratings.table import Table
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.once
+
 THEN = datetime(2026, 1, 2, tzinfo=UTC)
 LETTERBOXD = {"letterboxd": "lb"}
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from tmdbkit import Stage
 
+pytestmark = pytest.mark.once
+
 
 def same(one: Assessment, other: Assessment) -> None:
     for name in ("table", "findings"):

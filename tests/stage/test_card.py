@@ -18,6 +18,8 @@ from .conftest import T0, answers, payload, people
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.once
+
 
 def table(*payloads: str) -> pl.DataFrame:
     rows = ((number, text, T0) for number, text in enumerate(payloads, 1))

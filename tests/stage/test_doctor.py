@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tmdbkit.stage.doctor import Problem
 
+pytestmark = pytest.mark.once
+
 DAY = timedelta(days=1)
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from tests.servers.wire import Request
 
+pytestmark = pytest.mark.once
+
 DAY = date(2026, 3, 31)
 ASK: dict[str, Callable[[TMDBClient], Any]] = {
     "list": lambda client: list_ids(client, "popular", pages=2),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     Run = Callable[..., tuple[int, dict[str, int], str]]
 
+pytestmark = pytest.mark.once
+
 TODAY = datetime.now(UTC).date()
 YESTERDAY = TODAY - timedelta(days=1)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Run = Callable[..., tuple[int, str, str]]
 
+pytestmark = pytest.mark.once
+
 VERBS = verbs()
 FULL = Path("/dev/full")
 

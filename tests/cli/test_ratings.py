@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     Run = Callable[..., tuple[int, str, str]]
     Asked = Callable[..., tuple[int, dict[str, Any]]]
 
+pytestmark = pytest.mark.once
+
 IMDB = [{"source": "imdb", "value": 8.7, "score": 87, "votes": 2_100_000}]
 ODD_KEY = "s3cr3t+/=&#ke y%41"
 

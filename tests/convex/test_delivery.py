@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     from .backend import ConvexBackend, Document
 
+pytestmark = pytest.mark.once
+
 
 # Sizes
 

@@ -13,6 +13,8 @@ from tmdbkit.exceptions import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.once
+
 SHIPPED = files("tmdbkit.convex") / "functions"
 APP_SCHEMA = """
 export default defineSchema({

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from .backend import ConvexBackend
 
+pytestmark = pytest.mark.once
+
 IDS = [*range(1, 8)]
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Refresh = Callable[..., tuple[StageResult, list[int]]]
 
+pytestmark = pytest.mark.once
+
 QUIET = Silent()
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)

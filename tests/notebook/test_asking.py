@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tests.stage.conftest import Connect
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def server() -> Iterator[TMDBServer]:

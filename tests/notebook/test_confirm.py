@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tmdbkit.notebook.confirm import PushPanel
 
+pytestmark = pytest.mark.once
+
 
 class Production(ConvexSnapshot):
     """A target that says of itself that it is production."""

@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.once
+
 CELL = "import tmdbkit; tmdbkit.sample('.')"
 LINE = "UsageError: . is not empty; name a new folder for the sample"
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tests.stage.conftest import Connect
     from tmdbkit.notebook.form import StageForm
 
+pytestmark = pytest.mark.once
+
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from tmdbkit.notebook.panel import ReviewPanel
 
+pytestmark = pytest.mark.once
+
 HOSTILE = '<img src=x onerror="alert(1)">'
 
 

@@ -12,6 +12,8 @@ from tmdbkit.progress import LogLines, Pace, TerminalLine, told
 
 from .conftest import words
 
+pytestmark = pytest.mark.once
+
 
 class Clock:
     now = 0.0

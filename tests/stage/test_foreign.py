@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from tmdbkit import Stage
 
+pytestmark = pytest.mark.once
+
 LAST = "29990101T000000000000-0badcafe"  # sorts after all that a test writes
 HOLD: dict[str, Any] = {
     "tmdb_id": 1,

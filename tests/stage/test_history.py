@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tmdbkit import Stage
 
+pytestmark = pytest.mark.once
+
 DAY = timedelta(days=1)
 
 

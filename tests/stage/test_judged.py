@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tmdbkit import Stage
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def wrong(tmp_path: Path) -> Stage:

@@ -20,6 +20,8 @@ from .conftest import T0, payload, reopened, titles
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.once
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOW = T0 + 10 * DAY
 Row = tuple[int, str, datetime, int]

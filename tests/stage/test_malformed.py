@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+pytestmark = pytest.mark.once
+
 QUIET = Silent()
 LATER = T0 + timedelta(days=1)
 BAD = 2

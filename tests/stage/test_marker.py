@@ -15,6 +15,8 @@ from .conftest import movies, reopened
 if TYPE_CHECKING:
     from tmdbkit import Stage
 
+pytestmark = pytest.mark.once
+
 ODD = {
     "empty": "",
     "cut": '{"layout": 2, "langu',

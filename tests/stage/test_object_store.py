@@ -26,6 +26,8 @@ from .test_stage import WRITER
 if TYPE_CHECKING:
     from .conftest import Connect
 
+pytestmark = pytest.mark.once
+
 COLUMNS = pl.Schema({"tmdb_id": pl.Int64(), "name": pl.String()})
 DAY = timedelta(hours=24)
 

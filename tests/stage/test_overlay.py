@@ -19,6 +19,8 @@ from .conftest import T0, answers, correct, payload, reopened
 if TYPE_CHECKING:
     from tmdbkit import Stage
 
+pytestmark = pytest.mark.once
+
 Rated = tuple[int, str, float | None, int | None]
 LATER = T0 + timedelta(days=1)
 FIRST_RATED = {"vote_average": 8.2, "vote_count": 100}

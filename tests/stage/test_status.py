@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tmdbkit import Stage
 
+pytestmark = pytest.mark.once
+
 DAY = timedelta(days=1)
 KEYS = [
     *("staged", "missing", "failed", "rated", "approved", "held", "rejected", "undecided"),

@@ -200,7 +200,8 @@ class Contact:
             raise HostUnreachable(
                 f"{service.name} has not answered as itself yet: {error.reason}, "
                 f"{self.faults} times in {lasted:.0f} s; it may be blocked, or a proxy, a VPN or a "
-                f"login page may stand in between: check the network and {service.variable}"
+                f"login page may stand in between: check the network and {service.variable}",
+                lost=error.lost,
             )
         rounds = self.faults // FAULTS_IN_A_ROW
         return backoff(rounds, LONGEST_OUTAGE_PAUSE) if rounds else 0.0

@@ -39,7 +39,7 @@ def test_the_sample_is_a_stage_that_can_be_written_to(tmp_path: Path) -> None:
 def test_the_demo_does_not_age_and_a_terminal_finds_what_a_notebook_finds(tmp_path: Path) -> None:
     run_demo(tmp_path / "demo")
     opened = tmdbkit.Stage(tmp_path / "demo" / "stage")
-    assert opened.now() == SEEN_AT
+    assert opened.store.now() == SEEN_AT
     report, of_the_sample = tmdbkit.check(opened), tmdbkit.check(tmdbkit.sample(tmp_path / "s"))
     assert report.counts() == of_the_sample.counts()
     assert report.findings.filter(rule="stale").height == 2
@@ -65,7 +65,7 @@ def test_the_sample_goes_over_nothing_that_is_there(tmp_path: Path) -> None:
 
 def test_every_movie_of_the_sample_has_a_picture(tmp_path: Path) -> None:
     stage = tmdbkit.sample(tmp_path / "sample")
-    assert all(stage.poster(tmdb_id) for tmdb_id in sample_payloads())
+    assert all(stage.store.poster(tmdb_id) for tmdb_id in sample_payloads())
 
 
 def test_the_sample_has_all_decades_many_languages_and_a_dozen_traps() -> None:

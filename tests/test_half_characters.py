@@ -68,7 +68,7 @@ def test_a_note_that_is_typed_in_a_terminal_of_another_encoding(
 ) -> None:
     monkeypatch.setenv("TMDBKIT_REVIEWER", "Andr\udce9")  # as os.environ has a byte of Latin-1
     monkeypatch.setattr(sys, "stdin", io.StringIO("h caf\udce9\n"))
-    assert main(["review", "--stage", str(stage.folder)]) == 0
+    assert main(["review", "--stage", str(stage.store.root.folder)]) == 0
     assert stage.decisions().select("note", "by").rows() == [(f"caf{SIGN}", f"Andr{SIGN}")]
 
 
@@ -76,7 +76,7 @@ def test_a_region_of_the_environment_is_none_in_one_line(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TMDBKIT_REGION", "U\udce9")
-    assert main(["status", "--stage", str(stage.folder)]) == 2
+    assert main(["status", "--stage", str(stage.store.root.folder)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("tmdbkit: TMDBKIT_REGION is ")
 
@@ -115,7 +115,7 @@ def test_a_comment_in_a_file_of_ids(
     stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "ids.txt").write_bytes(b"603  # \xed\xa0\xbd\n")
-    where = ("--stage", str(stage.folder), "--snapshot", str(tmp_path / "snapshot"))
+    where = ("--stage", str(stage.store.root.folder), "--snapshot", str(tmp_path / "snapshot"))
     assert main(["plan", *where, "--from-file", str(tmp_path / "ids.txt")]) == 0
 
 
@@ -123,7 +123,7 @@ def test_a_word_in_a_file_of_ids_is_named_with_its_line(
     stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "ids.txt").write_bytes(b"603\n\xed\xa0\xbd\n")
-    where = ("--stage", str(stage.folder), "--snapshot", str(tmp_path / "snapshot"))
+    where = ("--stage", str(stage.store.root.folder), "--snapshot", str(tmp_path / "snapshot"))
     assert main(["plan", *where, "--from-file", str(tmp_path / "ids.txt")]) == 2
     assert f"'{SIGN}' in line 2 of" in capsys.readouterr().err
 

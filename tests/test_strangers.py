@@ -113,7 +113,7 @@ def _ratings_result(*_: Any) -> Any:
 
 
 DRAWINGS: dict[str, Callable[[Stage, ConvexSnapshot], Any]] = {
-    "stage": lambda stage, _: Stage(stage.folder, name=HOSTILE),
+    "stage": lambda stage, _: Stage(stage.store.root.folder, name=HOSTILE),
     "status": lambda stage, target: (push(stage, target, progress=QUIET), stage.status())[1],
     "movie card": lambda stage, _: stage[1],
     "movie to decide on": lambda stage, _: ReviewQueue(stage).item(1),

@@ -73,8 +73,8 @@ def sample(folder: str | Path | None = None) -> Stage:
             raise UsageError(f"{home} is not empty; name a new folder for the sample")
     stage = Stage(home, settings=Settings(), name="a copy of the sample", now=lambda: SEEN_AT)
     rows = [(tmdb_id, text, RECORDED_AT, STAGED) for tmdb_id, text in sample_payloads().items()]
-    stage.add(pl.DataFrame(rows, PAYLOADS, orient="row"))
-    stage.add_ratings(sample_ratings())
+    stage.store.add(pl.DataFrame(rows, PAYLOADS, orient="row"))
+    stage.store.add_ratings(sample_ratings())
     shutil.copytree(shipped("sample") / "posters", home / "posters")
     return stage
 
@@ -173,7 +173,7 @@ def run_demo(folder: Path, *, progress: Progress | None = None) -> Demo:
         stage = Stage(folder / "stage", settings=session.settings)
         staged = stage_movies(session, stage, sample_payloads(), progress=progress)
         if not stage.status()["rated"]:
-            stage.add_ratings(sample_ratings())
+            stage.store.add_ratings(sample_ratings())
         seen = repr(session)
     if not (folder / "stage" / "posters").exists():
         shutil.copytree(shipped("sample") / "posters", folder / "stage" / "posters")

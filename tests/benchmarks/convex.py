@@ -119,7 +119,7 @@ def _peak(movies: int) -> float:
     with tempfile.TemporaryDirectory() as folder, deployed() as url:
         stage = filled(Path(folder), movies)
         done = subprocess.run(
-            [sys.executable, "-c", PUSH, str(stage.folder), url],
+            [sys.executable, "-c", PUSH, str(stage.store.root.folder), url],
             capture_output=True,
             text=True,
             check=True,

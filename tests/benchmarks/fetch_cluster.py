@@ -70,7 +70,7 @@ def _threads() -> int:
 def _line(what: str, folder: Path, movies: int, size: int, *clients: Client) -> Line:
     stage = Stage(folder, settings=Settings())
     for first, some in portions(movies, size):
-        stage.append(payloads(first, some))
+        stage.store.append(payloads(first, some))
     alone, together = bests(3, *(partial(_derived, folder, client) for client in clients))
     parts = f"{movies / together:,.0f} payloads/s of {movies / alone:,.0f}"
     return Line(what, alone / together, 1.3, parts=parts)

@@ -28,7 +28,7 @@ def million() -> Iterator[Line]:
     with tempfile.TemporaryDirectory() as folder:
         stage = _opened(folder)
         for first, count in portions(MILLION, 50_000):
-            stage.add(small(first, count))
+            stage.store.add(small(first, count))
         stage.compact()
         told, peak = min(apart(__name__, "told", folder) for _ in range(3))
         skipped, _ = apart(__name__, "skipped", folder)
@@ -44,7 +44,7 @@ def remembering() -> Iterator[Line]:
     with tempfile.TemporaryDirectory() as folder:
         stage = _opened(folder)
         for first, count in portions(PAYLOADS, PART_MOVIES):
-            stage.append(payloads(first, count))
+            stage.store.append(payloads(first, count))
         for work, what in {
             "derived": f"transform of {PAYLOADS:,} payloads, in parts of {PART_MOVIES}",
             "compacted": "  compacting them",

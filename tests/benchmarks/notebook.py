@@ -55,7 +55,7 @@ def _stage(folder: Path) -> None:
     for start in range(0, MOVIES, 10_000):
         some = range(start, start + 10_000)
         rows = [(n + 1, _payload(n + 1, good[n]), AT, STAGED) for n in some]
-        stage.add(pl.DataFrame(rows, PAYLOADS, orient="row"))
+        stage.store.add(pl.DataFrame(rows, PAYLOADS, orient="row"))
     for system, scale in SCALES.items():
         points = [
             round(min(max(q + draw.gauss(0, 6) - 40 * (draw.random() < 1 / ONE_OF), 5), 98), 0)
@@ -68,7 +68,7 @@ def _stage(folder: Path) -> None:
             votes=pl.lit(5000, pl.Int64),
             fetched_at=pl.lit(AT),
         )
-        stage.add_ratings(as_ratings(rated, "table"))
+        stage.store.add_ratings(as_ratings(rated, "table"))
 
 
 def _opened(folder: Path) -> Stage:

@@ -28,8 +28,8 @@ def added(large: Stage, folder: Path) -> list[float]:
     empties = (Stage(folder / f"{n}", settings=Settings()) for n in range(100))
     return medians(
         9,
-        lambda: seconds(partial(next(empties).add, rows)),
-        lambda: seconds(partial(large.add, rows)),
+        lambda: seconds(partial(next(empties).store.add, rows)),
+        lambda: seconds(partial(large.store.add, rows)),
     )
 
 
@@ -38,7 +38,7 @@ def appending() -> Iterator[Line]:
     with tempfile.TemporaryDirectory() as folder:
         large = Stage(Path(folder) / "large", settings=Settings())
         for first, count in portions(LARGE, 500):
-            large.add(payloads(first, count))
+            large.store.add(payloads(first, count))
         none, full = added(large, Path(folder))
         yield growth(f"{ADDED} movies into a stage of {LARGE:,}, of the time into none", none, full)
         none, full = _fetched(large)
@@ -75,7 +75,7 @@ def filling() -> Iterator[Line]:
     with tempfile.TemporaryDirectory() as folder:
         stage = Stage(Path(folder) / "stage", settings=Settings())
         for first, count in portions(STAGED, PART_MOVIES):
-            stage.add(payloads(first, count))
+            stage.store.add(payloads(first, count))
         taken = sum(path.stat().st_blocks * 512 for path in Path(folder).rglob("*"))
     size = int(payloads(1, STAGED)["payload"].str.len_bytes().sum())
     parts = f"of payloads of {size / STAGED / 1000:.1f} KB, in parts of {PART_MOVIES}"

@@ -41,7 +41,7 @@ stage = tmdbkit.Stage({folder!r}, settings=tmdbkit.Settings(offline=True))"""
 
 
 def notebook(served: Served, name: str, stage: Stage, *cells: str) -> str:
-    write(served.notebooks / name, OPEN.format(folder=str(stage.folder)), *cells)
+    write(served.notebooks / name, OPEN.format(folder=str(stage.store.root.folder)), *cells)
     return name
 
 
@@ -150,7 +150,7 @@ def test_a_title_that_is_a_script_does_nothing_anywhere(
     lab: Open, served: Served, tmp_path: Path
 ) -> None:
     stage = Stage(tmp_path / "stage", settings=Settings())
-    stage.add(answers((1, payload(1, HOSTILE, runtime=0, status="Released"), T0)))
+    stage.store.add(answers((1, payload(1, HOSTILE, runtime=0, status="Released"), T0)))
     name = notebook(
         served,
         "hostile.ipynb",

@@ -144,7 +144,7 @@ def staged(folder: Path, *payloads: Document, at: datetime = FETCHED) -> Stage:
     """A stage with these movies, added to what is there."""
     stage = Stage(folder, settings=Settings())
     rows = [(movie["id"], json.dumps(movie), at, STAGED) for movie in payloads]
-    stage.add(pl.DataFrame(rows, PAYLOADS, orient="row"))
+    stage.store.add(pl.DataFrame(rows, PAYLOADS, orient="row"))
     return stage
 
 
@@ -184,6 +184,7 @@ class Shelf:
         self._payloads: dict[int, tuple[str, datetime]] = {}
         self._imports = [IMPORTS.to_frame()]
         self.root = cast("Root", _Memory())
+        self.store = self  # one object has both faces of a stage
 
     def put(self, *payloads: Document, at: datetime = FETCHED) -> Self:
         """Stage movies."""

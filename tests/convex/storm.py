@@ -163,7 +163,7 @@ def ended_at(
 
 
 def cli(verb: str, stage: Stage) -> list[str]:
-    return [sys.executable, "-m", "tmdbkit", verb, "--stage", str(stage.folder)]
+    return [sys.executable, "-m", "tmdbkit", verb, "--stage", str(stage.store.root.folder)]
 
 
 def cli_push(stage: Stage) -> list[str]:

@@ -137,7 +137,7 @@ def test_yes_needs_nobody_and_a_push_to_no_production_neither(
 def test_a_snapshot_asks_nobody(tmp_path: Path, words: tuple[str, ...]) -> None:
     bench = SnapshotBench(tmp_path)
     push(stage := staged(tmp_path / "stage", payload(2)), bench.target, progress=Silent())
-    place = ("--stage", str(stage.folder), "--snapshot", str(bench.path))
+    place = ("--stage", str(stage.store.root.folder), "--snapshot", str(bench.path))
     assert piped(*words, *place, answer="").returncode == 0
     assert piped("verify", *place, answer="").returncode == (0 if words == ("push",) else 1)
 

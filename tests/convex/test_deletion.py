@@ -136,7 +136,7 @@ def test_an_app_that_needs_what_we_do_not_have_can_be_deleted_from(
 def test_a_saved_plan_of_creations_is_refused_there_before_anything_is_sent(
     bench: Bench, log: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = staged(log.folder, payload(1))
+    stage = staged(log.store.root.folder, payload(1))
     plan = plan_push(stage, bench.target, progress=Silent())
     contract = bench.target.contract()
     needs = {"rank": {"fieldType": {"type": "number"}, "optional": False}}
@@ -173,7 +173,7 @@ def test_a_push_leaves_alone_what_plain_json_has_no_room_for(
     watched: ConvexBackend, log: Stage
 ) -> None:
     watched.insert("movies", movie(1, **THEIRS, tagline="Old"))
-    push(staged(log.folder, payload(1)), deployment(watched.url))
+    push(staged(log.store.root.folder, payload(1)), deployment(watched.url))
     (there,) = watched.dump("movies")
     assert there["tagline"] == "Welcome to the Real World."
     assert {name: there[name] for name in THEIRS} == THEIRS
@@ -197,7 +197,7 @@ def test_someone_who_created_it_again_meanwhile_is_a_conflict(bench: Bench, log:
 
 
 def test_a_deletion_taken_back_does_not_hide_the_push_before(bench: Bench, log: Stage) -> None:
-    stage = staged(log.folder, payload(1))
+    stage = staged(log.store.root.folder, payload(1))
     push(stage, bench.target)
     delete(stage, bench.target, 1)
     assert taken_back(stage, bench.target) == {"created": 1}
@@ -206,7 +206,7 @@ def test_a_deletion_taken_back_does_not_hide_the_push_before(bench: Bench, log: 
 
 
 def test_what_was_deleted_is_not_absent_from_the_stage(bench: Bench, log: Stage) -> None:
-    stage = staged(log.folder, payload(1), payload(2))
+    stage = staged(log.store.root.folder, payload(1), payload(2))
     push(stage, bench.target)
     stage.drop([1, 2])
     assert absent_from_stage(stage, bench.target) == [1, 2]
@@ -216,7 +216,7 @@ def test_what_was_deleted_is_not_absent_from_the_stage(bench: Bench, log: Stage)
 
 def test_without_a_log_to_write_to_nothing_is_deleted(bench: Bench, log: Stage) -> None:
     bench.plant(movie(1))
-    (log.folder / "imports").touch()  # not even root writes into that
+    (log.store.root.folder / "imports").touch()  # not even root writes into that
     with pytest.raises(StageError, match="cannot be read"):
         delete(log, bench.target, 1)
     assert len(bench.table("movies")) == 1
@@ -268,7 +268,7 @@ def test_more_than_are_counted_are_said_to_be_more(watched: ConvexBackend, log: 
 def test_an_undo_of_creations_leaves_alone_what_is_pointed_at_by_now(
     watched: ConvexBackend, log: Stage
 ) -> None:
-    stage, target = staged(log.folder, payload(1), payload(2)), deployment(watched.url)
+    stage, target = staged(log.store.root.folder, payload(1), payload(2)), deployment(watched.url)
     pushed = push(stage, target)
     ids = {row["tmdb_id"]: row["_id"] for row in watched.dump("movies")}
     watched.insert("watchlist", {"user": "Ann", "movie": ids[1]})

@@ -58,7 +58,7 @@ def by_a_log_that_cannot_be_written(
 
 def block_log(stage: Stage) -> None:
     """Put a file where the folder of the import log is: not even root writes into that."""
-    log = stage.folder / "imports"
+    log = stage.store.root.folder / "imports"
     if log.exists():
         log.rename(log.with_name("aside"))
     log.parent.mkdir(exist_ok=True)
@@ -66,7 +66,7 @@ def block_log(stage: Stage) -> None:
 
 
 def free_log(stage: Stage) -> None:
-    log = stage.folder / "imports"
+    log = stage.store.root.folder / "imports"
     log.unlink()
     if log.with_name("aside").exists():
         log.with_name("aside").rename(log)
@@ -354,7 +354,7 @@ def test_a_plan_of_a_stage_that_cannot_be_written_works_all_the_same(
 ) -> None:
     stage = staged(tmp_path / "stage", payload(1))
     ended(proxy, stage, DONE)
-    stage.add_imports = refuse  # type: ignore[method-assign, assignment]
+    stage.store.add_imports = refuse  # type: ignore[method-assign, assignment]
     assert workflows.plan_push(stage, deployment(proxy.url)).counts()["unchanged"] == 1
 
 

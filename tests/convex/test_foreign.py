@@ -297,7 +297,7 @@ def logged(tmp_path: Path) -> Callable[..., list[str]]:
             "after": '{"title": "Other"}',
             "pushed_at": datetime(2030, 1, 1, tzinfo=UTC),
         }
-        stage.add_imports(pl.DataFrame([row | parts], IMPORTS))
+        stage.store.add_imports(pl.DataFrame([row | parts], IMPORTS))
         return ["--stage", str(tmp_path / "s"), "--snapshot", str(target.path)]
 
     return log

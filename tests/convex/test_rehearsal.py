@@ -145,7 +145,7 @@ def test_a_stage_keeps_what_each_deployment_said_last(
     with deployment(app_backend.url) as target:
         for _ in range(2):
             plan_push(stage, target)
-        (kept,) = Contracts(stage.root).all()
+        (kept,) = Contracts(stage.store.root).all()
         assert kept.answer == target.query("contract")
     assert not stage.doctor().problems
     assert [file for file in stage.files() if "contracts" in file] == []
@@ -158,7 +158,7 @@ def test_a_stage_that_cannot_be_written_to_keeps_none(
     (tmp_path / "stage/contracts").write_text("no folder")
     with deployment(app_backend.url) as target:
         assert plan_push(stage, target).counts()["create"] == 1
-    assert Contracts(stage.root).all() == []
+    assert Contracts(stage.store.root).all() == []
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"target": 1}', '{"documents": 3}'])
@@ -166,7 +166,7 @@ def test_a_file_of_another_hand_is_no_contract(tmp_path: Path, content: str) -> 
     stage = staged(tmp_path / "stage", payload())
     (tmp_path / "stage/contracts").mkdir()
     (tmp_path / "stage/contracts/x.json").write_text(content)
-    assert Contracts(stage.root).all() == []
+    assert Contracts(stage.store.root).all() == []
 
 
 # What can be told without

@@ -140,7 +140,9 @@ def test_no_edit_between_a_saved_plan_and_its_push_is_lost(
     target = deployment(backend.url)
     stage = staged(tmp_path / "stage", *films(400))
     push(stage, target)
-    staged(stage.folder, *({**film, "popularity": 99.5} for film in films(400)), at=LATER)
+    staged(
+        stage.store.root.folder, *({**film, "popularity": 99.5} for film in films(400)), at=LATER
+    )
     planned(stage, target).save(tmp_path / "plan.json")
     theirs = {n: EDITS[n % len(EDITS)] for n in range(1, 201)}
     for tmdb_id, edit in theirs.items():
@@ -162,7 +164,9 @@ def test_no_edit_during_a_push_through_a_storm_is_lost(
 ) -> None:
     stage = staged(tmp_path / "stage", *films(100))
     push(stage, deployment(backend.url))
-    staged(stage.folder, *({**film, "popularity": 99.5} for film in films(200)), at=LATER)
+    staged(
+        stage.store.root.folder, *({**film, "popularity": 99.5} for film in films(200)), at=LATER
+    )
     theirs: dict[int, Document] = {}
 
     def someone(batch: list[int]) -> None:

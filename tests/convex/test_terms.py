@@ -30,7 +30,7 @@ def rate(stage: Stage, system: str, points: float, provider: str) -> None:
     rows = pl.DataFrame(
         {"tmdb_id": [603], "system": [system], "points": [points], "votes": [votes]}
     ).with_columns(fetched_at=pl.lit(FETCHED))
-    stage.add_ratings(as_ratings(rows, provider))
+    stage.store.add_ratings(as_ratings(rows, provider))
 
 
 @pytest.fixture

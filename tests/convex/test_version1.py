@@ -103,8 +103,8 @@ def test_its_status_says_what_stands_and_what_is_due() -> None:
             "at": "2026-06-04T00:00:00+00:00",
         }
     ]
-    assert opened().ages(NOW).due == 11
-    assert opened().ages(datetime(2026, 11, 1, tzinfo=UTC)).due == 0
+    assert opened().store.ages(NOW).due == 11
+    assert opened().store.ages(datetime(2026, 11, 1, tzinfo=UTC)).due == 0
 
 
 def test_the_snapshot_is_read() -> None:

@@ -38,7 +38,7 @@ def rate(stage: Stage, *rated: tuple[int, str, float], provider: str = "imdb") -
     """Let a provider have said so."""
     rows = [(*row, None, FETCHED) for row in rated]
     schema = {n: RATINGS[n] for n in ("tmdb_id", "system", "points", "votes", "fetched_at")}
-    stage.add_ratings(as_ratings(pl.DataFrame(rows, schema, orient="row"), provider))
+    stage.store.add_ratings(as_ratings(pl.DataFrame(rows, schema, orient="row"), provider))
 
 
 def review(stage: Stage) -> ReviewQueue:
@@ -244,7 +244,7 @@ def test_a_value_set_by_hand_wins_over_any_provider_survives_a_refresh_and_reach
     correct(wrong, "title", "Matrix", 603)
     assert counts(push(wrong, bench.target)) == {"created": 2}
     rate(wrong, (603, "imdb", 7.9), provider="table")
-    staged(wrong.folder, payload(603, tagline="New"), at=FETCHED + timedelta(days=1))
+    staged(wrong.store.root.folder, payload(603, tagline="New"), at=FETCHED + timedelta(days=1))
     push(wrong, bench.target)
     there = bench.movie()
     assert (there["title"], there["tagline"], points(bench)["imdb"]) == ("Matrix", "New", 7.4)

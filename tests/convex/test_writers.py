@@ -123,7 +123,7 @@ DIES = """
 import os, signal, sys
 from tmdbkit.cli.main import main
 from tmdbkit.convex import zipped
-from tmdbkit.stage.archive import Archive
+from tmdbkit.stage.store import StageStore
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -142,8 +142,9 @@ elif moment == "written":
     zipped.writing_of = lambda path, seen=[], real=zipped.writing_of: (
         die() if seen else seen.append(path), real(path))[1]
 elif moment == "log":
-    add = Archive.add_imports
-    Archive.add_imports = lambda self, rows: die() if "outcome" in rows.columns else add(self, rows)
+    add = StageStore.add_imports
+    StageStore.add_imports = lambda store, rows: (
+        die() if "outcome" in rows.columns else add(store, rows))
 main(words)
 """
 
@@ -166,7 +167,7 @@ def test_after_a_kill_at_any_moment_of_a_flush_log_and_zip_agree_and_an_undo_res
             archive.writestr("users/documents.jsonl", '{"_id": "u1"}\n')
     before = documents(path)
     stage = staged(tmp_path / "stage", payload(1), payload(2))
-    command = [sys.executable, "-c", DIES, moment, "push", "--stage", str(stage.folder)]
+    command = [sys.executable, "-c", DIES, moment, "push", "--stage", str(stage.store.root.folder)]
     done = subprocess.run(
         [*command, "--snapshot", str(path.parent)], check=False, capture_output=True
     )
@@ -264,5 +265,5 @@ def test_a_push_that_an_older_tmdbkit_logged_by_the_path_alone_is_known(
     title = f"snapshot at {Path(logged.format(place=place))}"
     after = json.dumps(movie(1))
     row = (1, "p", None, title, "created", "", 0, None, after, "", NOW)
-    stage.add_imports(pl.DataFrame([row], IMPORTS.names()[: len(row)], orient="row"))
+    stage.store.add_imports(pl.DataFrame([row], IMPORTS.names()[: len(row)], orient="row"))
     assert push(stage, target, plan=workflows.undo(stage, target)).deleted == 1

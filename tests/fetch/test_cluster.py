@@ -79,7 +79,7 @@ def cluster(s3: ObjectStoreServer) -> Iterator[Client]:
 
 def rows_in_log(stage: Stage) -> int:
     """How many payloads were ever written, repeats included."""
-    return int(stage._holdings.payloads.scan().collect().height)
+    return int(stage.store.movies.payloads.scan().collect().height)
 
 
 # Any executor.
@@ -103,7 +103,7 @@ def test_a_pool_stages_what_one_process_would(
     assert result.missing_ids["tmdb_id"].to_list() == [7]
     assert (again.staged, again.skipped, again.http_requests) == (0, 299, 0)
     assert rows_in_log(stage) == 300
-    assert len(stage._holdings.payloads.parts()) == 3  # a batch is a part
+    assert len(stage.store.movies.payloads.parts()) == 3  # a batch is a part
     assert len(titles(stage)) == 299
 
 
@@ -148,9 +148,9 @@ def test_the_rate_is_shared_and_what_one_learns_holds_for_all() -> None:
 
 def test_a_pool_makes_rows_anew(pool: Executor, stage: Stage) -> None:
     for number in range(4):
-        stage.add(movies(number))
+        stage.store.add(movies(number))
     let_rows_be_old(stage)
-    other = Stage(stage.folder, settings=Settings())
+    other = Stage(stage.store.root.folder, settings=Settings())
     assert other.derive_all(executor=pool) == 4
     assert other.derive_all() == 0
     assert sorted(titles(other)) == [0, 1, 2, 3]
@@ -168,13 +168,13 @@ def test_a_check_that_a_pool_reads_finds_the_same(
 
 
 def test_ratings_that_a_pool_looks_up_are_the_same(pool: Executor, stage: Stage) -> None:
-    stage.add(movies(*range(1, 41)))
+    stage.store.add(movies(*range(1, 41)))
     rated = {"tmdb_id": range(2, 60), "stars": [n % 9 / 2 + 0.5 for n in range(2, 60)]}
     table = Table(pl.DataFrame(rated), points={"letterboxd": "stars"}, id="tmdb_id")
     result = collect_ratings(stage, [table], executor=pool)
     assert (result.movies, result.rated, result.missing) == (40, 39, 1)
-    alone = Stage(stage.folder.parent / "alone", settings=Settings())
-    alone.add(movies(*range(1, 41)))
+    alone = Stage(stage.store.root.folder.parent / "alone", settings=Settings())
+    alone.store.add(movies(*range(1, 41)))
     collect_ratings(alone, [table])
     by = ["tmdb_id", "system"]
     assert stage.ratings().sort(by).equals(alone.ratings().sort(by))
@@ -183,7 +183,7 @@ def test_ratings_that_a_pool_looks_up_are_the_same(pool: Executor, stage: Stage)
 def test_a_provider_that_is_named_is_opened_by_each_worker(
     pool: Executor, stage: Stage, tmp_path: Path
 ) -> None:
-    stage.add(answers(*((n, payload(n, imdb_id=f"tt{n:07}"), T0) for n in range(1, 11))))
+    stage.store.add(answers(*((n, payload(n, imdb_id=f"tt{n:07}"), T0) for n in range(1, 11))))
     body = tsv([(f"tt{n:07}", 7.5, 100) for n in range(1, 9)])
     with DatasetServer(body) as server:
         settings = Settings(imdb_datasets_url=server.url, cache=tmp_path / "cache")
@@ -261,7 +261,7 @@ def test_executors_say_how_many_workers_they_have(pool: Executor) -> None:
 def test_an_errand_carries_keys_and_shows_none(stage: Stage) -> None:
     session = TMDBSession(Settings(tmdb_token=Secret("of.a.kind")), cache=False)
     errand = Errand(
-        (603,), "part", stage.root.full, Settings(), session.as_settings(), 4, False, True
+        (603,), "part", stage.store.root.full, Settings(), session.as_settings(), 4, False, True
     )
     assert "of.a.kind" not in repr(errand)
     assert pickle.loads(pickle.dumps(errand)).asks.tmdb_token.reveal() == "of.a.kind"
@@ -305,8 +305,8 @@ def test_a_cluster_stages_to_an_object_store_though_one_worker_is_killed(
 
 def test_a_cluster_makes_rows_anew(cluster: Client, stage: Stage) -> None:
     for number in range(3):
-        stage.add(movies(number))
+        stage.store.add(movies(number))
     let_rows_be_old(stage)
-    other = Stage(stage.folder, settings=Settings())
+    other = Stage(stage.store.root.folder, settings=Settings())
     assert other.derive_all(executor=cluster.get_executor()) == 3
     assert sorted(titles(other)) == [0, 1, 2]

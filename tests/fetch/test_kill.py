@@ -37,7 +37,14 @@ def start(server: TMDBProcess, stage: Stage, folder: Path) -> subprocess.Popen[s
         "TMDBKIT_CACHE": str(folder / "cache"),
         "TMDBKIT_RATE": "10000",
     }
-    arguments = ["stage", "--from-file", str(ids), "--stage", str(stage.folder), "--json"]
+    arguments = [
+        "stage",
+        "--from-file",
+        str(ids),
+        "--stage",
+        str(stage.store.root.folder),
+        "--json",
+    ]
     return subprocess.Popen(
         [sys.executable, "-m", "tmdbkit", *arguments],
         cwd=Path(__file__).parents[2],
@@ -82,5 +89,5 @@ def test_runs_that_are_killed_stage_every_movie_once_and_ask_little_twice(
     missing = set(last.missing()["tmdb_id"])
     assert {tmdb_id for tmdb_id in IDS if not Catalogue().has(tmdb_id)} == missing
     assert last.ids() == set(IDS) - missing
-    logged = last._holdings.payloads.scan().collect()["tmdb_id"].sort().to_list()
+    logged = last.store.movies.payloads.scan().collect()["tmdb_id"].sort().to_list()
     assert logged == list(IDS)

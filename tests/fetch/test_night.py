@@ -395,5 +395,5 @@ def test_a_night_of_faults_limits_and_kills_stages_every_movie_once(
     assert stage.ids() == there
     assert set(stage.missing()["tmdb_id"]) == set(ids) - there
     assert stage.failures().is_empty()
-    logged = stage._holdings.payloads.scan().collect()["tmdb_id"].sort().to_list()
+    logged = stage.store.movies.payloads.scan().collect()["tmdb_id"].sort().to_list()
     assert logged == list(ids)

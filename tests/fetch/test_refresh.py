@@ -58,7 +58,7 @@ def refresh(stage: Stage, server: TMDBServer, connect: Connect) -> Refresh:
 def test_twenty_changes_cost_twenty_requests_and_the_pages_however_many_are_staged(
     staged: int, stage: Stage, server: TMDBServer, refresh: Refresh
 ) -> None:
-    stage.append(movies(*range(1, staged + 1), at=NOW - 3 * DAY))
+    stage.store.append(movies(*range(1, staged + 1), at=NOW - 3 * DAY))
     changed = list(range(100, 2_100, 100))
     elsewhere = range(200_000, 200_180)  # that are not ours
     server.catalogue.changes = {day(2): changed[:15], day(1): [*changed[15:], *elsewhere]}
@@ -70,39 +70,41 @@ def test_twenty_changes_cost_twenty_requests_and_the_pages_however_many_are_stag
 def test_changes_that_were_gone_through_are_not_gone_through_again(
     stage: Stage, server: TMDBServer, refresh: Refresh
 ) -> None:
-    stage.add(movies(1, 2, 3, at=NOW - 40 * DAY))
+    stage.store.add(movies(1, 2, 3, at=NOW - 40 * DAY))
     server.catalogue.changes = {day(30): [1], day(2): [2]}
     assert refresh()[1] == [1, 2]
     result, asked = refresh()
     assert asked == []
     assert result.http_requests == 1  # the page of today's changes
-    assert stage.as_of()["as_of"].min() >= NOW  # type: ignore[operator]
+    assert stage.store.movies.as_of()["as_of"].min() >= NOW  # type: ignore[operator]
 
 
 def test_a_check_outlives_a_compaction_and_ends_with_the_payload(
     stage: Stage, server: TMDBServer, refresh: Refresh
 ) -> None:
-    stage.add(movies(1, 2, at=NOW - 10 * DAY))
+    stage.store.add(movies(1, 2, at=NOW - 10 * DAY))
     refresh()
     refresh()
-    before = stage.as_of()
+    before = stage.store.movies.as_of()
     assert stage.compact() > 0
-    assert stage.as_of().equals(before)
+    assert stage.store.movies.as_of().equals(before)
     stage.drop([1])
-    stage.add(movies(1, at=NOW - 5 * DAY))  # from a cache, after the changes were gone through
-    assert dict(stage.as_of().rows())[1] == NOW - 5 * DAY
+    stage.store.add(
+        movies(1, at=NOW - 5 * DAY)
+    )  # from a cache, after the changes were gone through
+    assert dict(stage.store.movies.as_of().rows())[1] == NOW - 5 * DAY
 
 
 @pytest.mark.parametrize("how", [{"changed": True}, {"older_than": 30 * DAY}, {}])
 def test_a_movie_that_was_fetched_by_a_clock_a_year_ahead_is_fetched_again_and_counts(
     stage: Stage, server: TMDBServer, connect: Connect, how: dict[str, Any]
 ) -> None:
-    stage.add(answers((1, payload(1, "old"), NOW + 365 * DAY)))
-    stage.add(movies(2, at=NOW - DAY))
+    stage.store.add(answers((1, payload(1, "old"), NOW + 365 * DAY)))
+    stage.store.add(movies(2, at=NOW - DAY))
     with connect(server) as session:
         refresh_movies(session, stage, progress=QUIET, **how)
         assert titles(stage)[1] != "old"
-        assert 1 not in stage.fetched_before(NOW)
+        assert 1 not in stage.store.movies.fetched_before(NOW, stage.store.now())
         if how:
             assert set(server.by_id) == {1}
 
@@ -110,7 +112,7 @@ def test_a_movie_that_was_fetched_by_a_clock_a_year_ahead_is_fetched_again_and_c
 def test_only_some_movies_can_be_looked_at(
     stage: Stage, server: TMDBServer, refresh: Refresh
 ) -> None:
-    stage.add(movies(1, 2, at=NOW - 5 * DAY))
+    stage.store.add(movies(1, 2, at=NOW - 5 * DAY))
     server.catalogue.changes = {day(1): [1, 2]}
     assert refresh(1, 9)[1] == [1]
     assert refresh()[1] == [2]
@@ -119,7 +121,7 @@ def test_only_some_movies_can_be_looked_at(
 def test_what_failed_for_passing_reasons_is_found_changed_again(
     stage: Stage, server: TMDBServer, refresh: Refresh
 ) -> None:
-    stage.add(movies(1, 2, at=NOW - 5 * DAY))
+    stage.store.add(movies(1, 2, at=NOW - 5 * DAY))
     server.catalogue.changes = {day(3): [1, 2]}
     server.script["/3/movie/1"] = ["500"] * 8
     result, _ = refresh()
@@ -134,7 +136,7 @@ def test_a_run_that_was_stopped_has_noted_nothing(
     connect: Connect,
     refresh: Refresh,
 ) -> None:
-    stage.add(movies(1, 2, at=NOW - 5 * DAY))
+    stage.store.add(movies(1, 2, at=NOW - 5 * DAY))
     server.catalogue.changes = {day(3): [1, 2]}
     server.script = {"/3/movie/1": ["401"], "/3/movie/2": ["401"]}
     with pytest.raises(CredentialsRefused):
@@ -146,7 +148,7 @@ def test_a_run_that_was_stopped_has_noted_nothing(
 def test_a_movie_that_tmdb_deleted_is_missing_and_asked_for_once(
     stage: Stage, server: TMDBServer, refresh: Refresh
 ) -> None:
-    stage.add(movies(1, at=NOW - 5 * DAY))
+    stage.store.add(movies(1, at=NOW - 5 * DAY))
     server.catalogue.changes = {day(3): [1]}
     server.script["/3/movie/1"] = ["404"]
     assert refresh()[0].missing == 1
@@ -215,7 +217,7 @@ def test_a_status_can_be_told_while_a_run_is_under_way(stage: Stage, connect: Co
 def test_refreshing_keeps_the_newest_whatever_the_order(
     stage: Stage, server: TMDBServer, refresh: Refresh
 ) -> None:
-    stage.add(movies(1, at=NOW - 5 * DAY))
+    stage.store.add(movies(1, at=NOW - 5 * DAY))
     server.catalogue.changes = {day(0): [1]}
     server.payloads[1] = payload(1, "Renamed")
     refresh()

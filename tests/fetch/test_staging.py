@@ -54,7 +54,7 @@ def there(server: TMDBServer, ids: Any) -> list[int]:
 
 def staged_times(stage: Stage) -> list[int]:
     """All ids that were ever staged, repeats included."""
-    rows = stage._holdings.payloads.scan().collect()
+    rows = stage.store.movies.payloads.scan().collect()
     return sorted(rows.filter(rows["http_status"] == 200)["tmdb_id"])
 
 
@@ -139,8 +139,8 @@ def test_a_refresh_fetches_what_is_staged_and_the_newer_payload_wins(
 
 
 def test_a_refresh_by_age_leaves_the_younger_ones_alone(stage: Stage, connect: Connect) -> None:
-    stage.add(movies(1, at=datetime.now(UTC) - timedelta(days=31)))
-    stage.add(movies(2, at=datetime.now(UTC)))
+    stage.store.add(movies(1, at=datetime.now(UTC) - timedelta(days=31)))
+    stage.store.add(movies(2, at=datetime.now(UTC)))
     with TMDBServer(payloads={n: payload(n, "New") for n in (1, 2, 3)}) as server:
         session = connect(server)
         refresh_movies(session, stage, [1, 2, 3], older_than=timedelta(days=30), progress=QUIET)
@@ -150,7 +150,7 @@ def test_a_refresh_by_age_leaves_the_younger_ones_alone(stage: Stage, connect: C
 def test_a_movie_that_is_gone_from_tmdb_stays_staged_and_is_missing(
     stage: Stage, connect: Connect
 ) -> None:
-    stage.add(movies(1))
+    stage.store.add(movies(1))
     with TMDBServer(payloads={}) as server:
         result = stage_all(connect(server), stage, [1], refresh=True)
     assert (result.staged, result.missing) == (0, 1)
@@ -183,7 +183,7 @@ def test_repeats_count_once_and_what_is_no_id_is_refused_before_any_request(
 def test_no_ids_are_no_work(stage: Stage, connect: Connect) -> None:
     with TMDBServer() as server:
         assert stage_all(connect(server), stage, []).requested == 0
-    assert not stage.folder.exists()
+    assert not stage.store.root.folder.exists()
 
 
 # What fails.
@@ -217,7 +217,7 @@ def test_an_error_whose_words_hold_half_a_character_costs_that_id_alone(
         result = stage_all(connect(server), stage, ids)
     assert (result.staged, result.missing + result.failed) == (299, 1)
     if status == 404:
-        told = stage._holdings.payloads.scan().collect().filter(http_status=404)["payload"]
+        told = stage.store.movies.payloads.scan().collect().filter(http_status=404)["payload"]
     else:
         told = stage.failures()["reason"]
     assert "not found \ufffd \U0001f600" in told.item()
@@ -366,7 +366,7 @@ def test_a_full_disk_stops_the_run_and_a_later_one_goes_on(
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    stage.add(movies(1))
+    stage.store.add(movies(1))
     with TMDBServer(size=1, missing=[]) as server:
         with monkeypatch.context() as patched:
             patched.setattr(os, "fsync", full)
@@ -437,14 +437,14 @@ def test_ctrl_c_writes_what_came_and_a_later_run_finishes(
 def test_ctrl_c_that_polars_raises_in_a_write_comes_after_it(
     stage: Stage, connect: Connect, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, turns = getattr(stage, step), count()
+    write, turns = getattr(stage.store, step), count()
 
     def struck(*rows: Any) -> Any:
         if next(turns) == 0:
             raise KeyboardInterrupt
         return write(*rows)
 
-    monkeypatch.setattr(stage, step, struck)
+    monkeypatch.setattr(stage.store, step, struck)
     with TMDBServer(size=1, missing=[], script={"/3/movie/1": ["id_invalid_500"]}) as server:
         with pytest.raises(KeyboardInterrupt):
             stage_all(connect(server), stage, range(1, 201))
@@ -467,7 +467,7 @@ def test_ctrl_c_ends_the_waits_before_retries(stage: Stage, connect: Connect) ->
 
 
 def test_progress_begins_and_ends_once_and_counts_up_to_all(stage: Stage, connect: Connect) -> None:
-    stage.add(movies(1, 2))
+    stage.store.add(movies(1, 2))
     script = {"/3/movie/9": ["500"] * 4}
     progress = Recorder()
     with TMDBServer(size=1, missing=[5], script=script) as server:

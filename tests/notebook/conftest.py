@@ -46,9 +46,9 @@ def _looked_through(tmp_path_factory: pytest.TempPathFactory) -> Path:
         2: payload(2, "Beta", **{**WHOLE, "runtime": 0, "release_date": "2004-05-06"}),
         3: payload(3, "Gamma", **{**WHOLE, "credits": {"cast": [], "crew": []}, "runtime": 0}),
     }
-    stage.add(answers(*((number, text, T0) for number, text in movies.items())))
+    stage.store.add(answers(*((number, text, T0) for number, text in movies.items())))
     assess(stage)
-    return stage.folder
+    return stage.store.root.folder
 
 
 @pytest.fixture

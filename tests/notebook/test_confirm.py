@@ -48,7 +48,9 @@ def panel(stage: Stage, target: ConvexSnapshot) -> PushPanel:
 def films(stage: Stage, target: ConvexSnapshot) -> PushPanel:
     """A plan of movies whose titles have parts in common, and numbers in them."""
     titles = {603: "The Matrix", 604: "The Matrix Reloaded", 530915: "1917", 568: "Apollo 13"}
-    stage.add(answers(*((number, payload(number, title), T0) for number, title in titles.items())))
+    stage.store.add(
+        answers(*((number, payload(number, title), T0) for number, title in titles.items()))
+    )
     return nb.push(stage, target)
 
 

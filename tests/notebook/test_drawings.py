@@ -38,7 +38,7 @@ KINDS = (
 def drawn(kind: str, folder: Path) -> Any:
     """An object of a kind, with a movie in it whose title is markup."""
     stage = Stage(folder / "stage", settings=Settings(offline=True), now=lambda: T0)
-    stage.add(answers((1, payload(1, HOSTILE, **{**WHOLE, "runtime": 0}), T0)))
+    stage.store.add(answers((1, payload(1, HOSTILE, **{**WHOLE, "runtime": 0}), T0)))
     target = ConvexSnapshot(folder / "snapshot")
     with sample_session(folder / "cache") as session:
         made = {
@@ -129,5 +129,5 @@ def test_a_check_of_a_stage_with_nothing_in_it_says_so_and_nothing_has_passed(
 
 def test_the_cover_that_is_drawn_is_no_poster_of_tmdb_s(tmp_path: Path) -> None:
     stage = Stage(tmp_path / "stage", settings=Settings(offline=True), now=lambda: T0)
-    stage.add(answers((1, payload(1, "Alpha", **{**WHOLE, "poster_path": None}), T0)))
+    stage.store.add(answers((1, payload(1, "Alpha", **{**WHOLE, "poster_path": None}), T0)))
     assert "warn TMDB has no poster" in words(ReviewQueue(stage).item(1)._repr_html_())

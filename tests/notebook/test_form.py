@@ -250,7 +250,7 @@ def test_a_session_is_opened_when_it_is_first_needed(stage: Stage) -> None:
 def test_a_stage_in_another_language_is_said_before_anything_is_asked(
     source: str, form: StageForm, stage: Stage, server: TMDBServer
 ) -> None:
-    stage.marker.begin("de-DE")
+    stage.store.marker.begin("de-DE")
     form._source.value, form._ids.value = source, "11"
     started(form)
     assert "is in de-DE, and en-US is asked for" in line(form)

@@ -83,7 +83,7 @@ def test_a_saved_notebook_has_the_card_as_html_and_as_text(panel: ReviewPanel) -
 
 def test_a_title_that_is_markup_is_text_everywhere(tmp_path: Path) -> None:
     stage = Stage(tmp_path / "stage", settings=Settings(), now=lambda: T0)
-    stage.add(answers((1, payload(1, HOSTILE), T0)))
+    stage.store.add(answers((1, payload(1, HOSTILE), T0)))
     panel = nb.review(stage)
     panel._field.value = "title"
     panel._note.value = HOSTILE
@@ -288,7 +288,7 @@ def test_nor_by_showing_other_movies(name: str, value: str, panel: ReviewPanel) 
 
 def test_what_changed_since_a_verdict_comes_back_old_to_new(stage: Stage) -> None:
     click(nb.review(stage), "hold")
-    stage.add(answers((3, payload(3, "Gamma Again", **WHOLE), T0.replace(year=2027))))
+    stage.store.add(answers((3, payload(3, "Gamma Again", **WHOLE), T0.replace(year=2027))))
     panel = nb.review(stage, state="changed")
     assert card(panel).startswith("Gamma Again")
     assert "held by" in card(panel)
@@ -381,7 +381,7 @@ def test_another_panel_finds_what_was_decided(panel: ReviewPanel, stage: Stage) 
 
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> Stage:
-    shutil.rmtree(stage.folder / "assessed")
+    shutil.rmtree(stage.store.root.folder / "assessed")
     monkeypatch.setattr(panels, "AT_ONCE", 2)
     monkeypatch.setattr(panels, "FEW", 1)
     return stage
@@ -423,5 +423,5 @@ def test_the_log_of_many_clicks_is_compacted(
     for _ in range(10):
         click(panel, "approve")
         click(panel, "undo")
-    assert len(stage._decisions.parts()) < 8
+    assert len(stage.store.decisions.parts()) < 8
     assert stage.decisions().filter(pl.col("kind") == "undo").height == 10

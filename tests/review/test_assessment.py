@@ -39,16 +39,16 @@ def test_what_was_seen_is_kept_and_the_same(stage: Stage) -> None:
 
 
 def _fetch(stage: Stage) -> None:
-    stage.add(answers((4, payload(4, "Delta", **WHOLE), T0)))
+    stage.store.add(answers((4, payload(4, "Delta", **WHOLE), T0)))
 
 
 def _rate(stage: Stage) -> None:
     row = {"tmdb_id": 1, "system": "imdb", "points": 7.0, "votes": 900, "fetched_at": T0}
-    stage.add_ratings(as_ratings(pl.DataFrame([row]), "table"))
+    stage.store.add_ratings(as_ratings(pl.DataFrame([row]), "table"))
 
 
 def _tomorrow(stage: Stage) -> None:
-    stage.now = lambda: T0 + timedelta(days=1)
+    stage.store.now = lambda: T0 + timedelta(days=1)
 
 
 @pytest.mark.parametrize("change", [_fetch, _rate, _tomorrow])
@@ -89,7 +89,7 @@ def test_decisions_alone_change_nothing_that_is_kept(stage: Stage) -> None:
 
 def test_a_damaged_file_is_made_again(stage: Stage) -> None:
     assess(stage)
-    path = stage.folder / "assessed" / "findings.parquet"
+    path = stage.store.root.folder / "assessed" / "findings.parquet"
     whole = path.read_bytes()
     path.write_bytes(whole[:4] + b"\0" * 40 + whole[44:])
     same(assess(stage), assessment.of_some(stage, None))
@@ -97,14 +97,14 @@ def test_a_damaged_file_is_made_again(stage: Stage) -> None:
 
 def test_a_file_that_is_cut_is_made_again(stage: Stage) -> None:
     assess(stage)
-    path = stage.folder / "assessed" / "table.parquet"
+    path = stage.store.root.folder / "assessed" / "table.parquet"
     path.write_bytes(path.read_bytes()[:100])
     same(assess(stage), assessment.of_some(stage, None))
 
 
 def test_where_nothing_can_be_kept_all_is_looked_at_each_time(stage: Stage) -> None:
-    shutil.rmtree(stage.folder / "assessed")
-    (stage.folder / "assessed").write_text("in the way")
+    shutil.rmtree(stage.store.root.folder / "assessed")
+    (stage.store.root.folder / "assessed").write_text("in the way")
     same(assess(stage), assessment.of_some(stage, None))
     assert kept(stage) is None
 
@@ -114,13 +114,13 @@ def test_a_correction_calls_forth_no_fault_of_a_column_that_the_whole_stage_has_
 ) -> None:
     neighbours, all_of_them = range(1, 551), range(1, 901)
     stage = opened(tmp_path / "s")
-    stage.add(answers(*((n, payload(n), T0) for n in all_of_them)))
+    stage.store.add(answers(*((n, payload(n), T0) for n in all_of_them)))
     points = {n: 7.0 if n in neighbours else 4 + n % 50 / 10 for n in all_of_them}
     rows = [
         {"tmdb_id": n, "system": "imdb", "points": p, "votes": 900 + n, "fetched_at": T0}
         for n, p in points.items()
     ]
-    stage.add_ratings(as_ratings(pl.DataFrame(rows), "table"))
+    stage.store.add_ratings(as_ratings(pl.DataFrame(rows), "table"))
     queue = ReviewQueue(stage, by="ann")
     assert "same_everywhere" not in queue.rules
     queue.correct("runtime_minutes", 95, 10)
@@ -130,7 +130,7 @@ def test_a_correction_calls_forth_no_fault_of_a_column_that_the_whole_stage_has_
 def test_a_correction_leaves_what_a_movie_shares_with_a_distant_one(tmp_path: Path) -> None:
     stage = opened(tmp_path / "s")
     titles = {n: "The Same" if n in (1, 900) else f"Movie {n}" for n in range(1, 901)}
-    stage.add(answers(*((n, payload(n, title), T0) for n, title in titles.items())))
+    stage.store.add(answers(*((n, payload(n, title), T0) for n, title in titles.items())))
     queue = ReviewQueue(stage, by="ann")
     queue.correct("runtime_minutes", 95, 1)
     assert "slug_repeated" in queue.item(1).findings["rule"].to_list()

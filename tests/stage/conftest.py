@@ -93,7 +93,7 @@ def correct(stage: Stage, field: str, value: Any, tmdb_id: int = 1) -> str:
         field=field,
         value=fits,
     )
-    stage.add_decisions(made)
+    stage.store.add_decisions(made)
     return name
 
 
@@ -112,38 +112,45 @@ def full(stage: Stage) -> Stage:
         "backdrop_path": "/b.jpg",
         "release_dates": released(US="R", DE="16", FR="12"),
     }
-    stage.add(answers((1, payload(1, "Before", **more), T0), (2, payload(2), T0)))
+    stage.store.add(answers((1, payload(1, "Before", **more), T0), (2, payload(2), T0)))
     changed = {**more, "release_dates": released(US="PG", DE="6")}
-    stage.add(answers((1, payload(1, **changed), T0 + timedelta(days=1))))
+    stage.store.add(answers((1, payload(1, **changed), T0 + timedelta(days=1))))
     return stage
 
 
 @pytest.fixture
 def eventful(full: Stage) -> Stage:
     """Drops, malformed payloads, missing ids; some of it merged."""
-    full.add(answers((3, "{", T0), (4, payload(4), T0), (5, "", T0, 404)))
+    full.store.add(answers((3, "{", T0), (4, payload(4), T0), (5, "", T0, 404)))
     full.compact(now=T0)
     full.drop([4], now=T0)
-    full.add(answers((6, payload(6), T0), (1, "{", T0)))
+    full.store.add(answers((6, payload(6), T0), (1, "{", T0)))
     return full
 
 
 def reopened(stage: Stage, **changes: Any) -> Stage:
     """The same folder, as the next process opens it."""
-    return Stage(stage.folder, settings=replace(Settings(), **changes))
+    return Stage(stage.store.root.folder, settings=replace(Settings(), **changes))
 
 
 def results(stage: Stage) -> list[object]:
     """All that is read of a stage which rows have a part in."""
-    frames = (stage.movies, stage.table, stage.failures, stage.missing, stage.ratings, stage.as_of)
+    frames = (
+        stage.movies,
+        stage.table,
+        stage.failures,
+        stage.missing,
+        stage.ratings,
+        stage.store.movies.as_of,
+    )
     texts = [frame().write_json() for frame in frames]
-    batches = [rows.write_json() for rows, _ in stage.batches(size=2)]
+    batches = [rows.write_json() for rows, _ in stage.store.batches(size=2)]
     return [texts, batches, sorted(stage.ids()), stage.status(), stage.history(1).write_json()]
 
 
 def let_rows_be_old(stage: Stage) -> None:
     """Let all rows be such as an older tmdbkit made, with other columns, or none that are right."""
-    log = stage._holdings.derived.log
+    log = stage.store.movies.derived.log
     for part in log.parts():
         log.append(STORED.to_frame(), name=part, tags={TAG: "2/url/w500/w1280/10/US"})
 

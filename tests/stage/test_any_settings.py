@@ -48,8 +48,8 @@ ANY: list[dict[str, Any]] = [
 
 def files(stage: Stage) -> dict[Path, int]:
     """The files of rows, and which they are: a file that is written again is another one."""
-    assert stage.folder is not None
-    return {path: path.stat().st_ino for path in (stage.folder / "movies").iterdir()}
+    assert stage.store.root.folder is not None
+    return {path: path.stat().st_ino for path in (stage.store.root.folder / "movies").iterdir()}
 
 
 @pytest.mark.parametrize("changes", ANY)
@@ -60,7 +60,7 @@ def test_a_stage_has_the_rows_that_the_transform_makes_with_its_settings(
     stage = reopened(full, **changes)
     assert stage.movies().equals(made)
     assert stage.scan().sort("tmdb_id").collect().equals(made)
-    batches = pl.concat(rows for rows, _ in stage.batches(size=1))
+    batches = pl.concat(rows for rows, _ in stage.store.batches(size=1))
     assert batches.sort("tmdb_id").equals(made)
 
 
@@ -126,7 +126,7 @@ def test_as_many_of_the_cast_as_are_wanted_come_in_order_with_their_names(
 def test_who_has_no_name_has_an_id_and_a_place_all_the_same(stage: Stage, place: int) -> None:
     credited = people(*NAMES[:25])
     credited["cast"][place]["name"] = None
-    stage.add(answers((1, payload(1, credits=credited), T0)))
+    stage.store.add(answers((1, payload(1, credits=credited), T0)))
     named = [name for name in NAMES[:25] if name != NAMES[place]]
     for count in (place, place + 1, 25):
         other = reopened(stage, cast=count)
@@ -141,7 +141,7 @@ def test_who_has_no_name_has_an_id_and_a_place_all_the_same(stage: Stage, place:
 def test_a_region_is_known_in_any_case_and_an_unknown_one_certifies_nothing(
     stage: Stage, region: str, rating: str
 ) -> None:
-    stage.add(answers((1, payload(1, release_dates=released(US="R", DE="16")), T0)))
+    stage.store.add(answers((1, payload(1, release_dates=released(US="R", DE="16")), T0)))
     assert reopened(stage, region=region).movies()["mpaa_rating"].to_list() == [rating]
 
 
@@ -160,7 +160,7 @@ def test_no_oddity_of_one_region_is_taken_for_another_s(
 ) -> None:
     dates = [{"certification": certification, "type": 3}]
     results = [{"iso_3166_1": code, "release_dates": dates}]
-    stage.add(answers((1, payload(1, release_dates={"results": results}), T0)))
+    stage.store.add(answers((1, payload(1, release_dates={"results": results}), T0)))
     found = [reopened(stage, region=region).movies()["mpaa_rating"][0] for region in ("US", "DE")]
     assert found == [rating, ""]
 
@@ -186,14 +186,14 @@ from tmdbkit import Settings, Stage
 
 stage = Stage(sys.argv[1], settings=Settings(cast=3, region="DE"))
 for number in range(100, 110):
-    stage.add(movies(number))
+    stage.store.add(movies(number))
     stage.compact(now=T0)
     stage.table()
 """
 
 
 def test_a_compaction_by_another_process_with_other_settings_changes_nothing(full: Stage) -> None:
-    command = [sys.executable, "-c", COMPACTS, str(full.folder)]
+    command = [sys.executable, "-c", COMPACTS, str(full.store.root.folder)]
     other = subprocess.Popen(command, cwd=Path(__file__).parents[2])
     stage = reopened(full, cast=500, images="path")
     expected = transform(full.payloads(), Options(cast=500, images="path")).rows
@@ -252,9 +252,9 @@ def test_rows_that_another_tmdbkit_made_anew_meanwhile_are_noticed(eventful: Sta
 
 def test_batches_go_on_though_the_rows_are_deleted_meanwhile(stage: Stage) -> None:
     for number in range(1, 5):
-        stage.add(movies(number))
+        stage.store.add(movies(number))
     seen = []
-    for rows, _ in stage.batches(size=1):
+    for rows, _ in stage.store.batches(size=1):
         seen += rows["tmdb_id"].to_list()
         for path in files(stage):
             path.unlink()

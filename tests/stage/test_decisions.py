@@ -195,9 +195,9 @@ def test_a_value_that_does_not_fit_is_one_clear_line(name: str, value: Any, says
 
 
 def test_every_plain_field_takes_some_value_and_holds_it_in_its_document(stage: Stage) -> None:
-    stage.add(movies(1))
+    stage.store.add(movies(1))
     values = [(f, 1, "override", {"field": f, "value": fitting(f, "7")}) for f in PLAIN_FIELDS]
-    stage.add_decisions(said(*values))
+    stage.store.add_decisions(said(*values))
     row = stage.movies().row(0, named=True)
     assert [str(row[name]).removesuffix(".0") for name in PLAIN_FIELDS] == ["7"] * len(PLAIN_FIELDS)
 
@@ -208,7 +208,7 @@ def test_every_plain_field_takes_some_value_and_holds_it_in_its_document(stage: 
 def test_a_verdict_holds_until_a_judged_value_moves(stage: Stage) -> None:
     def fetched(title: str, average: float, votes: int, day: int) -> None:
         new = payload(1, title, vote_average=average, vote_count=votes, popularity=day)
-        stage.add(answers((1, new, T0 + timedelta(days=day))))
+        stage.store.add(answers((1, new, T0 + timedelta(days=day))))
 
     def since() -> list[str]:
         table = stage.scan_table().collect()
@@ -237,14 +237,14 @@ def test_a_rating_that_came_since_is_shown_as_one_that_was_not_there() -> None:
 def test_a_decision_is_in_the_stage_with_name_and_time_before_the_verb_returns(
     stage: Stage,
 ) -> None:
-    stage.add(movies(1))
+    stage.store.add(movies(1))
     ReviewQueue(stage, by="ann", now=lambda: T0).hold(1, note="wrong year")
     (row,) = reopened(stage).decisions().rows(named=True)
     assert (row["kind"], row["by"], row["at"], row["note"]) == ("hold", "ann", T0, "wrong year")
 
 
 def test_a_status_counts_decisions_on_what_is_staged(stage: Stage) -> None:
-    stage.add(movies(1, 2, 3, 4))
+    stage.store.add(movies(1, 2, 3, 4))
     review = ReviewQueue(stage, by="ann")
     for verb, tmdb_id in ((review.approve, 1), (review.hold, 2), (review.reject, 3)):
         verb(tmdb_id)
@@ -259,9 +259,9 @@ def test_a_pile_of_decisions_is_merged_and_each_stands_once(
 ) -> None:
     monkeypatch.setattr("tmdbkit.stage.log.PILE", 7)
     for number in range(20):
-        stage.add_decisions(decision(1, "hold", name=f"{number:02}", by="ann", at=T0))
+        stage.store.add_decisions(decision(1, "hold", name=f"{number:02}", by="ann", at=T0))
     assert names(stage.decisions()) == [f"{number:02}" for number in range(20)]
-    assert list((stage.folder / "decisions").glob("*-merged.parquet"))
+    assert list((stage.store.root.folder / "decisions").glob("*-merged.parquet"))
 
 
 REVIEWER = """
@@ -275,7 +275,7 @@ stage = Stage(folder, settings=Settings())
 
 def say(tmdb_id, kind, name, **more):
     now = datetime.now(UTC)
-    stage.add_decisions(decision(tmdb_id, kind, name=by + name, by=by, at=now, **more))
+    stage.store.add_decisions(decision(tmdb_id, kind, name=by + name, by=by, at=now, **more))
 
 for number in range(20):
     say(number, "approve", f" approves {number}")
@@ -289,7 +289,7 @@ for number in range(20):
 def test_two_people_who_decide_in_one_folder_at_once_lose_nothing(stage: Stage) -> None:
     people = [
         subprocess.Popen(
-            [sys.executable, "-c", REVIEWER, str(stage.folder), by],
+            [sys.executable, "-c", REVIEWER, str(stage.store.root.folder), by],
             cwd=Path(__file__).parents[2],
             stderr=subprocess.PIPE,
             text=True,

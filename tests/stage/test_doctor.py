@@ -34,18 +34,18 @@ DAY = timedelta(days=1)
 def stage(stage: Stage) -> Stage:
     """A stage with something in each of its logs."""
     for tmdb_id in (1, 2, 3):
-        stage.add(movies(tmdb_id))
-    stage.add_checks([1], datetime.now(UTC))
-    stage.add_failures(failure(9, T0))
+        stage.store.add(movies(tmdb_id))
+    stage.store.add_checks([1], datetime.now(UTC))
+    stage.store.add_failures(failure(9, T0))
     found = [(1, "imdb", 7.5, 100, T0)]
     names = ["tmdb_id", "system", "points", "votes", "fetched_at"]
-    stage.add_ratings(as_ratings(pl.DataFrame(found, names, orient="row"), "imdb"))
+    stage.store.add_ratings(as_ratings(pl.DataFrame(found, names, orient="row"), "imdb"))
     correct(stage, "title", "By hand")
     return stage
 
 
 def parts(stage: Stage, log: str) -> list[Path]:
-    return sorted((stage.folder / log).glob("*.parquet"))
+    return sorted((stage.store.root.folder / log).glob("*.parquet"))
 
 
 def flip(path: Path, bit: int = 400) -> None:
@@ -68,7 +68,7 @@ def test_a_stage_that_is_whole_has_no_problem(stage: Stage) -> None:
         stage.compact(now=at)
     health = stage.doctor()
     assert health.counts() == {"files": health.files, "bytes": health.bytes, "problems": []}
-    assert health.files == sum(1 for path in stage.folder.rglob("*.parquet")) + 1
+    assert health.files == sum(1 for path in stage.store.root.folder.rglob("*.parquet")) + 1
     assert "problems: none" in repr(health)
 
 
@@ -78,7 +78,7 @@ def test_an_empty_place_has_no_problem(tmp_path: Path) -> None:
 
 def test_of_five_hundred_flipped_bits_each_is_found_and_its_file_named(stage: Stage) -> None:
     stage.compact(now=T0)
-    files = list(stage.folder.rglob("*.parquet"))
+    files = list(stage.store.root.folder.rglob("*.parquet"))
     chosen = random.Random(1)
     for _ in range(500):
         path = chosen.choice(files)
@@ -118,9 +118,9 @@ def test_what_it_says_to_do_about_a_payload_mends_it(stage: Stage) -> None:
     damaged = parts(stage, "payloads")[1]
     flip(damaged)
     assert only(stage).ids == (2,)
-    damaged.rename(stage.folder.parent / "away")
+    damaged.rename(stage.store.root.folder.parent / "away")
     assert only(stage).kind == "missing"
-    stage.add(movies(2))
+    stage.store.add(movies(2))
     assert problems(reopened(stage)) == ()
 
 
@@ -135,7 +135,7 @@ def test_a_damaged_part_that_was_merged_is_no_loss(stage: Stage) -> None:
 
 def test_a_damaged_merged_part_is_no_loss_while_its_sources_are_there(stage: Stage) -> None:
     stage.compact(now=T0)
-    [merged] = (stage.folder / "payloads").glob("*-merged.parquet")
+    [merged] = (stage.store.root.folder / "payloads").glob("*-merged.parquet")
     flip(merged)
     problem = only(stage)
     assert "all that was merged to it is there yet" in problem.lost
@@ -157,14 +157,14 @@ def test_a_merged_part_is_a_loss_once_its_sources_are_swept(stage: Stage) -> Non
 def test_a_manifest_of_layout_1_tells_of_a_part_that_is_gone(stage: Stage) -> None:
     name = "20260101T000000000000-0badcafe"
     manifest = {"replaces": [name], "at": T0.isoformat()}
-    (stage.folder / "decisions" / f"{name}-merged.json").write_text(json.dumps(manifest))
+    (stage.store.root.folder / "decisions" / f"{name}-merged.json").write_text(json.dumps(manifest))
     problem = only(stage)
     assert (problem.kind, problem.log) == ("missing", "decisions")
     assert "from a backup" in problem.do
 
 
 def test_a_rest_of_a_killed_write_is_a_problem_once_it_is_a_day_old(stage: Stage) -> None:
-    rest = stage.folder / "payloads" / ".x.parquet.aaaa.tmp"
+    rest = stage.store.root.folder / "payloads" / ".x.parquet.aaaa.tmp"
     rest.write_bytes(b"half")
     assert problems(stage) == ()
     os.utime(rest, (T0.timestamp(), T0.timestamp()))
@@ -184,22 +184,22 @@ def _say(text: str) -> Callable[[Path], object]:
 def test_a_marker_that_is_wrong_is_a_problem(
     stage: Stage, change: Callable[[Path], object]
 ) -> None:
-    change(stage.folder / "stage.json")
+    change(stage.store.root.folder / "stage.json")
     assert only(stage).kind == "marker"
 
 
 def test_a_marker_of_layout_1_is_wrong_where_parts_were_merged_since(stage: Stage) -> None:
-    (stage.folder / "stage.json").write_text('{"layout": 1}')
+    (stage.store.root.folder / "stage.json").write_text('{"layout": 1}')
     assert problems(stage) == ()
     stage.compact(now=T0)
-    (stage.folder / "stage.json").write_text('{"layout": 1}')
+    (stage.store.root.folder / "stage.json").write_text('{"layout": 1}')
     assert only(stage).kind == "marker"
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "20260101T000000000000-0badcafe (1).parquet"])
 def test_a_file_of_somebody_else_is_a_problem(stage: Stage, name: str) -> None:
     source = parts(stage, "payloads")[0]
-    (stage.folder / "payloads" / name).write_bytes(source.read_bytes())
+    (stage.store.root.folder / "payloads" / name).write_bytes(source.read_bytes())
     problem = only(stage)
     assert (problem.kind, Path(problem.file).name) == ("unknown", name)
 
@@ -226,9 +226,9 @@ def test_a_result_draws_itself_with_all_that_it_says(stage: Stage) -> None:
 def test_the_command_says_it_and_its_status_tells(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["doctor", "--stage", str(stage.folder)]) == 0
+    assert main(["doctor", "--stage", str(stage.store.root.folder)]) == 0
     flip(parts(stage, "decisions")[0])
-    assert main(["doctor", "--stage", str(stage.folder), "--json"]) == 1
+    assert main(["doctor", "--stage", str(stage.store.root.folder), "--json"]) == 1
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert said.keys() == {"files", "bytes", "problems"}
     assert [problem.keys() for problem in said["problems"]] == [
@@ -239,10 +239,10 @@ def test_the_command_says_it_and_its_status_tells(
 def test_the_command_looks_at_a_stage_that_cannot_be_opened(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (stage.folder / "stage.json").write_text("{")
+    (stage.store.root.folder / "stage.json").write_text("{")
     with pytest.raises(StageError):
         reopened(stage)
-    assert main(["doctor", "--stage", str(stage.folder)]) == 1
+    assert main(["doctor", "--stage", str(stage.store.root.folder)]) == 1
     assert "stage.json" in capsys.readouterr().out
 
 
@@ -256,8 +256,8 @@ def test_a_stage_that_is_a_file_is_one_clear_line(
 
 def test_it_looks_into_an_object_store_too(bucket: str) -> None:
     stage = Stage(f"{bucket}/stage", settings=Settings())
-    part = stage.append(movies(1))
-    content = stage.root.read(f"payloads/{part}.parquet")
+    part = stage.store.append(movies(1))
+    content = stage.store.root.read(f"payloads/{part}.parquet")
     assert problems(stage) == ()
-    stage.root.write(f"payloads/{part}.parquet", content[:40] + b"\0" + content[41:])
+    stage.store.root.write(f"payloads/{part}.parquet", content[:40] + b"\0" + content[41:])
     assert only(stage).file == f"{bucket}/stage/payloads/{part}.parquet"

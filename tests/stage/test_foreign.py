@@ -46,15 +46,15 @@ IMDB = HOLD | {"kind": "override", "field": "vote_pts_system.imdb", "value": "7.
 
 @pytest.fixture
 def two(stage: Stage) -> Stage:
-    stage.add(movies(1, 2))
+    stage.store.add(movies(1, 2))
     return stage
 
 
 def write(stage: Stage, rows: pl.DataFrame | dict[str, Any], log: str = "decisions") -> Path:
     """A file that another program puts beside those of a log."""
-    assert stage.folder is not None
+    assert stage.store.root.folder is not None
     frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame([rows], DECISIONS)
-    path = stage.folder / log / f"{LAST}.parquet"
+    path = stage.store.root.folder / log / f"{LAST}.parquet"
     path.parent.mkdir(exist_ok=True)
     frame.write_parquet(path)
     return path
@@ -127,8 +127,8 @@ def test_an_id_that_is_none_is_of_no_movie(two: Stage, odd: float | None) -> Non
 
 
 def test_a_compaction_leaves_a_file_alone_that_has_more_than_these_columns(two: Stage) -> None:
-    two.add_decisions(decision(2, "approve", name="d2", by="Ann", at=T0))
-    two.add_decisions(decision(2, "hold", name="d3", by="Ann", at=T0))
+    two.store.add_decisions(decision(2, "approve", name="d2", by="Ann", at=T0))
+    two.store.add_decisions(decision(2, "hold", name="d3", by="Ann", at=T0))
     path = write(two, as_another_program_has_it().with_columns(team=pl.lit("night")))
     before = path.read_bytes()
     for days in (0, 2):
@@ -175,14 +175,14 @@ def test_ratings_of_another_program_count(two: Stage) -> None:
 def test_a_decision_that_is_not_understood_is_passed_over_and_said(
     two: Stage, row: dict[str, Any], named: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    two.add_decisions(decision(2, "hold", name="d2", by="Ann", at=T0))
+    two.store.add_decisions(decision(2, "hold", name="d2", by="Ann", at=T0))
     write(two, row)
     with pytest.warns(PassedOver, match=f"1 decision passed over.*{named}"):
         assert said(two) == {2: "hold"}
     with pytest.warns(PassedOver):
         assert reopened(two).table()["decision"].to_list() == [None, "hold"]
     for verb in ("status", "check", "plan --snapshot rehearsal"):
-        assert main([*verb.split(), "--stage", str(two.folder), "--json"]) == 1
+        assert main([*verb.split(), "--stage", str(two.store.root.folder), "--json"]) == 1
         out, err = capsys.readouterr()
         assert json.loads(out)
         assert err.count("decision passed over") == 1
@@ -199,7 +199,7 @@ def test_of_several_the_first_are_named(two: Stage) -> None:
 def test_whoever_decides_anew_is_told_no_more(two: Stage) -> None:
     path = write(two, HOLD | {"kind": "embargo"})
     path.rename(path.with_name("20200101T000000000000-0badcafe.parquet"))
-    two.add_decisions(decision(1, "approve", name="d2", by="Ann", at=T0))
+    two.store.add_decisions(decision(1, "approve", name="d2", by="Ann", at=T0))
     assert said(two) == {1: "approve"}
 
 
@@ -232,5 +232,5 @@ def test_a_rating_that_is_not_understood_is_passed_over_and_said(
     with pytest.warns(PassedOver, match=f"1 rating passed over.*{named}"):
         found = reopened(two).ratings().filter(provider="imdb")
     assert found.select("tmdb_id", "system").rows() == [(2, "imdb")]
-    assert main(["check", "--stage", str(two.folder)]) == 1
+    assert main(["check", "--stage", str(two.store.root.folder)]) == 1
     assert capsys.readouterr().err.count("1 rating passed over") == 1

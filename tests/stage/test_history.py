@@ -24,7 +24,7 @@ DAY = timedelta(days=1)
 
 
 def fetch(stage: Stage, at: datetime, tmdb_id: int = 603, **facts: Any) -> None:
-    stage.add(answers((tmdb_id, payload(tmdb_id, **facts), at)))
+    stage.store.add(answers((tmdb_id, payload(tmdb_id, **facts), at)))
 
 
 def told(drift: pl.DataFrame) -> list[tuple[Any, ...]]:
@@ -117,7 +117,7 @@ def test_a_movie_that_was_staged_since_is_compared_with_its_first_version(stage:
 def test_what_did_not_come_again_since_does_not_drift(stage: Stage) -> None:
     fetch(stage, T0, title="A")
     fetch(stage, T0 + DAY, title="B")
-    stage.add(movies(1, 2))
+    stage.store.add(movies(1, 2))
     assert stage.drift(T0 + DAY).is_empty()
     assert stage.drift(T0)["tmdb_id"].to_list() == [603]
 

@@ -112,7 +112,7 @@ def languages(stage: Stage) -> set[str]:
 
 
 def marker(stage: Stage) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(stage.root.read("stage.json"))
+    said: dict[str, Any] = json.loads(stage.store.root.read("stage.json"))
     return said
 
 
@@ -120,29 +120,29 @@ def marker(stage: Stage) -> dict[str, Any]:
 
 
 def test_it_is_noted_with_the_first_payload_beside_the_layout(stage: Stage, speak: Any) -> None:
-    assert stage.language is None
+    assert stage.store.marker.language is None
     staged(stage, speak(GERMAN), 1)
-    assert stage.language == GERMAN
+    assert stage.store.marker.language == GERMAN
     assert marker(stage) == {"layout": 2, "language": GERMAN}
 
 
 def test_a_run_that_stages_nothing_notes_none(stage: Stage, speak: Any) -> None:
     staged(stage, speak(GERMAN), 999)  # which TMDB does not have
-    staged(Stage(stage.root.full, settings=Settings()), speak(GERMAN))
-    assert staged(stage, speak(GERMAN), 1).language == GERMAN
+    staged(Stage(stage.store.root.full, settings=Settings()), speak(GERMAN))
+    assert staged(stage, speak(GERMAN), 1).store.marker.language == GERMAN
 
 
 def test_a_stage_of_before_has_that_of_the_next_payload(stage: Stage, speak: Any) -> None:
-    stage.add(movies(1))
+    stage.store.add(movies(1))
     assert marker(stage) == {"layout": 2}
-    assert stage.language is None
+    assert stage.store.marker.language is None
     staged(stage, speak(FRENCH), 2)
-    assert stage.language == FRENCH
+    assert stage.store.marker.language == FRENCH
 
 
 def test_what_a_newer_tmdbkit_notes_beside_it_stays(stage: Stage, speak: Any) -> None:
-    stage.add(movies(1))
-    stage.root.write("stage.json", b'{"layout": 2, "mood": "dark"}')
+    stage.store.add(movies(1))
+    stage.store.root.write("stage.json", b'{"layout": 2, "mood": "dark"}')
     staged(stage, speak(ENGLISH), 2)
     changed(stage, speak(ENGLISH))
     assert marker(stage) == {"layout": 2, "mood": "dark", "language": GERMAN}
@@ -160,9 +160,9 @@ def test_what_a_newer_tmdbkit_notes_beside_it_stays(stage: Stage, speak: Any) ->
     ],
 )
 def test_a_marker_that_cannot_be_meant_is_one_clear_error(stage: Stage, text: str) -> None:
-    stage.root.write("stage.json", text.encode())
+    stage.store.root.write("stage.json", text.encode())
     with pytest.raises(StageError, match=r"stage\.json cannot be read"):
-        Stage(stage.folder, settings=Settings())
+        Stage(stage.store.root.folder, settings=Settings())
 
 
 # Another one is refused.
@@ -195,8 +195,8 @@ def test_every_verb_that_fetches_refuses_it_before_any_request(
         verb(speak(GERMAN), stage)
     assert server.requests == []
     assert str(raised.value) == (
-        f"{stage.root} is in en-US, and de-DE is asked for; set TMDBKIT_LANGUAGE to en-US, or "
-        "fetch all of it in de-DE: tmdbkit refresh --language de-DE"
+        f"{stage.store.root} is in en-US, and de-DE is asked for; set TMDBKIT_LANGUAGE to en-US, "
+        "or fetch all of it in de-DE: tmdbkit refresh --language de-DE"
     )
 
 
@@ -219,7 +219,7 @@ def settings(
     """Let the environment ask for a language."""
     monkeypatch.setenv("TMDB_BASE_URL", server.base_url)
     monkeypatch.setenv("TMDB_READ_ACCESS_TOKEN", server.token or "")
-    monkeypatch.setenv("TMDBKIT_STAGE", str(stage.folder))
+    monkeypatch.setenv("TMDBKIT_STAGE", str(stage.store.root.folder))
     monkeypatch.setenv("TMDBKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("TMDBKIT_RATE", "1000")
     return lambda language: monkeypatch.setenv("TMDBKIT_LANGUAGE", language)
@@ -291,7 +291,7 @@ def test_once_it_is_changed_nothing_is_fetched_again(
 
 
 def test_a_stage_of_before_can_be_changed_as_well(stage: Stage, speak: Any) -> None:
-    stage.add(movies(1, 2))
+    stage.store.add(movies(1, 2))
     changed(stage, speak(ENGLISH))
     assert (languages(stage), marker(stage)) == ({GERMAN}, {"layout": 2, "language": GERMAN})
 
@@ -313,7 +313,7 @@ def test_workers_of_an_executor_fetch_in_it(stage: Stage, speak: Any) -> None:
     staged(stage, speak(ENGLISH), *range(1, 151))
     with ThreadPoolExecutor(2) as threads:
         refresh_movies(speak(ENGLISH), stage, language=GERMAN, executor=threads, progress=QUIET)
-    assert (languages(stage), stage.language) == ({GERMAN}, GERMAN)
+    assert (languages(stage), stage.store.marker.language) == ({GERMAN}, GERMAN)
 
 
 def test_the_command_does_it_and_the_settings_follow(
@@ -421,20 +421,20 @@ def test_who_wants_another_one_meanwhile_gets_all_of_it_in_that(
     language: str, halfway: Stage, speak: Any
 ) -> None:
     assert changed(halfway, speak(GERMAN), language).staged == 300
-    assert (languages(halfway), halfway.language) == ({language}, language)
+    assert (languages(halfway), halfway.store.marker.language) == ({language}, language)
 
 
 def test_a_run_in_the_old_language_that_is_under_way_stops_and_adds_no_more(
     stage: Stage, server: Translated, speak: Any
 ) -> None:
     staged(stage, speak(ENGLISH), 1)
-    server.on_movie = lambda count: stage.marker.change(GERMAN) if count == 100 else None
+    server.on_movie = lambda count: stage.store.marker.change(GERMAN) if count == 100 else None
     with pytest.raises(StageError, match="is in de-DE, and en-US is asked for"):
         staged(stage, speak(ENGLISH), *range(2, 301))
     server.on_movie = None
     assert len(stage) <= 101
     changed(stage, speak(ENGLISH))
-    assert (languages(stage), stage.language) == ({GERMAN}, GERMAN)
+    assert (languages(stage), stage.store.marker.language) == ({GERMAN}, GERMAN)
 
 
 @pytest.mark.parametrize(
@@ -457,12 +457,12 @@ def test_it_is_finished_where_tmdb_will_never_answer_the_rest_and_not_where_it_m
     server.script["/3/movie/2"] = [answer] * 8
     changed(stage, speak(ENGLISH))
     assert titles(stage) == {1: "de-DE 1", 2: "en-US 2", 3: "de-DE 3"}
-    assert stage.marker.is_changing is not is_finished
+    assert stage.store.marker.is_changing is not is_finished
     server.script.clear()
     server.reset()
     changed(stage, speak(ENGLISH))
     assert server.asked() == ([] if is_finished else [2])
-    assert stage.marker.is_changing is False
+    assert stage.store.marker.is_changing is False
 
 
 def test_without_a_network_nothing_is_finished(
@@ -470,7 +470,7 @@ def test_without_a_network_nothing_is_finished(
 ) -> None:
     staged(stage, speak(ENGLISH), 1)
     changed(stage, connect(server, offline=True))
-    assert stage.marker.is_changing
+    assert stage.store.marker.is_changing
     assert languages(stage) == {ENGLISH}
 
 
@@ -541,12 +541,12 @@ def test_of_two_that_begin_a_stage_in_two_languages_one_wins_and_the_other_stops
     begun: bool, stage: Stage, server: Translated, speak: Any
 ) -> None:
     if begun:
-        stage.root.write("stage.json", b'{"layout": 1}')
+        stage.store.root.write("stage.json", b'{"layout": 1}')
     server.latency = 0.001
-    ends = race(lambda: Stage(stage.folder, settings=Settings()), speak)
+    ends = race(lambda: Stage(stage.store.root.folder, settings=Settings()), speak)
     [stopped] = filter(None, ends)
     assert isinstance(stopped, StageError)
-    assert languages(stage) == {stage.language}
+    assert languages(stage) == {stage.store.marker.language}
     assert len(stage) == 120
 
 
@@ -557,10 +557,10 @@ def test_in_an_object_store_as_well(bucket: str, server: Translated, speak: Any)
     [stopped] = filter(None, ends)
     assert isinstance(stopped, StageError)
     stage = Stage(address, settings=Settings())
-    assert languages(stage) == {stage.language}
-    other = GERMAN if stage.language == ENGLISH else ENGLISH
+    assert languages(stage) == {stage.store.marker.language}
+    other = GERMAN if stage.store.marker.language == ENGLISH else ENGLISH
     changed(stage, speak(ENGLISH), other)
-    assert (languages(stage), stage.language) == ({other}, other)
+    assert (languages(stage), stage.store.marker.language) == ({other}, other)
 
 
 @pytest.mark.parametrize("place", ["folder", "bucket"])
@@ -582,7 +582,7 @@ def test_a_folder_whose_file_system_has_no_links_can_be_a_stage(
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", no_links)
-    assert staged(stage, speak(GERMAN), 1).language == GERMAN
+    assert staged(stage, speak(GERMAN), 1).store.marker.language == GERMAN
 
 
 def test_a_payload_that_came_late_in_the_old_language_is_fetched_as_well(
@@ -592,10 +592,10 @@ def test_a_payload_that_came_late_in_the_old_language_is_fetched_as_well(
 
     def late(_count: int) -> None:
         server.on_movie = None
-        Log(stage.root.under("payloads"), PAYLOADS).append(movies(2, at=T0))
+        Log(stage.store.root.under("payloads"), PAYLOADS).append(movies(2, at=T0))
 
     server.on_movie = late
     changed(stage, speak(ENGLISH))
-    assert stage.marker.is_changing
+    assert stage.store.marker.is_changing
     changed(stage, speak(ENGLISH))
-    assert (languages(stage), stage.marker.is_changing) == ({GERMAN}, False)
+    assert (languages(stage), stage.store.marker.is_changing) == ({GERMAN}, False)

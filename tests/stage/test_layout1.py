@@ -38,9 +38,9 @@ def answer(tmdb_id: int, title: str, at: datetime, status: int = 200) -> Row:
 
 def written(stage: Stage, at: datetime, *rows: Row, ending: str = "", log: str = "payloads") -> str:
     """A part as layout 1 wrote it: no checksum, no part of each row."""
-    folder = stage.folder / log
+    folder = stage.store.root.folder / log
     folder.mkdir(parents=True, exist_ok=True)
-    (stage.folder / "stage.json").write_text('{"layout": 1}')
+    (stage.store.root.folder / "stage.json").write_text('{"layout": 1}')
     columns = PAYLOADS if log == "payloads" else FAILURES
     name = part(at, ending)
     frame = pl.DataFrame(list(rows), columns, orient="row").sort("tmdb_id")
@@ -53,7 +53,7 @@ def merged(
 ) -> str:
     name = written(stage, at, *rows, ending="-merged", log=log)
     manifest = {"replaces": replaces, "at": at.isoformat()}
-    (stage.folder / log / f"{name}.json").write_text(json.dumps(manifest))
+    (stage.store.root.folder / log / f"{name}.json").write_text(json.dumps(manifest))
     return name
 
 
@@ -70,11 +70,11 @@ def old(stage: Stage) -> Stage:
 
 
 def files(stage: Stage, log: str = "payloads") -> list[Path]:
-    return sorted((stage.folder / log).iterdir())
+    return sorted((stage.store.root.folder / log).iterdir())
 
 
 def read(stage: Stage) -> list[int]:
-    return sorted(stage._holdings.payloads.scan().collect()["tmdb_id"])
+    return sorted(stage.store.movies.payloads.scan().collect()["tmdb_id"])
 
 
 def test_a_merged_part_hides_what_its_manifest_names(old: Stage) -> None:
@@ -85,7 +85,7 @@ def test_reading_changes_nothing_but_the_rows_that_are_made_from_it(old: Stage) 
     before = {path: path.read_bytes() for path in files(old)}
     assert old.movies().height == 4
     assert {path: path.read_bytes() for path in files(old)} == before
-    assert json.loads((old.folder / "stage.json").read_text()) == {"layout": 1}
+    assert json.loads((old.store.root.folder / "stage.json").read_text()) == {"layout": 1}
 
 
 @pytest.mark.parametrize("change", ["compact", "append", "drop"])
@@ -95,15 +95,15 @@ def test_what_an_older_tmdbkit_would_misread_makes_it_a_stage_of_today(
     if change == "drop":
         old.drop([1])
     elif change == "append":
-        old.append(pl.DataFrame([answer(6, "Six", T0)], PAYLOADS, orient="row"))
+        old.store.append(pl.DataFrame([answer(6, "Six", T0)], PAYLOADS, orient="row"))
     else:
         old.compact(now=NOW)
-    assert json.loads((old.folder / "stage.json").read_text()) == {"layout": 2}
+    assert json.loads((old.store.root.folder / "stage.json").read_text()) == {"layout": 2}
 
 
 def test_a_compaction_folds_it_in_and_the_manifests_go(old: Stage) -> None:
     old.compact(now=NOW)
-    assert len(old._holdings.payloads.parts()) == 1
+    assert len(old.store.movies.payloads.parts()) == 1
     old.compact(now=NOW + DAY)
     [left] = files(old)
     assert read(old) == list(reopened(old)) == [1, 2, 3, 4]
@@ -133,12 +133,12 @@ def test_whatever_files_are_deleted_nothing_is_lost_that_stands_in_another(
         folder = tmp_path / str(number) / "payloads"
         folder.mkdir(parents=True)
         for name in left:
-            shutil.copy(old.folder / "payloads" / name, folder)
+            shutil.copy(old.store.root.folder / "payloads" / name, folder)
         some = Stage(folder.parent, settings=Settings())
         expected = set[int]().union(*(held.get(name, set()) for name in left))
         assert set(read(some)) == expected
         for day in range(2):
-            some._holdings.payloads.compact(NOW + day * DAY)
+            some.store.movies.payloads.compact(NOW + day * DAY)
             assert read(some) == sorted(expected)  # once each, whatever was there twice
 
 
@@ -154,7 +154,7 @@ def test_of_rows_that_were_merged_the_newest_by_its_time_counts(stage: Stage) ->
     merged(stage, T0 + HOUR, [], *rows)
     assert titles(reopened(stage)) == {1: "new", 2: "Two"}
     reopened(stage).compact(now=NOW)
-    stage.add(pl.DataFrame([answer(2, "Later", T0)], PAYLOADS, orient="row"))
+    stage.store.add(pl.DataFrame([answer(2, "Later", T0)], PAYLOADS, orient="row"))
     stage.compact(now=NOW)
     assert titles(reopened(stage)) == {1: "new", 2: "Later"}
 

@@ -46,8 +46,8 @@ NOT_SOUND = {
 
 def written(place: Stage, rows: pl.DataFrame) -> None:
     """A part of payloads alone, as a run leaves it that could make no rows of it."""
-    place.root.write("stage.json", b'{"layout": 1}\n')
-    Log(place.root.under("payloads"), PAYLOADS).append(rows)
+    place.store.root.write("stage.json", b'{"layout": 1}\n')
+    Log(place.store.root.under("payloads"), PAYLOADS).append(rows)
 
 
 @pytest.fixture(params=sorted(NOT_SOUND))
@@ -55,7 +55,7 @@ def spoiled(request: pytest.FixtureRequest, stage: Stage) -> Stage:
     """A stage of three movies, one of which is none."""
     bad = NOT_SOUND[request.param]
     written(stage, answers((1, payload(1), T0), (BAD, bad, T0), (3, payload(3), T0)))
-    return Stage(stage.folder, settings=Settings())
+    return Stage(stage.store.root.folder, settings=Settings())
 
 
 def test_the_others_are_read_and_the_bad_one_is_a_failure_with_its_reason(spoiled: Stage) -> None:
@@ -73,10 +73,10 @@ def test_the_others_are_read_and_the_bad_one_is_a_failure_with_its_reason(spoile
     [
         Stage.table,
         Stage.people,
-        Stage.genres,
-        Stage.keywords,
-        Stage.studios,
-        Stage.collections,
+        lambda stage: stage.names("genres"),
+        lambda stage: stage.names("keywords"),
+        lambda stage: stage.names("studios"),
+        lambda stage: stage.names("collections"),
         Stage.ratings,
         Stage.payloads,
         Stage.files,
@@ -92,24 +92,24 @@ def test_the_others_are_read_and_the_bad_one_is_a_failure_with_its_reason(spoile
 @pytest.mark.parametrize("bad", ["genres", "cast"])
 def test_every_way_to_read_goes_on(read: Callable[[Stage], object], bad: str, stage: Stage) -> None:
     written(stage, answers((1, payload(1), T0), (BAD, NOT_SOUND[bad], T0)))
-    read(Stage(stage.folder, settings=Settings()))
+    read(Stage(stage.store.root.folder, settings=Settings()))
 
 
 def test_a_compaction_keeps_what_it_cannot_read_and_all_others(spoiled: Stage) -> None:
-    spoiled.add(movies(4, at=LATER))
+    spoiled.store.add(movies(4, at=LATER))
     before, failed = spoiled.movies(), spoiled.failures()
-    kept = sorted(spoiled._holdings.payloads.scan().collect()["payload"])
+    kept = sorted(spoiled.store.movies.payloads.scan().collect()["payload"])
     assert spoiled.compact(now=LATER) > 0
-    for again in (spoiled, Stage(spoiled.folder, settings=Settings())):
+    for again in (spoiled, Stage(spoiled.store.root.folder, settings=Settings())):
         assert again.movies().equals(before)
         assert again.failures().equals(failed)
-        assert sorted(again._holdings.payloads.scan().collect()["payload"]) == kept
+        assert sorted(again.store.movies.payloads.scan().collect()["payload"]) == kept
 
 
 def test_its_reason_is_noted_once_however_often_rows_are_made(spoiled: Stage) -> None:
     for cast in (10, 2, 3, 10):
-        assert len(Stage(spoiled.folder, settings=Settings(cast=cast))) == 2
-    assert spoiled._holdings.derived.failures.scan().collect().height == 1
+        assert len(Stage(spoiled.store.root.folder, settings=Settings(cast=cast))) == 2
+    assert spoiled.store.movies.derived.failures.scan().collect().height == 1
 
 
 def test_the_others_are_pushed_and_verified(spoiled: Stage, tmp_path: object) -> None:
@@ -127,7 +127,7 @@ def test_a_good_payload_of_before_stands_where_the_newest_is_none(spoiled: Stage
 
 def test_a_good_answer_settles_it(spoiled: Stage) -> None:
     assert len(spoiled) == 2
-    spoiled.add(movies(BAD, at=LATER))
+    spoiled.store.add(movies(BAD, at=LATER))
     assert len(spoiled) == 3
     assert spoiled.failures().is_empty()
 
@@ -151,8 +151,8 @@ def test_no_command_ends_for_its_sake(
 ) -> None:
     written(stage, answers((1, payload(1), T0), (BAD, NOT_SOUND["genres"], T0)))
     if words.startswith(("undo", "verify")):
-        main(["push", "--stage", str(stage.folder), "--snapshot", "snapshot"])
+        main(["push", "--stage", str(stage.store.root.folder), "--snapshot", "snapshot"])
     capsys.readouterr()
     command, *rest = words.split()
-    assert main([command, "--stage", str(stage.folder), *rest, "--json"]) in (0, 1)
+    assert main([command, "--stage", str(stage.store.root.folder), *rest, "--json"]) in (0, 1)
     json.loads(capsys.readouterr().out)

@@ -49,47 +49,47 @@ ODD = {
 def test_a_marker_that_cannot_be_meant_is_one_line_and_stays(
     stage: Stage, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage.add(movies(1))
-    assert stage.folder is not None
-    marker = stage.folder / "stage.json"
+    stage.store.add(movies(1))
+    assert stage.store.root.folder is not None
+    marker = stage.store.root.folder / "stage.json"
     marker.write_text(ODD[name])
     with pytest.raises(StageError, match=r"is .* a stage"):
         reopened(stage)
     for verb in ("status", "compact", "plan --snapshot x"):
-        assert main([*verb.split(), "--stage", str(stage.folder)]) == 2
+        assert main([*verb.split(), "--stage", str(stage.store.root.folder)]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
     assert marker.read_text() == ODD[name]
-    assert main(["doctor", "--stage", str(stage.folder), "--json"]) in (0, 1)
+    assert main(["doctor", "--stage", str(stage.store.root.folder), "--json"]) in (0, 1)
     assert json.loads(capsys.readouterr().out)["files"] > 1
 
 
 @pytest.mark.parametrize("name", [name for name in ODD if "layout" in name or name == "depth"])
 def test_the_doctor_names_it(stage: Stage, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    stage.add(movies(1))
-    assert stage.folder is not None
-    (stage.folder / "stage.json").write_text(ODD[name])
-    assert main(["doctor", "--stage", str(stage.folder), "--json"]) == 1
+    stage.store.add(movies(1))
+    assert stage.store.root.folder is not None
+    (stage.store.root.folder / "stage.json").write_text(ODD[name])
+    assert main(["doctor", "--stage", str(stage.store.root.folder), "--json"]) == 1
     kinds = [problem["kind"] for problem in json.loads(capsys.readouterr().out)["problems"]]
     assert kinds == ["marker"]
 
 
 def test_of_a_newer_layout_all_else_may_be_of_any_form(stage: Stage) -> None:
-    stage.add(movies(1))
-    assert stage.folder is not None
-    (stage.folder / "stage.json").write_text('{"layout": 99, "language": {"de": 1}}')
+    stage.store.add(movies(1))
+    assert stage.store.root.folder is not None
+    (stage.store.root.folder / "stage.json").write_text('{"layout": 99, "language": {"de": 1}}')
     with pytest.raises(StageError, match="newer tmdbkit"):
         reopened(stage)
 
 
 def test_keys_that_nobody_here_knows_stay_whatever_is_written(stage: Stage) -> None:
-    stage.add(movies(1))
-    assert stage.folder is not None
-    marker = stage.folder / "stage.json"
+    stage.store.add(movies(1))
+    assert stage.store.root.folder is not None
+    marker = stage.store.root.folder / "stage.json"
     marker.write_text('\ufeff{"layout": 1, "team": {"night": [1, null]}}', encoding="utf-8")
     again = reopened(stage)
-    again.append(movies(2), language="en-US")
-    again.marker.change("de-DE")
-    again.marker.changed("de-DE")
+    again.store.append(movies(2), language="en-US")
+    again.store.marker.change("de-DE")
+    again.store.marker.changed("de-DE")
     again.compact()
     said = json.loads(marker.read_text())
     assert said == {"layout": 2, "language": "de-DE", "team": {"night": [1, None]}}

@@ -125,27 +125,27 @@ def test_a_damaged_object_is_one_clear_line_that_names_it(log: Log) -> None:
 
 
 def test_what_is_staged_is_there_for_the_next_process(stage: Stage) -> None:
-    stage.add(movies(603, 550))
-    again = Stage(str(stage.root), settings=Settings())
+    stage.store.add(movies(603, 550))
+    again = Stage(str(stage.store.root), settings=Settings())
     assert titles(again) == {550: "Movie 550", 603: "Movie 603"}
     assert again[603].row["title"] == "Movie 603"
     assert again.find("movie 550").height == 1
-    assert repr(again) == f"staged: 2 movies\nfolder: {stage.root}"
-    assert again.poster(603) is None
+    assert repr(again) == f"staged: 2 movies\nfolder: {stage.store.root}"
+    assert again.store.poster(603) is None
 
 
 def test_rows_are_made_anew_where_the_transform_changed(stage: Stage) -> None:
-    stage.add(movies(603))
+    stage.store.add(movies(603))
     let_rows_be_old(stage)
-    other = Stage(str(stage.root), settings=Settings())
+    other = Stage(str(stage.store.root), settings=Settings())
     assert other.derive_all() == 1
     assert other.derive_all() == 0
 
 
 def test_a_newer_layout_is_refused(stage: Stage) -> None:
-    stage.root.write("stage.json", b'{"layout": 99}')
+    stage.store.root.write("stage.json", b'{"layout": 99}')
     with pytest.raises(StageError, match="newer tmdbkit"):
-        Stage(str(stage.root), settings=Settings())
+        Stage(str(stage.store.root), settings=Settings())
 
 
 def test_staging_review_check_and_push_work_there(
@@ -158,7 +158,7 @@ def test_staging_review_check_and_push_work_there(
     queue = ReviewQueue(stage, by="ann")
     first = next(iter(queue)).tmdb_id
     queue.reject(first, note="no")
-    assert Stage(str(stage.root)).decisions()["kind"].to_list() == ["reject"]
+    assert Stage(str(stage.store.root)).decisions()["kind"].to_list() == ["reject"]
     pushed = push(stage, ConvexSnapshot(tmp_path / "snapshot"))
     assert pushed.created == 118
     assert stage.status()["pushed"] == 118
@@ -167,7 +167,7 @@ def test_staging_review_check_and_push_work_there(
 def test_two_processes_that_write_and_compact_at_once_lose_nothing(stage: Stage) -> None:
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(stage.root), str(first), "6"],
+            [sys.executable, "-c", WRITER, str(stage.store.root), str(first), "6"],
             cwd=Path(__file__).parents[2],
             stderr=subprocess.PIPE,
             text=True,
@@ -184,11 +184,11 @@ def test_two_processes_that_write_and_compact_at_once_lose_nothing(stage: Stage)
 def test_the_command_line_takes_an_address(
     stage: Stage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.add(movies(603))
-    monkeypatch.setenv("TMDBKIT_STAGE", str(stage.root))
+    stage.store.add(movies(603))
+    monkeypatch.setenv("TMDBKIT_STAGE", str(stage.store.root))
     assert main(["status"]) == 0
     assert "staged" in capsys.readouterr().out
-    assert main(["status", "--stage", f"{stage.root}/other", "--json"]) == 0
+    assert main(["status", "--stage", f"{stage.store.root}/other", "--json"]) == 0
     assert '"staged": 0' in capsys.readouterr().out
 
 
@@ -202,7 +202,7 @@ def test_an_address_that_cannot_be_a_stage_is_one_clear_line(address: str) -> No
 
 
 def test_an_address_that_a_path_swallowed_a_slash_of_is_still_one(stage: Stage) -> None:
-    assert str(root_of(Path(str(stage.root)))) == str(stage.root)
+    assert str(root_of(Path(str(stage.store.root)))) == str(stage.store.root)
 
 
 def test_without_obstore_the_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +214,7 @@ def test_without_obstore_the_line_says_what_to_install(monkeypatch: pytest.Monke
 def test_a_bucket_that_is_not_there_is_one_clear_line(bucket: str, connect: Connect) -> None:
     stage = Stage(f"{bucket}-not-there/stage", settings=Settings())
     with pytest.raises(StageError, match="cannot be made") as caught:
-        stage.add(movies(1))
+        stage.store.add(movies(1))
     assert "\n" not in str(caught.value)
 
 

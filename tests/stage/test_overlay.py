@@ -30,7 +30,7 @@ def rate(stage: Stage, provider: str, *rated: Rated, at: datetime = T0) -> Stage
     """Let a provider have said so."""
     rows = [(*row, at) for row in rated]
     schema = {n: RATINGS[n] for n in ("tmdb_id", "system", "points", "votes", "fetched_at")}
-    stage.add_ratings(as_ratings(pl.DataFrame(rows, schema, orient="row"), provider))
+    stage.store.add_ratings(as_ratings(pl.DataFrame(rows, schema, orient="row"), provider))
     return stage
 
 
@@ -52,7 +52,7 @@ def chosen(stage: Stage, tmdb_id: int = 1) -> dict[str, tuple[str, float | None]
 @pytest.fixture
 def rated(stage: Stage) -> Stage:
     """A stage of two movies; TMDB rates the first."""
-    stage.add(answers((1, payload(1, "One", **FIRST_RATED), T0), (2, payload(2, "Two"), T0)))
+    stage.store.add(answers((1, payload(1, "One", **FIRST_RATED), T0), (2, payload(2, "Two"), T0)))
     return stage
 
 
@@ -68,7 +68,7 @@ def test_ratings_that_were_collected_stand_in_the_document_beside_tmdb_s(rated: 
 
 def test_every_view_of_a_movie_has_the_same_ratings(rated: Stage) -> None:
     rate(rated, "imdb", (1, "imdb", 7.5, 1000))
-    (batch, _), *_ = rated.batches(size=10)
+    (batch, _), *_ = rated.store.batches(size=10)
     of_batch = batch.row(by_predicate=pl.col("tmdb_id") == 1, named=True)["vote_pts_system"]
     row = rated.table().row(0, named=True)
     assert of_batch["imdb"] == row["imdb_points"] == rated[1].row["imdb_points"] == 7.5
@@ -114,8 +114,8 @@ def test_each_system_of_a_movie_has_exactly_one_rating_that_counts(rated: Stage)
 
 def test_that_a_provider_has_no_rating_is_known_and_is_no_rating(rated: Stage) -> None:
     nothing = [(2, "", None, None, None, None, "omdb", T0)]
-    rated.add_ratings(pl.DataFrame(nothing, RATINGS, orient="row"))
-    assert rated.asked("omdb").rows() == [(2, T0)]
+    rated.store.add_ratings(pl.DataFrame(nothing, RATINGS, orient="row"))
+    assert rated.store.asked("omdb").rows() == [(2, T0)]
     assert shown(rated, 2) == {}
     assert 2 not in rated.ratings()["tmdb_id"]
 
@@ -141,7 +141,7 @@ def test_a_value_set_by_hand_survives_refreshes_of_the_movie_and_of_its_ratings(
 ) -> None:
     correct(rated, "tmdb", 8.0, 1)
     correct(rated, "title", "The One", 1)
-    rated.add(answers((1, payload(1, "One!", vote_average=9.0, vote_count=500), LATER)))
+    rated.store.add(answers((1, payload(1, "One!", vote_average=9.0, vote_count=500), LATER)))
     rate(rated, "imdb", (1, "tmdb", 9.1, 600), at=LATER)
     fresh = reopened(rated)
     assert shown(fresh)["tmdb"][0] == 8.0
@@ -217,17 +217,17 @@ def test_several_movies_may_have_values_of_one_field_set(rated: Stage) -> None:
 
 def test_a_movie_that_is_rated_and_not_staged_stands_apart(rated: Stage) -> None:
     rate(rated, "imdb", (1, "imdb", 7.0, 10), (9, "imdb", 6.5, 3))
-    (row,) = rated.rated_only().rows(named=True)
+    (row,) = rated.store.rated_only().rows(named=True)
     assert (row["tmdb_id"], row["title"]) == (9, "")
     assert row["vote_pts_system"]["imdb"] == 6.5
     assert row["vote_count_system"]["imdb"] == 3
     assert rated.ids() == {1, 2}
-    assert rated.rated_only([1, 2]).is_empty()
+    assert rated.store.rated_only([1, 2]).is_empty()
 
 
 def test_a_correction_holds_for_a_movie_that_was_dropped_since(rated: Stage) -> None:
     rate(rated, "imdb", (1, "imdb", 7.0, 10))
     correct(rated, "imdb", 7.4, 1)
     rated.drop([1])
-    (row,) = rated.rated_only().rows(named=True)
+    (row,) = rated.store.rated_only().rows(named=True)
     assert row["vote_pts_system"]["imdb"] == 7.4

@@ -91,7 +91,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 def test_a_stage_that_nothing_is_written_to_is_read_whole(
     eventful: Stage, way: str, gone: tuple[str, ...]
 ) -> None:
-    folder = eventful.folder
+    folder = eventful.store.root.folder
     assert folder is not None
     expected = json.loads(json.dumps(results(eventful), default=str))
     if gone == ("old rows",):
@@ -121,16 +121,24 @@ COMMANDS = ("status", "check", "plan --snapshot SNAPSHOT", "verify --snapshot SN
 def test_a_command_that_only_reads_says_what_it_says_where_it_may_write(
     stage: Stage, tmp_path: Path, way: str, words: str
 ) -> None:
-    stage.add(movies(1, 2))
+    stage.store.add(movies(1, 2))
     push(stage, ConvexSnapshot(tmp_path / "snapshot"))
-    stage.add(answers((1, payload(1, "Newer", tagline="New"), T0), (3, "{", T0)))
-    assert stage.folder is not None
-    shutil.rmtree(stage.folder / "movies")
-    shutil.rmtree(stage.folder / "failures")
+    stage.store.add(answers((1, payload(1, "Newer", tagline="New"), T0), (3, "{", T0)))
+    assert stage.store.root.folder is not None
+    shutil.rmtree(stage.store.root.folder / "movies")
+    shutil.rmtree(stage.store.root.folder / "failures")
     given = words.replace("SNAPSHOT", str(tmp_path / "snapshot")).split()
-    command = [sys.executable, "-m", "tmdbkit", *given, "--stage", str(stage.folder), "--json"]
-    done = run(way, stage.folder, *command)
-    subprocess.run(["chmod", "-R", "u+w", str(stage.folder)], check=True)
+    command = [
+        sys.executable,
+        "-m",
+        "tmdbkit",
+        *given,
+        "--stage",
+        str(stage.store.root.folder),
+        "--json",
+    ]
+    done = run(way, stage.store.root.folder, *command)
+    subprocess.run(["chmod", "-R", "u+w", str(stage.store.root.folder)], check=True)
     free = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (
         free.returncode,
@@ -142,12 +150,19 @@ def test_a_command_that_only_reads_says_what_it_says_where_it_may_write(
 
 @pytest.mark.parametrize("way", WAYS)
 def test_rows_that_are_to_be_written_and_cannot_are_one_clear_line(stage: Stage, way: str) -> None:
-    stage.add(movies(1, 2))
-    assert stage.folder is not None
-    shutil.rmtree(stage.folder / "movies")
-    command = [sys.executable, "-m", "tmdbkit", "transform", "--stage", str(stage.folder)]
-    done = run(way, stage.folder, *command)
-    subprocess.run(["chmod", "-R", "u+w", str(stage.folder)], check=True)
+    stage.store.add(movies(1, 2))
+    assert stage.store.root.folder is not None
+    shutil.rmtree(stage.store.root.folder / "movies")
+    command = [
+        sys.executable,
+        "-m",
+        "tmdbkit",
+        "transform",
+        "--stage",
+        str(stage.store.root.folder),
+    ]
+    done = run(way, stage.store.root.folder, *command)
+    subprocess.run(["chmod", "-R", "u+w", str(stage.store.root.folder)], check=True)
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert "movies cannot be written to" in done.stderr
 
@@ -166,14 +181,14 @@ def no_files() -> Iterator[None]:
 @pytest.fixture
 def rowless(stage: Stage) -> Stage:
     """A stage with payloads and no rows, one payload malformed."""
-    stage.append(answers((1, payload(1), T0), (2, payload(2), T0), (3, "{", T0)))
+    stage.store.append(answers((1, payload(1), T0), (2, payload(2), T0), (3, "{", T0)))
     return stage
 
 
 @pytest.mark.parametrize("marker", ['{"layout": 1}', '{"layout": 2, "language": "en-US"}\n'])
 def test_who_only_reads_leaves_the_marker_as_it_is(eventful: Stage, marker: str) -> None:
-    assert eventful.folder is not None
-    path = eventful.folder / "stage.json"
+    assert eventful.store.root.folder is not None
+    path = eventful.store.root.folder / "stage.json"
     path.write_text(marker)
     before = path.stat()
     results(reopened(eventful))
@@ -183,7 +198,7 @@ def test_who_only_reads_leaves_the_marker_as_it_is(eventful: Stage, marker: str)
 
 
 def test_doctor_looks_at_what_it_may_only_read(eventful: Stage) -> None:
-    folder = eventful.folder
+    folder = eventful.store.root.folder
     assert folder is not None
     command = [sys.executable, "-m", "tmdbkit", "doctor", "--json", "--stage", str(folder)]
     done = run("a read-only file system", folder, *command)
@@ -193,7 +208,7 @@ def test_doctor_looks_at_what_it_may_only_read(eventful: Stage) -> None:
 def test_rows_in_memory_and_on_the_disk_are_read_together(rowless: Stage) -> None:
     with no_files():
         assert titles(rowless) == {1: "Movie 1", 2: "Movie 2"}
-    rowless.add(movies(4))
+    rowless.store.add(movies(4))
     assert sorted(titles(rowless)) == sorted(titles(reopened(rowless))) == [1, 2, 4]
 
 
@@ -210,20 +225,20 @@ def test_a_malformed_payload_is_told_though_it_cannot_be_noted(rowless: Stage) -
         assert reopened(rowless).failures()["tmdb_id"].to_list() == [3]
     other = reopened(rowless)
     assert other.failures()["tmdb_id"].to_list() == [3]
-    assert other._holdings.derived.failures.scan().collect()["tmdb_id"].to_list() == [3]
+    assert other.store.movies.derived.failures.scan().collect()["tmdb_id"].to_list() == [3]
 
 
 def test_an_object_store_that_takes_nothing_is_read_whole(
     s3: ObjectStoreServer, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = Stage(f"{bucket}/movies", settings=Settings())
-    stage.add(movies(1, 2))
-    stage.append(answers((3, payload(3), T0), (4, "{", T0)))
+    stage.store.add(movies(1, 2))
+    stage.store.append(answers((3, payload(3), T0), (4, "{", T0)))
     expected = [*range(1, 4)]
     with refusing_writes(s3) as address:
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         other = Stage(f"{bucket}/movies", settings=Settings())
         with pytest.raises(StopError, match="cannot be written to"):
-            other.add(movies(9))
+            other.store.add(movies(9))
         assert sorted(titles(other)) == expected
         assert other.failures()["tmdb_id"].to_list() == [4]

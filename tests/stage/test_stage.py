@@ -41,7 +41,7 @@ def failure(tmdb_id: int, at: datetime, reason: str = "answered 500") -> pl.Data
 
 
 def parts(stage: Stage, log: str = "payloads") -> list[Path]:
-    return sorted((stage.folder / log).glob("*.parquet"))
+    return sorted((stage.store.root.folder / log).glob("*.parquet"))
 
 
 # The newest row wins.
@@ -52,33 +52,35 @@ def test_the_answer_that_was_written_last_wins_whatever_its_clock_said(
     stage: Stage, order: tuple[datetime, datetime]
 ) -> None:
     for name, at in zip(("old", "new"), order, strict=True):
-        stage.add(answers((1, payload(1, name), at)))
+        stage.store.add(answers((1, payload(1, name), at)))
     assert titles(stage) == {1: "new"}
     stage.compact(now=T0)
     assert titles(stage) == {1: "new"}
 
 
 def test_of_two_answers_in_one_part_the_last_row_wins(stage: Stage) -> None:
-    stage.add(answers((1, payload(1, "a"), T0), (1, payload(1, "b"), T0), (2, payload(2), T0)))
-    stage.add(answers((2, payload(2, "c"), LATER), (2, payload(2, "d"), T0)))
+    stage.store.add(
+        answers((1, payload(1, "a"), T0), (1, payload(1, "b"), T0), (2, payload(2), T0))
+    )
+    stage.store.add(answers((2, payload(2, "c"), LATER), (2, payload(2, "d"), T0)))
     for again in range(2):
         assert titles(stage) == {1: "b", 2: "d"}, again
         stage.compact(now=T0)
 
 
 def test_of_two_answers_of_one_instant_the_one_written_last_wins(stage: Stage) -> None:
-    stage.add(answers((1, payload(1, "first"), T0)))
-    stage.add(answers((1, payload(1, "last"), T0)))
+    stage.store.add(answers((1, payload(1, "first"), T0)))
+    stage.store.add(answers((1, payload(1, "last"), T0)))
     assert titles(stage) == {1: "last"}
     stage.compact(now=T0)
     assert titles(stage) == {1: "last"}
-    stage.add(answers((1, payload(1, "after"), T0)))
+    stage.store.add(answers((1, payload(1, "after"), T0)))
     assert titles(stage) == {1: "after"}
 
 
 def test_a_movie_in_several_parts_is_one_movie(stage: Stage) -> None:
     for hour in range(3):
-        stage.add(movies(1, 2, at=T0 + hour * HOUR))
+        stage.store.add(movies(1, 2, at=T0 + hour * HOUR))
     assert len(stage) == 2
     assert list(stage) == [1, 2]
     assert stage.movies().height == stage.payloads().height == stage.table().height == 2
@@ -86,20 +88,20 @@ def test_a_movie_in_several_parts_is_one_movie(stage: Stage) -> None:
 
 
 def test_movies_are_in_order_of_their_ids_whatever_the_order_of_writing(stage: Stage) -> None:
-    stage.add(movies(3, 1))
-    stage.add(movies(2))
+    stage.store.add(movies(3, 1))
+    stage.store.add(movies(2))
     assert stage.movies()["tmdb_id"].to_list() == [1, 2, 3]
 
 
 def test_a_scan_has_the_same_rows_as_movies(stage: Stage) -> None:
-    stage.add(movies(2, 1))
+    stage.store.add(movies(2, 1))
     assert stage.scan().sort("tmdb_id").collect().equals(stage.movies())
 
 
 def test_movies_fetched_before_an_instant_are_known_by_their_newest_answer(stage: Stage) -> None:
-    stage.add(movies(1, 2, at=T0))
-    stage.add(movies(1, at=LATER))
-    assert stage.fetched_before(LATER) == {2}
+    stage.store.add(movies(1, 2, at=T0))
+    stage.store.add(movies(1, at=LATER))
+    assert stage.store.movies.fetched_before(LATER, stage.store.now()) == {2}
 
 
 # The order is the log's own, whatever a clock says.
@@ -117,13 +119,13 @@ def test_a_refresh_counts_though_the_one_before_came_by_a_clock_that_was_wrong(
     stage: Stage, ahead: int, compacted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_year(monkeypatch, ahead)
-    stage.add(answers((1, payload(1, "old"), T0 + ahead * 365 * DAY)))
+    stage.store.add(answers((1, payload(1, "old"), T0 + ahead * 365 * DAY)))
     a_year(monkeypatch, 0)
-    stage.add(answers((1, payload(1, "new"), T0)))
+    stage.store.add(answers((1, payload(1, "new"), T0)))
     if compacted:
         stage.compact(now=T0)
         assert titles(stage) == {1: "new"}
-        stage.add(answers((1, payload(1, "newer"), T0)))
+        stage.store.add(answers((1, payload(1, "newer"), T0)))
     assert titles(reopened(stage)) == {1: "newer" if compacted else "new"}
 
 
@@ -131,12 +133,12 @@ def test_a_refresh_counts_though_the_one_before_came_by_a_clock_that_was_wrong(
 def test_a_drop_is_a_drop_and_what_comes_after_it_is_back_whatever_the_clock_says(
     stage: Stage, ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.add(movies(1, 2))
+    stage.store.add(movies(1, 2))
     a_year(monkeypatch, ahead)
     stage.drop([1, 2])
     a_year(monkeypatch, 0)
     assert list(reopened(stage)) == []
-    stage.add(movies(2))
+    stage.store.add(movies(2))
     for _ in range(2):
         assert list(reopened(stage)) == [2]
         stage.compact(now=T0)
@@ -147,32 +149,32 @@ def test_a_failure_is_settled_by_what_comes_after_it_whatever_the_clock_says(
     stage: Stage, ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_year(monkeypatch, ahead)
-    stage.add(movies(1, at=T0 + ahead * 365 * DAY))
-    stage.add_failures(failure(1, T0))
+    stage.store.add(movies(1, at=T0 + ahead * 365 * DAY))
+    stage.store.add_failures(failure(1, T0))
     assert stage.failures()["tmdb_id"].to_list() == [1]
     a_year(monkeypatch, 0)
-    stage.add(movies(1, at=T0))
+    stage.store.add(movies(1, at=T0))
     assert reopened(stage).failures().is_empty()
 
 
 def test_an_id_is_missing_by_the_answer_that_was_written_last(stage: Stage) -> None:
-    stage.add(movies(1, at=LATER))
-    stage.add(answers((1, "not found", T0, MISSING)))
+    stage.store.add(movies(1, at=LATER))
+    stage.store.add(answers((1, "not found", T0, MISSING)))
     assert stage.missing()["tmdb_id"].to_list() == [1]
 
 
 def test_what_was_fetched_later_than_now_is_stale(stage: Stage) -> None:
     now = datetime.now(UTC)
-    stage.add(movies(1, at=now + DAY))
-    stage.add(movies(2, at=now - HOUR))
-    stage.add(answers((3, "not found", now + DAY, MISSING), (4, "not found", now, MISSING)))
-    assert stage.fetched_before(now - DAY) == {1}
-    assert stage.lately_missing(now) == {4}
+    stage.store.add(movies(1, at=now + DAY))
+    stage.store.add(movies(2, at=now - HOUR))
+    stage.store.add(answers((3, "not found", now + DAY, MISSING), (4, "not found", now, MISSING)))
+    assert stage.store.movies.fetched_before(now - DAY, stage.store.now()) == {1}
+    assert stage.store.movies.lately_missing(now) == {4}
 
 
 def test_what_tmdb_changed_is_told_in_the_order_in_which_it_came(stage: Stage) -> None:
-    stage.add(answers((1, payload(1, "first"), T0 + DAY)))
-    stage.add(answers((1, payload(1, "last"), T0)))
+    stage.store.add(answers((1, payload(1, "first"), T0 + DAY)))
+    stage.store.add(answers((1, payload(1, "last"), T0)))
     assert stage.history(1)["title"].to_list() == ["first", "last"]
     assert stage.drift(T0 + 2 * DAY).is_empty()
     found = stage.drift(T0 - DAY).filter(field="title")
@@ -183,7 +185,7 @@ def test_what_tmdb_changed_is_told_in_the_order_in_which_it_came(stage: Stage) -
 
 
 def test_a_dropped_movie_is_nowhere_any_more(stage: Stage) -> None:
-    stage.add(movies(1, 2, 3))
+    stage.store.add(movies(1, 2, 3))
     assert stage.drop([2, 3, 4]) == 2
     assert list(stage) == stage.movies()["tmdb_id"].to_list() == [1]
     assert stage.payloads()["tmdb_id"].to_list() == [1]
@@ -194,21 +196,21 @@ def test_a_dropped_movie_is_nowhere_any_more(stage: Stage) -> None:
 
 def test_dropping_what_is_not_there_writes_nothing(stage: Stage) -> None:
     assert stage.drop([1]) == 0
-    assert not stage.folder.exists()
+    assert not stage.store.root.folder.exists()
 
 
 @pytest.mark.parametrize("at", [T0 - DAY, T0, T0 + DAY], ids=["older", "same", "newer"])
 def test_a_dropped_movie_can_be_staged_again_from_the_cache_too(stage: Stage, at: datetime) -> None:
-    stage.add(movies(1, at=T0))
+    stage.store.add(movies(1, at=T0))
     stage.drop([1], now=T0 + HOUR)
-    stage.add(answers((1, payload(1, "again"), at)))
+    stage.store.add(answers((1, payload(1, "again"), at)))
     assert titles(stage) == {1: "again"}
 
 
 def test_compaction_brings_no_dropped_movie_back_and_loses_none_that_is(stage: Stage) -> None:
-    stage.add(movies(1, 2, 3))
+    stage.store.add(movies(1, 2, 3))
     stage.drop([1, 2])
-    stage.add(movies(2))
+    stage.store.add(movies(2))
     for hour in range(2):
         stage.compact(now=T0 + hour * HOUR)
         assert list(reopened(stage)) == [2, 3]
@@ -217,10 +219,10 @@ def test_compaction_brings_no_dropped_movie_back_and_loses_none_that_is(stage: S
 def test_compaction_brings_no_dropped_movie_of_a_full_part_back(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.add(movies(*range(1, 500)))
+    stage.store.add(movies(*range(1, 500)))
     monkeypatch.setattr(logs, "FULL", parts(stage)[0].stat().st_size)
     stage.drop([1])
-    stage.add(movies(1000))
+    stage.store.add(movies(1000))
     assert stage.compact(now=T0) == 2
     assert list(reopened(stage)) == [*range(2, 500), 1000]
 
@@ -228,7 +230,7 @@ def test_compaction_brings_no_dropped_movie_of_a_full_part_back(
 def test_what_was_dropped_leaves_the_disk_with_the_parts_that_a_compaction_replaced(
     stage: Stage,
 ) -> None:
-    stage.add(answers((1, payload(1, "a secret title"), T0)))
+    stage.store.add(answers((1, payload(1, "a secret title"), T0)))
     stage.drop([1])
     stage.compact(now=T0)
     stage.compact(now=T0 + DAY)
@@ -240,55 +242,55 @@ def test_what_was_dropped_leaves_the_disk_with_the_parts_that_a_compaction_repla
 
 
 def test_an_id_that_tmdb_does_not_have_is_missing_and_not_staged(stage: Stage) -> None:
-    stage.add(answers((1, payload(1), T0), (2, "not found", T0, MISSING)))
+    stage.store.add(answers((1, payload(1), T0), (2, "not found", T0, MISSING)))
     assert stage.missing().rows() == [(2, T0)]
     assert list(stage) == [1]
 
 
 def test_an_id_is_missing_by_the_latest_answer(stage: Stage) -> None:
-    stage.add(answers((1, "not found", T0, MISSING), (2, payload(2), T0)))
-    stage.add(answers((1, payload(1), LATER), (2, "not found", LATER, MISSING)))
+    stage.store.add(answers((1, "not found", T0, MISSING), (2, payload(2), T0)))
+    stage.store.add(answers((1, payload(1), LATER), (2, "not found", LATER, MISSING)))
     assert stage.missing()["tmdb_id"].to_list() == [2]
     assert list(stage) == [1, 2]
 
 
 def test_a_missing_id_is_worth_asking_again_after_thirty_days(stage: Stage) -> None:
-    stage.add(answers((1, "not found", T0, MISSING)))
-    assert stage.lately_missing(T0 + 30 * DAY - HOUR) == {1}
-    assert stage.lately_missing(T0 + 30 * DAY) == set()
+    stage.store.add(answers((1, "not found", T0, MISSING)))
+    assert stage.store.movies.lately_missing(T0 + 30 * DAY - HOUR) == {1}
+    assert stage.store.movies.lately_missing(T0 + 30 * DAY) == set()
 
 
 # Failures.
 
 
 def test_a_failure_is_listed_until_the_movie_is_staged(stage: Stage) -> None:
-    stage.add_failures(failure(1, T0))
+    stage.store.add_failures(failure(1, T0))
     assert stage.failures().rows() == [(1, "answered 500", True, 4, 500, T0)]
-    stage.add(movies(1, at=LATER))
+    stage.store.add(movies(1, at=LATER))
     assert stage.failures().is_empty()
 
 
 def test_a_failure_is_listed_until_tmdb_says_that_there_is_no_such_movie(stage: Stage) -> None:
-    stage.add_failures(failure(1, T0))
-    stage.add(answers((1, "not found", LATER, MISSING)))
+    stage.store.add_failures(failure(1, T0))
+    stage.store.add(answers((1, "not found", LATER, MISSING)))
     assert stage.failures().is_empty()
 
 
 def test_of_several_failures_the_last_is_told(stage: Stage) -> None:
-    stage.add_failures(failure(1, LATER, "first"))
-    stage.add_failures(failure(1, T0, "last"))
+    stage.store.add_failures(failure(1, LATER, "first"))
+    stage.store.add_failures(failure(1, T0, "last"))
     assert stage.failures()["reason"].to_list() == ["last"]
 
 
 def test_a_refresh_that_failed_is_a_failure_of_a_staged_movie(stage: Stage) -> None:
-    stage.add(movies(1, at=T0))
-    stage.add_failures(failure(1, LATER))
+    stage.store.add(movies(1, at=T0))
+    stage.store.add_failures(failure(1, LATER))
     assert stage.failures()["tmdb_id"].to_list() == [1]
     assert list(stage) == [1]
 
 
 def test_a_malformed_payload_is_a_failure_and_the_others_go_on(stage: Stage) -> None:
-    bad = stage.add(
+    bad = stage.store.add(
         answers((1, payload(1), T0), (2, '{"id": 2}', T0), (3, "{", T0), (4, payload(4), T0))
     )
     assert bad["tmdb_id"].to_list() == [2, 3]
@@ -298,8 +300,8 @@ def test_a_malformed_payload_is_a_failure_and_the_others_go_on(stage: Stage) -> 
 
 
 def test_a_malformed_answer_does_not_hide_the_good_one_of_before(stage: Stage) -> None:
-    stage.add(movies(1, at=T0))
-    stage.add(answers((1, "{", LATER)))
+    stage.store.add(movies(1, at=T0))
+    stage.store.add(answers((1, "{", LATER)))
     assert titles(stage) == {1: "Movie 1"}
     assert stage.failures()["tmdb_id"].to_list() == [1]
 
@@ -308,14 +310,14 @@ def test_a_malformed_answer_does_not_hide_the_good_one_of_before(stage: Stage) -
 
 
 def test_rows_of_another_transform_are_made_again_by_themselves(stage: Stage) -> None:
-    stage.add(answers((1, payload(1, credits=people("Ann", "Bob", "Cid")), T0)))
+    stage.store.add(answers((1, payload(1, credits=people("Ann", "Bob", "Cid")), T0)))
     let_rows_be_old(stage)
     for opened in (stage, reopened(stage)):
         assert opened.movies()["cast"].to_list() == [[1, 2, 3]]
 
 
 def test_rows_that_are_up_to_date_are_not_made_again(stage: Stage) -> None:
-    stage.add(movies(1))
+    stage.store.add(movies(1))
     [rows] = parts(stage, "movies")
     before = rows.stat().st_ino
     assert len(reopened(stage)) == 1
@@ -324,30 +326,30 @@ def test_rows_that_are_up_to_date_are_not_made_again(stage: Stage) -> None:
 
 @pytest.mark.parametrize("opened", ["before", "after"])
 def test_rows_that_were_deleted_are_made_again(stage: Stage, opened: str) -> None:
-    stage.add(movies(1, 2))
+    stage.store.add(movies(1, 2))
     before = stage.movies()
-    shutil.rmtree(stage.folder / "movies")
+    shutil.rmtree(stage.store.root.folder / "movies")
     stage = stage if opened == "before" else reopened(stage)
     assert stage.movies().equals(before)
 
 
 def test_rows_that_are_damaged_are_made_again(stage: Stage) -> None:
-    stage.add(movies(1, 2))
+    stage.store.add(movies(1, 2))
     [path] = parts(stage, "movies")
     path.write_bytes(b"")
     assert list(reopened(stage)) == [1, 2]
 
 
 def test_a_run_that_was_killed_between_payloads_and_rows_has_lost_nothing(stage: Stage) -> None:
-    stage.append(movies(1, 2))
+    stage.store.append(movies(1, 2))
     assert parts(stage, "movies") == []
     assert list(reopened(stage)) == [1, 2]
 
 
 def test_compaction_changes_nothing_that_is_read(stage: Stage) -> None:
-    stage.add(answers((1, payload(1), T0), (9, "not found", T0, MISSING), (8, "{", T0)))
-    stage.add(answers((1, payload(1, "Newer"), LATER), (2, payload(2), LATER)))
-    stage.add_failures(failure(7, LATER))
+    stage.store.add(answers((1, payload(1), T0), (9, "not found", T0, MISSING), (8, "{", T0)))
+    stage.store.add(answers((1, payload(1, "Newer"), LATER), (2, payload(2), LATER)))
+    stage.store.add_failures(failure(7, LATER))
     read = (stage.movies, stage.missing, stage.failures, stage.payloads, stage.table)
     before = [frame() for frame in read]
     assert stage.compact(now=T0) == 4
@@ -357,8 +359,8 @@ def test_compaction_changes_nothing_that_is_read(stage: Stage) -> None:
 
 
 def test_rows_of_parts_that_nobody_reads_any_more_are_deleted_with_them(stage: Stage) -> None:
-    stage.add(movies(1))
-    stage.add(movies(2))
+    stage.store.add(movies(1))
+    stage.store.add(movies(2))
     stage.compact(now=T0)
     assert len(parts(stage, "movies")) == 3
     stage.compact(now=T0 + DAY)
@@ -371,25 +373,25 @@ def test_rows_of_parts_that_nobody_reads_any_more_are_deleted_with_them(stage: S
 def test_a_compaction_in_the_middle_of_a_read_changes_nothing(
     stage: Stage, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.add(movies(1, 2))
-    stage.add(movies(2, 3, at=LATER))
-    stage.add(answers((4, "{", T0)))
+    stage.store.add(movies(1, 2))
+    stage.store.add(movies(2, 3, at=LATER))
+    stage.store.add(answers((4, "{", T0)))
     before = getattr(stage, name)()
-    listed = stage._holdings.payloads.parts
+    listed = stage.store.movies.payloads.parts
 
     def overtaken() -> list[str]:
         found = listed()
         reopened(stage).compact(now=T0)  # another process, right after the parts were listed
         return found
 
-    monkeypatch.setattr(stage._holdings.payloads, "parts", overtaken)
+    monkeypatch.setattr(stage.store.movies.payloads, "parts", overtaken)
     after = getattr(stage, name)()
     assert before.equals(after) if isinstance(before, pl.DataFrame) else before == after
 
 
 def test_a_damaged_part_is_one_clear_error(stage: Stage) -> None:
-    stage.add_failures(failure(2, T0))
-    stage.add(movies(1))
+    stage.store.add_failures(failure(2, T0))
+    stage.store.add(movies(1))
     [path] = parts(stage)
     path.write_bytes(path.read_bytes()[:-20])
     for read in (stage.movies, stage.ids, stage.payloads, stage.table, stage.failures):
@@ -409,17 +411,17 @@ def test_an_empty_stage_has_the_schemas_of_a_full_one(stage: Stage) -> None:
     assert stage.missing().schema == {"tmdb_id": pl.Int64, "asked_at": PAYLOADS["fetched_at"]}
     assert stage.failures().schema == FAILURES
     assert stage.imports().schema == IMPORTS
-    assert list(stage.batches(size=10)) == []
+    assert list(stage.store.batches(size=10)) == []
     assert stage.find("matrix").is_empty()
     counts = stage.status()
     assert counts.pop("targets") == []
     assert set(counts.values()) == {0}
-    assert stage.ages() == Ages(None, None, 0)
+    assert stage.store.ages(LATER) == Ages(None, None, 0)
 
 
 def test_looking_at_a_stage_makes_no_folder(stage: Stage) -> None:
     assert len(stage) == stage.movies().height == stage.compact() == 0
-    assert not stage.folder.exists()
+    assert not stage.store.root.folder.exists()
 
 
 def test_an_empty_stage_is_true(stage: Stage) -> None:
@@ -437,7 +439,7 @@ def test_the_default_folder_is_found_upward(
     deep = tmp_path / "notebooks" / "deep"
     deep.mkdir(parents=True)
     monkeypatch.chdir(deep)
-    assert Stage().folder == tmp_path / "data" / "stage"
+    assert Stage().store.root.folder == tmp_path / "data" / "stage"
 
 
 def test_an_empty_stage_says_where_it_looked_and_how_to_fill_it(
@@ -456,8 +458,8 @@ def test_a_file_is_no_stage(tmp_path: Path) -> None:
 
 
 def test_a_stage_of_a_newer_tmdbkit_is_refused(stage: Stage) -> None:
-    stage.add(movies(1))
-    marker = stage.folder / "stage.json"
+    stage.store.add(movies(1))
+    marker = stage.store.root.folder / "stage.json"
     assert json.loads(marker.read_text()) == {"layout": 2}
     marker.write_text('{"layout": 3}')
     with pytest.raises(StageError, match="newer tmdbkit"):
@@ -466,8 +468,8 @@ def test_a_stage_of_a_newer_tmdbkit_is_refused(stage: Stage) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"layout": null}', '{"layout": "new"}'])
 def test_a_marker_that_says_nothing_is_one_clear_error(stage: Stage, text: str) -> None:
-    stage.folder.mkdir()
-    (stage.folder / "stage.json").write_text(text)
+    stage.store.root.folder.mkdir()
+    (stage.store.root.folder / "stage.json").write_text(text)
     with pytest.raises(StageError, match=r"stage\.json cannot be read"):
         reopened(stage)
 
@@ -481,7 +483,7 @@ from tmdbkit import Settings, Stage
 folder, first, count = sys.argv[1], *map(int, sys.argv[2:])
 stage = Stage(folder, settings=Settings())
 for number in range(first, first + count):
-    stage.add(movies(number, 1000, at=T0 + timedelta(seconds=number)))
+    stage.store.add(movies(number, 1000, at=T0 + timedelta(seconds=number)))
     if number % 5 == 4:
         stage.compact(now=T0)
 """
@@ -490,7 +492,7 @@ for number in range(first, first + count):
 def test_two_processes_that_write_and_compact_at_once_lose_nothing(stage: Stage) -> None:
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(stage.folder), str(first), "20"],
+            [sys.executable, "-c", WRITER, str(stage.store.root.folder), str(first), "20"],
             cwd=Path(__file__).parents[2],
             stderr=subprocess.PIPE,
             text=True,
@@ -508,7 +510,7 @@ def test_two_processes_that_write_and_compact_at_once_lose_nothing(stage: Stage)
 
 
 def a_few(stage: Stage) -> Stage:
-    stage.add(
+    stage.store.add(
         answers(
             (1, payload(1, "The Matrix", credits=people("Keanu Reeves", director="Ann Lee")), T0),
             (2, payload(2, "Straße", original_title="ΣΊΣΥΦΟΣ", credits=people("Zoë Kravitz")), T0),
@@ -558,7 +560,7 @@ def test_the_table_has_names_in_the_order_of_their_ids_and_empty_lists(stage: St
     genres = [{"id": 2, "name": "Drama"}, {"id": 1, "name": "Action"}, {"id": 2, "name": "Drama"}]
     cast = {"cast": [{"id": 7, "name": "Second", "order": 2}, {"id": 9, "name": "First"}]}
     cast["cast"][1]["order"] = 1
-    stage.add(answers((1, payload(1, genres=genres, credits=cast), T0), (2, payload(2), T0)))
+    stage.store.add(answers((1, payload(1, genres=genres, credits=cast), T0), (2, payload(2), T0)))
     table = stage.table().select("genres", "cast", "directors")
     assert table.rows() == [(["Drama", "Action"], ["First", "Second"], []), ([], [], [])]
     assert stage.movies()["cast"].to_list() == [[9, 7], []]
@@ -566,15 +568,15 @@ def test_the_table_has_names_in_the_order_of_their_ids_and_empty_lists(stage: St
 
 def test_the_table_names_as_many_of_the_cast_as_the_rows_hold(stage: Stage) -> None:
     nameless = {"cast": [{"id": 1, "name": None, "order": 0}, {"id": 2, "name": "Bob", "order": 1}]}
-    stage.add(answers((1, payload(1, credits=people("Ann", "Bob", "Cid")), T0)))
-    stage.add(answers((2, payload(2, credits=nameless), T0)))
+    stage.store.add(answers((1, payload(1, credits=people("Ann", "Bob", "Cid")), T0)))
+    stage.store.add(answers((2, payload(2, credits=nameless), T0)))
     assert reopened(stage, cast=2).table()["cast"].to_list() == [["Ann", "Bob"], ["Bob"]]
     assert reopened(stage, cast=1).table()["cast"].to_list() == [["Ann"], []]
 
 
 def test_a_person_is_called_what_the_movie_s_own_payload_calls_them(stage: Stage) -> None:
-    stage.add(answers((1, payload(1, credits=people("Ann")), T0)))
-    stage.add(answers((2, payload(2, credits=people("Anna")), T0)))
+    stage.store.add(answers((1, payload(1, credits=people("Ann")), T0)))
+    stage.store.add(answers((2, payload(2, credits=people("Anna")), T0)))
     assert stage.table()["cast"].to_list() == [["Ann"], ["Anna"]]
 
 
@@ -594,9 +596,9 @@ def by_duckdb(stage: Stage) -> dict[int, str]:
 
 
 def test_duckdb_reads_of_each_staged_movie_the_row_that_counts(stage: Stage) -> None:
-    stage.add(movies(1, 2, 3))
-    stage.add(answers((1, payload(1, "later"), LATER)))
-    stage.add(answers((2, payload(2, "of the same instant"), T0)))
+    stage.store.add(movies(1, 2, 3))
+    stage.store.add(answers((1, payload(1, "later"), LATER)))
+    stage.store.add(answers((2, payload(2, "of the same instant"), T0)))
     stage.drop([3], now=LATER)
     assert by_duckdb(stage) == titles(stage) == {1: "later", 2: "of the same instant"}
     stage.compact(now=T0)
@@ -604,8 +606,8 @@ def test_duckdb_reads_of_each_staged_movie_the_row_that_counts(stage: Stage) -> 
 
 
 def test_files_that_a_compaction_replaced_are_not_named_while_they_are_kept(stage: Stage) -> None:
-    stage.add(movies(1))
-    stage.add(movies(2))
+    stage.store.add(movies(1))
+    stage.store.add(movies(2))
     assert stage.files() == [str(path) for path in parts(stage, "movies")]
     stage.compact(now=T0)
     assert len(stage.files()) == 1
@@ -615,7 +617,7 @@ def test_files_that_a_compaction_replaced_are_not_named_while_they_are_kept(stag
 def test_files_have_what_rows_of_any_settings_are_made_of(stage: Stage) -> None:
     more = {"poster_path": "/p.jpg", "release_dates": released(US="R", DE="16")}
     credited = people("Ann", "Bob", *map(str, range(30)))
-    stage.add(answers((1, payload(1, credits=credited, **more), T0)))
+    stage.store.add(answers((1, payload(1, credits=credited, **more), T0)))
     [row] = pl.read_parquet(reopened(stage, cast=2, images="url").files()).to_dicts()
     names = ["Ann", "Bob", *map(str, range(30))]
     for tier, count in (("", 10), ("_of_20", 20), ("_of_all", 32)):
@@ -632,12 +634,12 @@ def test_files_have_what_rows_of_any_settings_are_made_of(stage: Stage) -> None:
 def test_batches_yield_every_movie_once_with_its_payload(
     stage: Stage, size: int, compacted: bool
 ) -> None:
-    stage.add(movies(5, 1, 3))
-    stage.add(movies(3, 9, at=LATER))
-    stage.add(movies(7, 2))
+    stage.store.add(movies(5, 1, 3))
+    stage.store.add(movies(3, 9, at=LATER))
+    stage.store.add(movies(7, 2))
     if compacted:
         stage.compact(now=T0)
-    seen = list(stage.batches(size=size))
+    seen = list(stage.store.batches(size=size))
     rows = pl.concat(rows for rows, _ in seen)
     texts = pl.concat(texts for _, texts in seen)
     assert all(rows.height <= size for rows, _ in seen)
@@ -647,29 +649,29 @@ def test_batches_yield_every_movie_once_with_its_payload(
 
 
 def test_batches_come_in_the_order_of_the_parts_each_time(stage: Stage) -> None:
-    stage.add(movies(*range(40, 0, -1)))
-    stage.add(movies(*range(80, 40, -1)))
+    stage.store.add(movies(*range(40, 0, -1)))
+    stage.store.add(movies(*range(80, 40, -1)))
     for _ in range(20):
-        [(rows, _texts)] = stage.batches(size=100)
+        [(rows, _texts)] = stage.store.batches(size=100)
         assert rows["tmdb_id"].to_list() == [*range(40, 0, -1), *range(80, 40, -1)]
 
 
 def test_batches_of_some_ids_have_those_alone(stage: Stage) -> None:
-    stage.add(movies(1, 2, 3))
-    stage.add(movies(4))
-    some = [rows["tmdb_id"].to_list() for rows, _ in stage.batches([4, 2, 77, 2], size=10)]
+    stage.store.add(movies(1, 2, 3))
+    stage.store.add(movies(4))
+    some = [rows["tmdb_id"].to_list() for rows, _ in stage.store.batches([4, 2, 77, 2], size=10)]
     assert some == [[2, 4]]
-    assert list(stage.batches([], size=10)) == []
+    assert list(stage.store.batches([], size=10)) == []
 
 
 def test_batches_go_on_while_others_write_and_compact(stage: Stage) -> None:
     for number in range(1, 6):
-        stage.add(movies(number))
+        stage.store.add(movies(number))
     seen = []
-    for rows, texts in stage.batches(size=1):
+    for rows, texts in stage.store.batches(size=1):
         seen += rows["tmdb_id"].to_list()
         assert texts["tmdb_id"].to_list() == rows["tmdb_id"].to_list()
-        reopened(stage).add(movies(100 + len(seen)))
+        reopened(stage).store.add(movies(100 + len(seen)))
         reopened(stage).compact(now=T0)
     assert seen == [1, 2, 3, 4, 5]
 
@@ -681,10 +683,10 @@ NASTY = "<img src=x onerror=alert(1)>"
 
 def test_a_stage_tells_the_same_as_text_and_as_html(stage: Stage) -> None:
     a_few(stage)
-    assert repr(stage) == f"staged: 3 movies\nfolder: {stage.folder}"
+    assert repr(stage) == f"staged: 3 movies\nfolder: {stage.store.root.folder}"
     html = stage._repr_html_()
     assert "3 movies" in html
-    assert str(stage.folder) in html
+    assert str(stage.store.root.folder) in html
     assert (repr(stage), html) == (repr(stage), stage._repr_html_())
 
 
@@ -699,7 +701,7 @@ def test_everything_that_tmdb_says_is_escaped_on_a_card(stage: Stage) -> None:
     credits_ = people(NASTY, director=NASTY)
     poster = '/x" onerror="alert(1).jpg'
     more = {"genres": genres, "credits": credits_, "imdb_id": NASTY, "poster_path": poster}
-    stage.add(answers((1, payload(1, NASTY, original_language=NASTY, **more), T0)))
+    stage.store.add(answers((1, payload(1, NASTY, original_language=NASTY, **more), T0)))
     html = stage[1]._repr_html_()
     assert "<img src=x" not in html
     assert 'x" onerror' not in html
@@ -731,9 +733,9 @@ def test_the_import_log_is_in_order_of_time_and_counts_what_was_pushed(stage: St
         row = (tmdb_id, "p", None, "t", outcome, "", 0, "{}", "{}", "", at)
         return pl.DataFrame([row], IMPORTS.names()[: len(row)], orient="row")
 
-    stage.add_imports(pushed(2, "created", LATER))
-    stage.add_imports(pushed(1, "failed", T0))
-    stage.add_imports(pushed(2, "updated", LATER + HOUR))
+    stage.store.add_imports(pushed(2, "created", LATER))
+    stage.store.add_imports(pushed(1, "failed", T0))
+    stage.store.add_imports(pushed(2, "updated", LATER + HOUR))
     assert stage.imports()["outcome"].to_list() == ["failed", "created", "updated"]
     assert stage.status()["pushed"] == 1
     stage.compact(now=T0)
@@ -742,14 +744,14 @@ def test_the_import_log_is_in_order_of_time_and_counts_what_was_pushed(stage: St
 
 def test_settings_of_a_stage_can_be_given(tmp_path: Path) -> None:
     settings = replace(Settings(), stage=tmp_path / "elsewhere")
-    assert Stage(settings=settings).folder == tmp_path / "elsewhere"
+    assert Stage(settings=settings).store.root.folder == tmp_path / "elsewhere"
 
 
 def test_a_compaction_leaves_a_damaged_file_alone_and_says_so_once_all_else_is_merged(
     stage: Stage,
 ) -> None:
     for tmdb_id in (1, 2, 3):
-        stage.add(movies(tmdb_id))
+        stage.store.add(movies(tmdb_id))
     damaged = parts(stage)[1]
     content = damaged.read_bytes()
     damaged.write_bytes(content[:40] + bytes([content[40] ^ 1]) + content[41:])

@@ -35,7 +35,7 @@ def log(stage: Stage, push: str, *outcomes: tuple[int, str | None], **parts: Any
     """What a push left in the import log, a row for each movie."""
     row = {"push": push, "target": "dev at a", "pushed_at": T0} | parts
     rows = [row | {"tmdb_id": tmdb_id, "outcome": outcome} for tmdb_id, outcome in outcomes]
-    stage.add_imports(pl.DataFrame(rows, IMPORTS))
+    stage.store.add_imports(pl.DataFrame(rows, IMPORTS))
 
 
 def target(stage: Stage) -> dict[str, Any]:
@@ -53,9 +53,9 @@ def stands(stage: Stage) -> tuple[int, int]:
 def test_it_has_the_keys_that_scripts_rely_on(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage.add(movies(1))
+    stage.store.add(movies(1))
     log(stage, "p1", (1, "created"))
-    assert main(["status", "--stage", str(stage.folder), "--json"]) == 0
+    assert main(["status", "--stage", str(stage.store.root.folder), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert list(told) == KEYS
     assert told["targets"] == [
@@ -121,7 +121,7 @@ def test_a_snapshot_is_one_target_however_its_path_was_written(stage: Stage) -> 
 
 
 def test_a_push_and_its_undo_are_told(stage: Stage, tmp_path: Path) -> None:
-    stage.add(movies(1, 2))
+    stage.store.add(movies(1, 2))
     snapshot = ConvexSnapshot(tmp_path / "snap")
     push(stage, snapshot, progress=Silent())
     assert stands(stage) == (2, 0)
@@ -148,17 +148,17 @@ def test_it_is_drawn_without_what_differs_at_each_run(stage: Stage) -> None:
 def test_what_is_kept_for_more_than_six_months_is_due(
     stage: Stage, now: datetime, due: int
 ) -> None:
-    stage.add(movies(1))
-    stage.add(movies(2, at=T0 + (3 * DAY if due == 1 or now > T0 else timedelta())))
-    found = stage.ages(now)
+    stage.store.add(movies(1))
+    stage.store.add(movies(2, at=T0 + (3 * DAY if due == 1 or now > T0 else timedelta())))
+    found = stage.store.ages(now)
     assert found.due == due
-    assert stage.fetched_before(now - 180 * DAY, now=now) == set([1, 2][:due])
+    assert stage.store.movies.fetched_before(now - 180 * DAY, now=now) == set([1, 2][:due])
 
 
 def test_of_a_movie_that_was_fetched_again_the_last_payload_counts(stage: Stage) -> None:
-    stage.add(movies(1, 2))
-    stage.add(movies(1, at=T0 + 300 * DAY))
-    assert stage.ages(T0 + 300 * DAY) == Ages(T0, T0 + 300 * DAY, 1)
+    stage.store.add(movies(1, 2))
+    stage.store.add(movies(1, at=T0 + 300 * DAY))
+    assert stage.store.ages(T0 + 300 * DAY) == Ages(T0, T0 + 300 * DAY, 1)
 
 
 # What to type.
@@ -192,12 +192,12 @@ def test_the_next_command_is_the_most_pressing_one(
 def test_a_status_ends_with_ages_what_is_due_and_the_next_command(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage.add(movies(1))
-    stage.add(movies(2, at=T0 + 9 * DAY))
-    stage.marker.stand_still(T0 + 185 * DAY)
-    assert main(["status", "--stage", str(stage.folder)]) == 0
+    stage.store.add(movies(1))
+    stage.store.add(movies(2, at=T0 + 9 * DAY))
+    stage.store.marker.stand_still(T0 + 185 * DAY)
+    assert main(["status", "--stage", str(stage.store.root.folder)]) == 0
     assert capsys.readouterr().out.splitlines()[-3:] == [
         "payloads: the oldest of 2026-01-01, the newest of 2026-01-10",
         "due: 1 movie; TMDB's terms: nothing is kept for more than six months",
-        f"next: tmdbkit refresh --older-than 180d --stage {stage.folder}",
+        f"next: tmdbkit refresh --older-than 180d --stage {stage.store.root.folder}",
     ]

@@ -22,18 +22,18 @@ KINDS = ("genres", "keywords", "studios", "collections")
 def put(stage: Stage, *movies: dict[str, Any], day: int = 0) -> Stage:
     """Stage movies with ids from 1."""
     at = T0 + timedelta(days=day)
-    stage.add(answers(*((n, payload(n, **movie), at) for n, movie in enumerate(movies, 1))))
+    stage.store.add(answers(*((n, payload(n, **movie), at) for n, movie in enumerate(movies, 1))))
     return stage
 
 
 def test_things_are_named_and_counted_over_movies_the_most_frequent_first(stage: Stage) -> None:
     put(stage, {"genres": [ACTION, DRAMA]}, {"genres": [DRAMA]}, {"genres": []})
-    assert stage.genres().rows() == [(18, "Drama", 2), (28, "Action", 1)]
+    assert stage.names("genres").rows() == [(18, "Drama", 2), (28, "Action", 1)]
 
 
 def test_of_equal_counts_the_names_are_in_order(stage: Stage) -> None:
     put(stage, {"genres": [DRAMA, ACTION]})
-    assert stage.genres()["name"].to_list() == ["Action", "Drama"]
+    assert stage.names("genres")["name"].to_list() == ["Action", "Drama"]
 
 
 def test_each_kind_is_found_where_tmdb_has_it(stage: Stage) -> None:
@@ -46,27 +46,27 @@ def test_each_kind_is_found_where_tmdb_has_it(stage: Stage) -> None:
         },
         {"belongs_to_collection": None},
     )
-    assert stage.keywords().rows() == [(310, "artificial intelligence", 1)]
-    assert stage.studios().rows() == [(79, "Village Roadshow", 1)]
-    assert stage.collections().rows() == [(2344, "The Matrix Collection", 1)]
+    assert stage.names("keywords").rows() == [(310, "artificial intelligence", 1)]
+    assert stage.names("studios").rows() == [(79, "Village Roadshow", 1)]
+    assert stage.names("collections").rows() == [(2344, "The Matrix Collection", 1)]
 
 
 def test_a_movie_that_names_a_thing_twice_counts_once(stage: Stage) -> None:
     put(stage, {"genres": [ACTION, ACTION]})
-    assert stage.genres().rows() == [(28, "Action", 1)]
+    assert stage.names("genres").rows() == [(28, "Action", 1)]
 
 
 def test_a_movie_that_was_fetched_again_counts_once_as_it_is_now(stage: Stage) -> None:
     put(stage, {"genres": [ACTION], "credits": people("Ann")})
     put(stage, {"genres": [DRAMA], "credits": people("Bea")}, day=1)
-    assert stage.genres().rows() == [(18, "Drama", 1)]
+    assert stage.names("genres").rows() == [(18, "Drama", 1)]
     assert stage.people().select("crew_name", "movies").rows() == [("Bea", 1)]
 
 
 def test_a_dropped_movie_names_nothing_any_more(stage: Stage) -> None:
     put(stage, {"genres": [ACTION], "credits": people("Ann")})
     stage.drop([1])
-    assert stage.genres().is_empty()
+    assert stage.names("genres").is_empty()
     assert stage.people().is_empty()
 
 
@@ -96,7 +96,7 @@ def test_a_stage_of_any_size_is_read_a_few_movies_at_a_time(
 ) -> None:
     monkeypatch.setattr("tmdbkit.stage.stage.READ_AT_ONCE", 2)
     put(stage, *({"genres": [ACTION], "credits": people("Ann")} for _ in range(5)))
-    assert stage.genres()["movies"].to_list() == stage.people()["movies"].to_list() == [5]
+    assert stage.names("genres")["movies"].to_list() == stage.people()["movies"].to_list() == [5]
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "people"])
@@ -131,6 +131,6 @@ def test_an_empty_stage_has_the_schemas_of_a_full_one(stage: Stage, kind: str) -
 )
 def test_whatever_a_movie_lacks_the_others_are_named(stage: Stage, odd: dict[str, Any]) -> None:
     put(stage, odd, {"genres": [ACTION]})
-    assert stage.genres().rows() == [(28, "Action", 1)]
+    assert stage.names("genres").rows() == [(28, "Action", 1)]
     for kind in KINDS:
         assert getattr(stage, kind)()["id"].null_count() == 0

@@ -73,7 +73,7 @@ def stage(tmp_path: Path) -> Stage:
     """A stage of the movies 1 to 5, each with an IMDb id."""
     stage = Stage(tmp_path / "stage", settings=Settings())
     rows = ((n, payload(n, imdb_id=tt(n)), NOON - timedelta(days=400)) for n in range(1, 6))
-    stage.add(answers(*rows))
+    stage.store.add(answers(*rows))
     return stage
 
 
@@ -123,7 +123,7 @@ def kept(stage: Stage, provider: str) -> dict[tuple[int, str], float]:
 
 def lines(stage: Stage) -> int:
     """How many rows the log has."""
-    return pl.read_parquet(stage.folder / "ratings" / "*.parquet").height
+    return pl.read_parquet(stage.store.root.folder / "ratings" / "*.parquet").height
 
 
 # What comes.
@@ -161,18 +161,18 @@ def test_only_the_ids_that_are_named_are_asked_for(stage: Stage, serve: Serve, a
     result = run(stage, ask(MDBList, server), ids=[9, 1, 9])
     assert server.batches == [[9, 1]]
     assert counts(result) == (2, 2, 0, 0)
-    assert stage.rated_only()["tmdb_id"].to_list() == [9]
+    assert stage.store.rated_only()["tmdb_id"].to_list() == [9]
 
 
 def test_who_has_no_imdb_id_has_failed_with_the_reason_and_is_asked_for_once_it_has_one(
     stage: Stage, serve: Serve, ask: Ask
 ) -> None:
-    stage.add(answers((6, payload(6), NOON)))
+    stage.store.add(answers((6, payload(6), NOON)))
     server = serve(movies={tt(6): GOOD})
     result = run(stage, ask(OMDb, server), ids=[6])
     assert result.failures.rows() == [("omdb", 6, "has no IMDb id")]
     assert "failed: 1: omdb: has no IMDb id" in repr(result)
-    stage.add(answers((6, payload(6, imdb_id=tt(6)), NOON + timedelta(days=1))))
+    stage.store.add(answers((6, payload(6, imdb_id=tt(6)), NOON + timedelta(days=1))))
     assert counts(run(stage, ask(OMDb, server), ids=[6])) == (1, 1, 0, 0)
 
 
@@ -241,7 +241,7 @@ def test_movies_whose_answer_has_the_wrong_shape_are_asked_for_again_next_time(
     first = run(stage, ask(MDBList, server))
     assert counts(first) == (5, 0, 0, 5)
     assert all(reason.startswith("MDBList: ") for reason in first.failures["reason"])
-    assert stage.asked("mdblist").is_empty()
+    assert stage.store.asked("mdblist").is_empty()
     server.script.clear()
     assert counts(run(stage, ask(MDBList, server))) == (5, 1, 4, 0)
 
@@ -346,7 +346,7 @@ def test_what_a_target_holds_is_rated_by_its_own_ids_and_need_not_be_staged(
     )
     assert counts(result) == (2, 1, 0, 1)
     assert server.asked == [tt(7)]
-    assert stage.rated_only()["tmdb_id"].to_list() == [7]
+    assert stage.store.rated_only()["tmdb_id"].to_list() == [7]
 
 
 def test_what_a_run_would_take_is_said_and_nobody_is_asked(

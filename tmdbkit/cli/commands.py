@@ -68,14 +68,14 @@ def _tell_demo(done: Demo) -> None:
 
 def _tell_what_next(done: Demo, folder: str | None, copied: int) -> None:
     say("")
-    say(f"the stage     {done.stage.root}   (Parquet)")
+    say(f"the stage     {done.stage.store.root}   (Parquet)")
     say(f"the snapshot  {done.snapshot.path}   (npx convex import takes it)")
     say("")
     if folder:
         say(f"{copied} notebooks copied; open the gallery:" if copied else "open the gallery:")
         say(f"  jupyter lab {folder}")
     else:
-        there = f"--stage {done.stage.root}"
+        there = f"--stage {done.stage.store.root}"
         say("look, decide, send:")
         say(f"  tmdbkit check {there}")
         say(f"  tmdbkit review {there}")
@@ -91,7 +91,7 @@ def stage(args: argparse.Namespace) -> int:
 
     staged = open_stage(args)
     with open_session() as session:
-        staged.marker.check(session.settings.language)  # before TMDB is asked for ids
+        staged.store.marker.check(session.settings.language)  # before TMDB is asked for ids
         result = stage_movies(session, staged, needed_ids(args), refresh=args.refresh)
     return show(args, result, failed=result.failed)
 
@@ -109,7 +109,7 @@ def refresh(args: argparse.Namespace) -> int:
         check_language(args.language, alone=not which)
     with open_session() as session:
         if args.language is None:
-            staged.marker.check(session.settings.language)  # before TMDB is asked for ids
+            staged.store.marker.check(session.settings.language)  # before TMDB is asked for ids
         result = refresh_movies(
             session,
             staged,
@@ -118,8 +118,8 @@ def refresh(args: argparse.Namespace) -> int:
             older_than=args.older_than,
             language=args.language,
         )
-    if left := staged.marker.is_changing:
-        say_aside(f"not all is in {staged.language} yet; run the same again")
+    if left := staged.store.marker.is_changing:
+        say_aside(f"not all is in {staged.store.marker.language} yet; run the same again")
     return show(args, result, failed=result.failed + left)
 
 
@@ -233,7 +233,7 @@ def _tell_anew(args: argparse.Namespace, anew: Plan) -> None:
 def _filled_or_rated(args: argparse.Namespace) -> Stage:
     """Open a stage that has movies, or where only some fields are meant ratings of any."""
     staged = open_stage(args)
-    return staged if args.only and not staged.rated_only().is_empty() else filled(staged)
+    return staged if args.only and not staged.store.rated_only().is_empty() else filled(staged)
 
 
 def _saved_plan(args: argparse.Namespace) -> Plan | None:

@@ -61,7 +61,7 @@ def filled(stage: Stage) -> Stage:
     """
     if len(stage) == 0:
         raise UsageError(
-            f"the stage is empty; looked in {stage.root.full}. Fill it with tmdbkit stage"
+            f"the stage is empty; looked in {stage.store.root.full}. Fill it with tmdbkit stage"
         )
     return stage
 

@@ -33,12 +33,12 @@ def _tell_next(args: argparse.Namespace, staged: Stage, counts: Status) -> None:
     """Say how old the payloads are, what is due, and the command to type."""
     from tmdbkit.stage.status import next_command
 
-    ages = staged.ages()
+    ages = staged.store.ages(staged.store.now())
     if ages.oldest and ages.newest:
         say(f"payloads: the oldest of {ages.oldest:%Y-%m-%d}, the newest of {ages.newest:%Y-%m-%d}")
     due = f"{counted(ages.due, 'movie')}; TMDB's terms: nothing is kept for more than six months"
     say(f"due: {due if ages.due else 'nothing'}")
-    changing = staged.language if staged.marker.is_changing else None
+    changing = staged.store.marker.language if staged.store.marker.is_changing else None
     where = f" --stage {args.stage}" if args.stage else ""
     say(f"next: tmdbkit {next_command(counts, ages.due, changing)}{where}")
 

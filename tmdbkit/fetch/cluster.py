@@ -119,7 +119,7 @@ def stage_ids_on(
     Raises:
         StopError: Going on is pointless; what came until then is staged.
     """
-    stage.compact_if_piled_up()
+    stage.store.compact_if_piled_up()
     todo, known_missing = (ids, set()) if refresh else left_to_do(stage, ids, now)
     tally = Tally(skipped=len(ids) - len(todo) - len(known_missing), missing=sorted(known_missing))
     allowance, before = Allowance(session.service.rate, workers), session.requests
@@ -138,7 +138,7 @@ def stage_ids_on(
     finally:
         log_failures(stage, tally)
         progress.end()
-    stage.compact_if_piled_up()
+    stage.store.compact_if_piled_up()
     return result_of(ids, tally, session.requests - before)
 
 
@@ -154,9 +154,9 @@ def _errands(
     for first in range(0, len(ids), BATCH):
         yield Errand(
             ids=tuple(ids[first : first + BATCH]),
-            part=stage.new_part(),
-            root=stage.root.full,
-            shapes=stage.settings,
+            part=stage.store.movies.payloads.new_part(),
+            root=stage.store.root.full,
+            shapes=stage.store.settings,
             asks=replace(session.as_settings(), rate=allowance.share),
             threads=threads,
             refresh=refresh,
@@ -184,7 +184,7 @@ def run_errand(errand: Errand) -> Done:
             part, rows = fetching.despite_ctrl_c(
                 lambda: write(items, stage, errand.asks.language, errand.part)
             )
-            malformed = stage.derive(part, rows).rows() if part else []
+            malformed = stage.store.derive(part, rows).rows() if part else []
         return Done(
             [replace(item, text="") for item in items],
             dict(malformed),

@@ -123,7 +123,7 @@ def stage_ids(
     Raises:
         StopError: Going on is pointless; what came until then is staged.
     """
-    stage.compact_if_piled_up()
+    stage.store.compact_if_piled_up()
     todo, known_missing = (ids, set()) if refresh else left_to_do(stage, ids, now)
     before, language = session.requests, session.settings.language
     tally = Tally(skipped=len(ids) - len(todo) - len(known_missing), missing=sorted(known_missing))
@@ -146,7 +146,7 @@ def stage_ids(
     finally:
         session.resume()
         progress.end()
-    stage.compact_if_piled_up()
+    stage.store.compact_if_piled_up()
     return result_of(ids, tally, session.requests - before)
 
 
@@ -224,7 +224,7 @@ def _without_stage(batch: list[Fetched]) -> tuple[pl.DataFrame, list[tuple[int, 
 def left_to_do(stage: Stage, ids: list[int], now: datetime) -> tuple[list[int], set[int]]:
     """Return the ids to ask for, and those that TMDB lately did not have."""
     staged = stage.ids()
-    missing = stage.lately_missing(now) - staged
+    missing = stage.store.movies.lately_missing(now) - staged
     todo = [tmdb_id for tmdb_id in ids if tmdb_id not in staged and tmdb_id not in missing]
     return todo, missing.intersection(ids)
 
@@ -240,7 +240,9 @@ def _settle(
     """Write a batch to the stage, and count it; there is room for more once it is on the disk."""
     part, rows = fetching.despite_ctrl_c(lambda: write(batch, stage, language))
     fetching.settled(len(batch))
-    malformed = fetching.despite_ctrl_c(lambda: stage.derive(part, rows).rows() if part else [])
+    malformed = fetching.despite_ctrl_c(
+        lambda: stage.store.derive(part, rows).rows() if part else []
+    )
     reasons = dict(malformed)
     for item in batch:
         tally.count(item, reasons.get(item.tmdb_id))
@@ -262,7 +264,7 @@ def write(
         if item.error is None or isinstance(item.error, NotFound)
     ]
     frame = pl.DataFrame(rows, PAYLOADS, orient="row")
-    return (stage.append(frame, part, language) if rows else ""), frame
+    return (stage.store.append(frame, part, language) if rows else ""), frame
 
 
 def log_failures(stage: Stage, tally: Tally) -> None:
@@ -275,7 +277,7 @@ def log_failures(stage: Stage, tally: Tally) -> None:
         )
         passing = isinstance(error, PassingFault)
         rows.append((tmdb_id, str(error), passing, attempts, status, item.received_at))
-    stage.add_failures(pl.DataFrame(rows, FAILURES, orient="row"))
+    stage.store.add_failures(pl.DataFrame(rows, FAILURES, orient="row"))
 
 
 def result_of(ids: list[int], tally: Tally, http_requests: int) -> StageResult:

@@ -46,7 +46,7 @@ class StageForm(Panel):
         self._session = session
         self._chosen: dict[int, ipywidgets.Checkbox] = {}
         self._make()
-        if stage.offline if session is None else session.offline:
+        if stage.store.settings.offline if session is None else session.offline:
             self._said.say(OFFLINE)
 
     def _make(self) -> None:
@@ -88,7 +88,7 @@ class StageForm(Panel):
         Raises:
             UsageError: It names nothing or what is no id, or the stage is in another language.
         """
-        self.stage.marker.check(self.session.settings.language)
+        self.stage.store.marker.check(self.session.settings.language)
         ids = {"ids": self._typed, "list": self._listed, "search": self._ticked}[
             self._source.value
         ]()
@@ -164,7 +164,7 @@ class StageForm(Panel):
 
     def _facts(self) -> list[tuple[str, str]]:
         counts = self.result.counts() if self.result else {}
-        return counted_facts({"into": self.stage.name, **counts})
+        return counted_facts({"into": self.stage.store.name, **counts})
 
 
 def _draw_found(movie: Mapping[str, Any], *, online: bool) -> str:

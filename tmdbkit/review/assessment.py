@@ -15,11 +15,11 @@ from tmdbkit.exceptions import StopError
 from tmdbkit.quality import FINDINGS, RULES, find, withheld
 from tmdbkit.ratings.aggregate import CONSENSUS, consensus
 from tmdbkit.ratings.columns import COLUMNS, explain
-from tmdbkit.stage.archive import ASSESSED
 from tmdbkit.stage.card import flat
 from tmdbkit.stage.decisions import overrides
 from tmdbkit.stage.judged import AGREED
 from tmdbkit.stage.log import Log
+from tmdbkit.stage.store import ASSESSED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -51,7 +51,7 @@ class Assessment:
 
     def reread(self, stage: Stage, ids: Collection[int]) -> Assessment:
         """Return it with some movies' values as the stage has them now; the findings stay."""
-        table = _table(*stage.for_rules(ids))
+        table = _table(*stage.store.for_rules(ids))
         others = ~pl.col("tmdb_id").is_in(list(ids))
         return replace(self, table=pl.concat([self.table.filter(others), table]))
 
@@ -127,9 +127,9 @@ def of_some(
         rules: By what they are judged.
         columns: What is known of the columns of ratings; default by these movies.
     """
-    movies, ratings = stage.for_rules(ids)
+    movies, ratings = stage.store.for_rules(ids)
     columns = explain(ratings) if columns is None else columns
-    found = find(movies, ratings, rules, now=stage.now(), columns=columns)
+    found = find(movies, ratings, rules, now=stage.store.now(), columns=columns)
     right = ratings.join(withheld(found), on=["tmdb_id", "system"], how="anti")
     return Assessment(_table(movies, ratings, right), found, columns)
 
@@ -148,7 +148,7 @@ def _table(
 
 
 def _log(stage: Stage, name: str) -> Log:
-    return Log(stage.root.under(ASSESSED), KEPT[name])
+    return Log(stage.store.root.under(ASSESSED), KEPT[name])
 
 
 def _mark(stage: Stage, rules: Sequence[Rule]) -> str:
@@ -156,7 +156,7 @@ def _mark(stage: Stage, rules: Sequence[Rule]) -> str:
 
     What people set by hand is told apart: it changes a movie at a time.
     """
-    told = [__version__, stage.mark(), str(stage.now().date()), *map(_told, rules)]
+    told = [__version__, stage.store.version(), str(stage.store.now().date()), *map(_told, rules)]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 

@@ -153,8 +153,8 @@ class ReviewQueue:
             said.get(""),
             {field: row["value"] for field, row in said.items() if field},
             self._changed.get(tmdb_id, []),
-            self.stage.poster(tmdb_id),
-            online=not self.stage.offline,
+            self.stage.store.poster(tmdb_id),
+            online=not self.stage.store.settings.offline,
             sentences={rule.name: rule.sentence for rule in self._rules},
         )
 
@@ -288,7 +288,7 @@ class ReviewQueue:
 
     def _keep(self, made: pl.DataFrame) -> None:
         """Write a decision to the stage, and count it here."""
-        self.stage.add_decisions(made)
+        self.stage.store.add_decisions(made)
         self._read_decisions(pl.concat([self._decisions, made]))
 
     def _refresh(self, tmdb_id: int) -> None:

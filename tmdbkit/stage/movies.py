@@ -1,7 +1,8 @@
-"""The movies of a stage: what TMDB said, the rows made from it, and which of them count."""
+"""The movies of a stage: what TMDB answered, the rows made from it, and which of them count."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,12 @@ import polars as pl
 from tmdbkit import transform
 from tmdbkit.executors import spread
 from tmdbkit.schema import INSTANT
+from tmdbkit.stage.damage import reading
 from tmdbkit.stage.derived import Derived
 from tmdbkit.stage.log import Log, among
 from tmdbkit.stage.parts import MERGED
 from tmdbkit.stage.storage import root_of
-from tmdbkit.stage.tables import DROPPED, PAYLOADS, STAGED
+from tmdbkit.stage.tables import DROPPED, FAILURES, MISSING, PAYLOADS, STAGED
 from tmdbkit.transform.shape import DEFAULTS
 
 if TYPE_CHECKING:
@@ -28,10 +30,12 @@ if TYPE_CHECKING:
 KEYS = ("tmdb_id", "fetched_at", "file")  # of a row: both logs have it in a file of one name
 # Of rows that an older tmdbkit merged, a drop is before the others: it had taken out all it meant.
 ANSWERED = pl.when(pl.col("http_status") != DROPPED).then("fetched_at")
+MISSING_FOR = timedelta(days=30)  # then a 404 is asked again
+REFUSED = (400, 422, 500)  # a 500 of the failures that do not pass is TMDB's "the ID is invalid"
 CHECKS = pl.Schema({"tmdb_id": pl.Int64(), "fetched_at": INSTANT, "checked_at": INSTANT})
 
 
-class Holdings:
+class MovieLog:
     """Two logs with files of the same names: payloads, and the rows `derived` from them.
 
     Of a payload that cannot become one, a third log says why. A fourth, of checks, says until when
@@ -116,17 +120,66 @@ class Holdings:
         last = rows.unique(["tmdb_id", "fetched_at"], keep="last", maintain_order=True)
         return last.collect()
 
-    def settled(self) -> pl.LazyFrame:
+    def fetched_before(self, instant: datetime, now: datetime) -> set[int]:
+        """Return the staged ids whose payload is older than that, or of a clock that was wrong.
+
+        Of one that was fetched later than now nobody knows how old it is.
+        """
+        with reading(self._root):
+            known = pl.col("fetched_at").is_between(instant, now)
+            return set(self.newest().filter(~known).collect()["tmdb_id"])
+
+    def missing(self) -> pl.DataFrame:
+        """Return `tmdb_id, asked_at` of the ids that TMDB does not have, by its latest answer."""
+        with reading(self._root):
+            answers = self.payloads.scan()
+            return (
+                answers.select("tmdb_id", "fetched_at", "http_status", "part")
+                .sort("part", maintain_order=True)
+                .unique("tmdb_id", keep="last")
+                .filter(pl.col("http_status") == MISSING)
+                .select("tmdb_id", pl.col("fetched_at").alias("asked_at"))
+                .sort("tmdb_id")
+                .collect()
+            )
+
+    def lately_missing(self, now: datetime) -> set[int]:
+        """Return the missing ids that are not worth asking for again yet."""
+        lately = pl.col("asked_at").is_between(now - MISSING_FOR, now, closed="right")
+        return set(self.missing().filter(lately)["tmdb_id"])
+
+    def failed(self) -> pl.DataFrame:
+        """Return the ids that could not be staged and still are not, in `FAILURES`."""
+        with reading(self._root):
+            self.parts()  # some payloads may turn out to be no movie
+            failures = self.derived.failed().sort("part", maintain_order=True)
+            latest = failures.unique("tmdb_id", keep="last").collect().lazy()
+            settled = latest.join(self._settled(), on="tmdb_id").filter(_is_settled())
+            return (
+                latest.join(settled, on="tmdb_id", how="anti")
+                .select(FAILURES.names())
+                .sort("tmdb_id")
+                .collect()
+            )
+
+    def refused(self) -> pl.DataFrame:
+        """Return the failures that TMDB answers with the same whenever it is asked.
+
+        Others that are not passing are not of the id: a wrong address, a proxy's page, no network.
+        """
+        return self.lasting().filter(pl.col("http_status").is_in(REFUSED))
+
+    def lasting(self) -> pl.DataFrame:
+        """Return the failures that lie in the id: those of `refused`, and answers that are none."""
+        statuses = (*REFUSED, STAGED)
+        return self.failed().filter(~pl.col("passing") & pl.col("http_status").is_in(statuses))
+
+    def _settled(self) -> pl.LazyFrame:
         """Return `tmdb_id, fetched_at, part` of all that came of ids: rows, and answers of none."""
         parts = self.parts()
         none = self.payloads.scan(parts).filter(pl.col("http_status") != STAGED)
         which = ("tmdb_id", "fetched_at", "part")
         return pl.concat([self.derived.scan_files(parts).select(which), none.select(which)])
-
-    def failed(self) -> pl.LazyFrame:
-        """Return all failures, those of payloads that were found to be none included."""
-        self.parts()
-        return self.derived.failed()
 
     def files(self) -> list[str]:
         """Return the files of rows that count, for others to read."""
@@ -134,10 +187,11 @@ class Holdings:
 
     def as_of(self) -> pl.DataFrame:
         """Return `tmdb_id, fetched_at, as_of`: until when a payload is known to be TMDB's."""
-        checked = self.checks.scan().group_by("tmdb_id", "fetched_at").agg(pl.max("checked_at"))
-        newest = self.newest().join(checked, on=["tmdb_id", "fetched_at"], how="left")
         as_of = pl.max_horizontal("fetched_at", "checked_at")
-        return newest.select("tmdb_id", "fetched_at", as_of=as_of).sort("tmdb_id").collect()
+        with reading(self._root):
+            checks = self.checks.scan().group_by("tmdb_id", "fetched_at").agg(pl.max("checked_at"))
+            newest = self.newest().join(checks, on=["tmdb_id", "fetched_at"], how="left")
+            return newest.select("tmdb_id", "fetched_at", as_of=as_of).sort("tmdb_id").collect()
 
     def add_checks(self, rows: pl.DataFrame) -> None:
         """Append checks, in `CHECKS`."""
@@ -165,7 +219,7 @@ class Holdings:
 
 def derive_part(root: str, part: str) -> str:
     """Make the rows of a part, as a worker does; return the part."""
-    Holdings(root_of(root)).derived.derive_again(part)
+    MovieLog(root_of(root)).derived.derive_again(part)
     return part
 
 
@@ -177,7 +231,7 @@ def _those(found: pl.DataFrame, scan: Callable[[list[str]], pl.LazyFrame]) -> pl
     return scan(files).filter(near).join(found.lazy(), on=KEYS, how="semi", maintain_order="left")
 
 
-def is_settled() -> pl.Expr:
+def _is_settled() -> pl.Expr:
     """Return whether something that came of an id, `part_right`, came after its failure, `part`.
 
     Where an older tmdbkit merged either, which kept no order between the two, their times tell.

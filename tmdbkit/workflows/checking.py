@@ -46,7 +46,7 @@ def looked_at(
         UsageError: The frame has no `tmdb_id`, or a column of another kind.
     """
     if isinstance(source, Stage):
-        return source.for_rules()
+        return source.store.for_rules()
     if isinstance(source, pl.DataFrame | pl.LazyFrame):
         table = _flat(_typed(source.lazy().collect()))
     else:
@@ -64,10 +64,10 @@ def looked_at_on(
     """
     ids = sorted(stage.ids())
     if not ids:
-        return stage.for_rules()
+        return stage.store.for_rules()
     needed = {name for rule in rules for name in rule.needs()}
     columns = {*OF_EVERY_RULE, *needed}
-    work = partial(read_for_rules, stage.root.full, stage.settings, columns)
+    work = partial(read_for_rules, stage.store.root.full, stage.store.settings, columns)
     pieces = (ids[first : first + PIECE] for first in range(0, len(ids), PIECE))
     read = list(spread(executor, work, pieces, workers))
     movies = pl.concat([movies for movies, _ in read]).sort("tmdb_id")
@@ -78,7 +78,7 @@ def read_for_rules(
     root: str, settings: Settings, columns: Collection[str], ids: list[int]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return some columns of some movies of a stage, and their ratings, as a worker does."""
-    movies, ratings = Stage(root, settings=settings).for_rules(ids)
+    movies, ratings = Stage(root, settings=settings).store.for_rules(ids)
     return movies.select(name for name in movies.columns if name in columns), ratings
 
 
@@ -103,7 +103,7 @@ def withheld_of(stage: Stage) -> Withheld:
         tmdb_id: f"{WORDS[kind]} in review{by and f' by {by}'}{note and f': {note}'}"
         for tmdb_id, kind, by, note in kept_back.select("tmdb_id", "kind", "by", "note").rows()
     }
-    errors = find(table, stage.ratings().filter("chosen"), RATING_ERRORS, now=stage.now())
+    errors = find(table, stage.ratings().filter("chosen"), RATING_ERRORS, now=stage.store.now())
     return Withheld(reasons, _reasons(not_waived(errors, table, stage.decisions())))
 
 

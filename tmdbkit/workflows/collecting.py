@@ -100,7 +100,7 @@ def due(
     """
     if not provider.metered:
         return wanted
-    asked = stage.asked(provider.name)
+    asked = stage.store.asked(provider.name)
     settled = asked if oldest is None else asked.filter(pl.col("asked_at") >= oldest)
     left = wanted.join(settled, on="tmdb_id", how="anti", maintain_order="left")
     if provider.fallback:
@@ -271,7 +271,7 @@ def _keep(provider: Provider, came: Collected, stage: Stage, now: datetime) -> N
     else:
         known = stage.ratings().filter(pl.col("provider") == provider.name)
         rows = _new_of(rows, known)
-    stage.add_ratings(rows)
+    stage.store.add_ratings(rows)
 
 
 def _new_of(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

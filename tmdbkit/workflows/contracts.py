@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 def contact(stage: Stage, target: Target) -> Contact:
     """Ask a target what its tables accept; what a deployment says is kept for its exports."""
-    contracts = Contracts(stage.root)
+    contracts = Contracts(stage.store.root)
     if isinstance(target, ConvexSnapshot):
         target.rehearse(partial(_of_deployment, contracts))
         return Contact.of(target)
     made = Contact.of(target)
     kept = KeptContract(
         str(target.title),
-        stage.now().isoformat(timespec="seconds"),
+        stage.store.now().isoformat(timespec="seconds"),
         dict(made.contract.answer or {}),
         tuple(str(row["_id"]) for row in made.movies if "_id" in row),
     )

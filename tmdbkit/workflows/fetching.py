@@ -62,7 +62,7 @@ def stage_movies(
         UsageError: An id that is none, or a stage that is in another language.
         StopError: Going on is pointless; what came until then is staged.
     """
-    stage.marker.check(session.settings.language)
+    stage.store.marker.check(session.settings.language)
     return _fetch(
         session,
         stage,
@@ -113,7 +113,7 @@ def _fetch(
 
 def _refused(stage: Stage, wanted: list[int], *, refresh: bool) -> pl.DataFrame:
     """Return `tmdb_id, reason` of what is not worth asking for, in the order of the ids."""
-    refused = stage.refused().select("tmdb_id", "reason")
+    refused = stage.store.movies.refused().select("tmdb_id", "reason")
     return refused.clear() if refresh else refused.filter(pl.col("tmdb_id").is_in(set(wanted)))
 
 
@@ -185,9 +185,10 @@ def refresh_movies(
     if language is not None:
         check_language(language, alone=ids is None and not changed and older_than is None)
         return _change_language(session, stage, language, fetch)
-    stage.marker.check(session.settings.language)
+    stage.store.marker.check(session.settings.language)
     now = _now()
-    wanted = stage.fetched_before(now - older_than, now=now) if older_than else stage.ids()
+    movies = stage.store.movies
+    wanted = movies.fetched_before(now - older_than, now) if older_than else movies.ids()
     chosen = wanted if ids is None else wanted.intersection(checked_ids(ids))
     return _follow_changes(session, stage, chosen, fetch) if changed else fetch(chosen)
 
@@ -216,16 +217,17 @@ def _change_language(
     What TMDB no longer has, or will never answer, stays as it is; once nothing else is left, the
     language is changed.
     """
-    since = stage.marker.change(language)
+    store = stage.store
+    since = store.marker.change(language)
     with session.speaking(language):
         if since is None:
             return fetch(())
-        result = fetch(stage.fetched_before(since))
-    left = stage.fetched_before(since).difference(
-        result.missing_ids["tmdb_id"], stage.lasting()["tmdb_id"]
+        result = fetch(store.movies.fetched_before(since, store.now()))
+    left = store.movies.fetched_before(since, store.now()).difference(
+        result.missing_ids["tmdb_id"], store.movies.lasting()["tmdb_id"]
     )
     if not left:
-        stage.marker.changed(language)
+        store.marker.changed(language)
     return result
 
 
@@ -240,11 +242,11 @@ def _follow_changes(
     What could not be fetched is not noted, so that the next run finds it changed again.
     """
     began, before = _now(), session.requests
-    known = stage.as_of().filter(pl.col("tmdb_id").is_in(chosen))
+    known = stage.store.movies.as_of().filter(pl.col("tmdb_id").is_in(chosen))
     ahead = pl.col("as_of") > began  # by a clock that was wrong: nobody knows since when
     changed = stale_ids(TMDBClient(session), known.filter(~ahead), began.date())
     result = fetch([*changed, *known.filter(ahead)["tmdb_id"]])
-    stage.add_checks(chosen.difference(result.failures["tmdb_id"]), began)
+    stage.store.add_checks(chosen.difference(result.failures["tmdb_id"]), began)
     return replace(result, http_requests=session.requests - before)
 
 

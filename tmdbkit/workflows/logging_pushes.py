@@ -29,7 +29,7 @@ def import_log(
         "target": pl.lit(str(target.title)),
         "identity": pl.lit(target.title.identity or None, pl.String),
     }
-    return lambda rows: stage.add_imports(rows.with_columns(**names))
+    return lambda rows: stage.store.add_imports(rows.with_columns(**names))
 
 
 def unsettled_of(
@@ -46,6 +46,6 @@ def unsettled_of(
 
     def log(settled: pl.DataFrame) -> None:
         with suppress(*(() if needed else (StopError, StageError))):
-            stage.add_imports(settled)
+            stage.store.add_imports(settled)
 
-    return Unsettled(target.title.rows_of(stage.unsettled()), log, now)
+    return Unsettled(target.title.rows_of(stage.store.unsettled()), log, now)

@@ -56,7 +56,7 @@ class Outgoing:
             UsageError: An id that is none.
         """
         rated = scope.only is not None and scope.only <= RATINGS
-        there = stage.ids().union(stage.rated_only()["tmdb_id"] if rated else ())
+        there = stage.ids().union(stage.store.rated_only()["tmdb_id"] if rated else ())
         wanted = None if ids is None else checked_ids(ids)
         if approved:
             said = verdicts(stage.decisions()).filter(pl.col("kind") == "approve")
@@ -69,10 +69,10 @@ class Outgoing:
 
     def pieces(self) -> Iterator[Piece]:
         """Yield rows and payloads of some movies at a time, and what of them is withheld."""
-        for rows, payloads in self.stage.batches(self.ids, size=CHUNK):
+        for rows, payloads in self.stage.store.batches(self.ids, size=CHUNK):
             yield rows, payloads, self.withheld
         if self.rated:
-            for rows in self.stage.rated_only(self.ids).iter_slices(CHUNK):
+            for rows in self.stage.store.rated_only(self.ids).iter_slices(CHUNK):
                 yield rows, PAYLOADS.to_frame(), self.withheld
 
     def failures(self) -> list[tuple[int, str]]:

@@ -80,7 +80,7 @@ def plan_push(
     shown = progress or progresses.default()
     parts = [sent.plan_of_failures(target)]
     shown.begin("planning", sent.total)
-    form = image_form(stage.settings, images)
+    form = image_form(stage.store.settings, images)
     unsettled = unsettled_of(stage, target, now or _now, needed=False)
     try:
         with Importer(
@@ -162,7 +162,7 @@ def push(
         >>> push(stage, target, [603, 550]).unchanged
         2
     """
-    form = image_form(stage.settings, images)
+    form = image_form(stage.store.settings, images)
     if plan is not None and (approved or form.converts or (ids, limit) != (None, None)):
         raise UsageError("a plan is sent exactly as it is; leave out ids, approved, limit, images")
     check_people(people)

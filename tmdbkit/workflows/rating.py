@@ -143,7 +143,7 @@ def check(
         movies, ratings = looked_at_on(executor, workers or workers_of(executor), source, chosen)
     else:
         movies, ratings = looked_at(source)
-    at = now or (source.now() if isinstance(source, Stage) else _now())
+    at = now or (source.store.now() if isinstance(source, Stage) else _now())
     able = applicable(chosen, movies, at)
     nothing = isinstance(source, Stage) and movies.is_empty()
     heading = "nothing is staged" if nothing else ""

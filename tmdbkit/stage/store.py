@@ -1,0 +1,264 @@
+"""The logs of a stage, and what tmdbkit itself writes to them and reads from them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tmdbkit import transform
+from tmdbkit.exceptions import DamageError, StopError
+from tmdbkit.files import sweep
+from tmdbkit.ratings.model import RATINGS
+from tmdbkit.schema import ROW
+from tmdbkit.settings import Settings
+from tmdbkit.stage import pushes, understood
+from tmdbkit.stage.card import flat
+from tmdbkit.stage.damage import reading
+from tmdbkit.stage.decisions import overrides
+from tmdbkit.stage.derived import TODAY
+from tmdbkit.stage.log import Log, among
+from tmdbkit.stage.marker import Marker
+from tmdbkit.stage.movies import MovieLog
+from tmdbkit.stage.overlay import SAME_RATING, Overlay
+from tmdbkit.stage.parts import Order
+from tmdbkit.stage.status import Ages, ages
+from tmdbkit.stage.storage import root_of
+from tmdbkit.stage.tables import DECISIONS, IMPORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+ASSESSED = "assessed"  # where a reviewer's view is kept
+SAME_ANSWER = ("tmdb_id", "fetched_at", "http_status")
+
+
+class StageStore:
+    """What stands behind a `Stage`: its logs, its marker and its settings.
+
+    Args:
+        place: The folder's path, or an address `s3://…`, `gs://…`, `az://…`; default as the
+            settings say.
+        settings: What shapes rows when read, and the default folder; default `Settings.from_env()`.
+        name: What drawings call it, instead of the folder.
+        now: The time of day; default the clock's, or the instant at which a sample stands still.
+
+    Raises:
+        StageError: The folder is a file, or of a newer tmdbkit.
+    """
+
+    def __init__(
+        self,
+        place: str | Path | None = None,
+        *,
+        settings: Settings | None = None,
+        name: str | None = None,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.settings = settings or Settings.from_env()
+        self.root = root_of(self.settings.stage if place is None else place)
+        self.name = name or str(self.root)
+        self.options = transform.Options.of(self.settings)
+        # A failure is settled by what came after it: these two logs have one order.
+        order = Order(self.root.under("payloads"), self.root.under("failures"))
+        self.movies = MovieLog(self.root, self.options, order)
+        self.ratings = self._log("ratings", RATINGS, "fetched_at")
+        self.decisions = self._log("decisions", DECISIONS, "at")
+        self.imports = self._log("imports", IMPORTS, "pushed_at")
+        self.marker = Marker(self.root)
+        self.now = now or self.marker.clock()
+
+    def _log(self, name: str, columns: pl.Schema, age: str) -> Log:
+        return Log(self.root.under(name), columns, age=pl.col(age), mixed=True)
+
+    # Writing.
+
+    def add(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Append answers of TMDB, make their rows, and return the malformed ones.
+
+        Args:
+            rows: Frames of `tmdb_id, payload, fetched_at, http_status`.
+        """
+        return self.derive(self.append(rows), rows)
+
+    def derive(self, part: str, rows: pl.DataFrame) -> pl.DataFrame:
+        """Make the rows of a part that was appended, and return the malformed answers."""
+        return self.movies.derived.derive(part, rows)
+
+    def append(
+        self, rows: pl.DataFrame, part: str | None = None, language: str | None = None
+    ) -> str:
+        """Append answers of TMDB, and return the part's name: from now on they are safe.
+
+        Args:
+            rows: As for `add`; of those of one movie, time and status the last counts.
+            part: A part to replace. Where it was merged by now, the rows come in one of their own.
+            language: In which they were asked for, which the stage has from now on.
+
+        Raises:
+            StageError: The stage is in another language.
+        """
+        self.marker.begin(language)
+        if part is not None and part in self.movies.payloads.listing().replaced():
+            part = None
+        each = rows.unique(SAME_ANSWER, keep="last", maintain_order=True)
+        return self.movies.payloads.append(each, name=part)
+
+    def add_checks(self, tmdb_ids: Iterable[int], at: datetime) -> None:
+        """Note that TMDB's changes were gone through for these movies; newer payloads need none."""
+        older = self.movies.as_of().filter(pl.col("as_of") < at, among(list(tmdb_ids)))
+        checks = older.select("tmdb_id", "fetched_at", checked_at=pl.lit(at))
+        self._append(self.movies.checks, checks)
+
+    def add_failures(self, rows: pl.DataFrame) -> None:
+        """Append ids that could not be staged, in the columns of `Stage.failures`."""
+        self._append(self.movies.derived.failures, rows)
+
+    def add_ratings(self, rows: pl.DataFrame) -> None:
+        """Append ratings, in `RATINGS`; one of the system "" says that there was none."""
+        self._append(self.ratings, rows)
+
+    def add_decisions(self, rows: pl.DataFrame) -> None:
+        """Append decisions, in `DECISIONS`: they are on the disk when this returns."""
+        self._append(self.decisions, rows)
+        if self.decisions.is_piled_up():  # each click is a part of its own
+            with suppress(StopError):  # the decision itself is on the disk
+                self.decisions.compact(self.now())
+
+    def add_imports(self, rows: pl.DataFrame) -> None:
+        """Append intents or outcomes of a push, in some or all of the columns of `imports()`."""
+        self._append(self.imports, pl.concat([IMPORTS.to_frame(), rows], how="diagonal_relaxed"))
+
+    def _append(self, log: Log, rows: pl.DataFrame) -> None:
+        if not rows.is_empty():
+            self.marker.begin()
+            log.append(rows.select(pl.col(name).cast(kind) for name, kind in log.columns.items()))
+
+    # Reading.
+
+    def batches(
+        self, tmdb_ids: Iterable[int] | None = None, *, size: int
+    ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+        """Yield rows and payloads of up to `size` movies at a time, in the order of the files.
+
+        Memory does not grow with the stage.
+        """
+        with reading(self.root):
+            found = self.movies.newest(tmdb_ids).sort("file", "tmdb_id").collect()
+            overlay = self.overlay()
+        for some in found.iter_slices(size):
+            with reading(self.root):
+                rows = overlay.over(self.movies.rows_of(some)).select(ROW.names()).collect()
+                texts = self.movies.texts(some).collect()
+            yield rows, texts
+
+    def for_rules(self, tmdb_ids: Iterable[int] | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return what the rules look at: the flat table of movies, and the ratings that count."""
+        with reading(self.root):
+            if tmdb_ids is None:
+                rows, overlay = self.movies.rows(), self.overlay()
+            else:
+                wanted = list(tmdb_ids)
+                found = self.movies.newest(wanted).collect()
+                rows, overlay = self.movies.rows_of(found), self.overlay(wanted)
+            read = rows.collect().lazy()  # the overlay looks at them more than once
+            movies = flat(overlay.over(read)).sort("tmdb_id").collect()
+            ratings = overlay.ratings(read).filter("chosen")
+        return movies, ratings.join(movies, on="tmdb_id", how="semi").select(RATINGS.names())
+
+    def rated_only(self, tmdb_ids: Iterable[int] | None = None) -> pl.DataFrame:
+        """Return `tmdb_id, title` and the vote fields of movies that are rated, and not staged.
+
+        They can be pushed where the scope is nothing but ratings.
+        """
+        with reading(self.root):
+            found = self.overlay().beside(self.movies.ids())
+        return found if tmdb_ids is None else found.filter(pl.col("tmdb_id").is_in(set(tmdb_ids)))
+
+    def overlay(self, tmdb_ids: Sequence[int] | None = None) -> Overlay:
+        """Return what is laid over the rows, of all movies or of some, read from the logs once."""
+        rated = self.ratings.scan().filter(pl.col("system").ne_missing(""))
+        if tmdb_ids is not None:
+            rated = rated.filter(among(tmdb_ids))
+        newest = rated.sort("part", maintain_order=True).unique(SAME_RATING, keep="last")
+        collected = understood.ratings(newest.select(RATINGS.names()).collect())
+        return Overlay(collected, self.settings.providers, overrides(self.decided()))
+
+    def decided(self) -> pl.DataFrame:
+        """Return the log of decisions, in `DECISIONS`, the newest last."""
+        with reading(self.root):
+            rows = self.decisions.scan().sort("part", maintain_order=True).collect()
+        return understood.decisions(rows).unique("decision", maintain_order=True)
+
+    def imported(self) -> pl.LazyFrame:
+        """Return the rows of the import log, with the `part` that each came in."""
+        return understood.imports(self.imports.scan())
+
+    def unsettled(self) -> pl.DataFrame:
+        """Return the import log of the movies with a change of which it is not known if it went."""
+        with reading(self.root):
+            return pushes.unsettled(self.imported().drop("part"))
+
+    def asked(self, provider: str) -> pl.DataFrame:
+        """Return `tmdb_id, asked_at` of the movies that a provider was asked for, latest only."""
+        with reading(self.root):
+            of_provider = self.ratings.scan().filter(pl.col("provider") == provider)
+            latest = of_provider.sort("part", maintain_order=True).unique("tmdb_id", keep="last")
+            return latest.select("tmdb_id", asked_at="fetched_at").sort("tmdb_id").collect()
+
+    def ages(self, now: datetime) -> Ages:
+        """Return how old the payloads are, and how many TMDB's terms want fetched again by now."""
+        with reading(self.root):
+            return ages(self.movies.newest().collect(), now)
+
+    def poster(self, tmdb_id: int) -> Path | None:
+        """Return the movie's picture where the stage brings its own, as the sample does."""
+        if self.root.folder is None:
+            return None
+        path = self.root.folder / "posters" / f"{tmdb_id}.png"
+        return path if path.is_file() else None
+
+    def version(self) -> str:
+        """Return a text that is another one once rows or ratings are; decisions do not count."""
+        parts = (*self.movies.payloads.parts(), *self.ratings.parts())
+        return " ".join([TODAY, str(self.options), *self.settings.providers, *parts])
+
+    # Upkeep.
+
+    def compact(self, now: datetime) -> int:
+        """Merge small files, and return how many were replaced.
+
+        Raises:
+            DamageError: A damaged file was left as it is; all others are merged.
+        """
+        replaced = self._compact(now)
+        damaged = [log.source(part) for log in self._logs() for part in log.damaged]
+        if damaged:
+            raise DamageError(
+                f"{', '.join(damaged)}: damaged, and left as it is; all else is merged. "
+                "tmdbkit doctor says what is lost"
+            )
+        return replaced
+
+    def compact_if_piled_up(self) -> None:
+        """Merge small files where there are many; a disk that is too full for it is no matter."""
+        if any(log.is_piled_up() for log in self._logs()):
+            with suppress(StopError):  # nothing is lost, and the next run tries again
+                self._compact(self.now())
+
+    def _compact(self, now: datetime) -> int:
+        if not any(log.all_parts() for log in self._logs()):
+            return 0
+        self.marker.begin()  # what is merged now, an older tmdbkit would take for a rest
+        if self.root.folder is not None:  # the logs sweep their own
+            for folder in (self.root.folder, self.root.folder / ASSESSED):
+                sweep(folder)
+        others = (self.movies.derived.failures, self.ratings, self.decisions, self.imports)
+        return self.movies.compact(now) + sum(log.compact(now) for log in others)
+
+    def _logs(self) -> tuple[Log, ...]:
+        movies = (self.movies.payloads, self.movies.checks, self.movies.derived.failures)
+        return (*movies, self.ratings, self.decisions, self.imports)

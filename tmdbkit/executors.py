@@ -1,16 +1,16 @@
-"""Runs pieces of work on the workers of an executor: those of a process pool, or of a cluster."""
+"""Work on other threads, processes and machines: spread over an executor, or one item ahead."""
 
 from __future__ import annotations
 
 import os
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ThreadPoolExecutor, wait
 from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
 from tmdbkit.exceptions import StopError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from concurrent.futures import Executor, Future
 
 T = TypeVar("T")
@@ -69,6 +69,33 @@ def spread(
     finally:
         for future in pending:
             future.cancel()
+
+
+def prefetch(items: Iterator[T], press: Callable[[], None]) -> Generator[T]:
+    """Yield items, each made in a thread of its own while the one before it is used.
+
+    Args:
+        items: What makes them.
+        press: Is told of a Ctrl-C that strikes in that thread, where polars computes.
+    """
+
+    def make() -> T | None:
+        try:
+            return next(items, None)
+        except KeyboardInterrupt:
+            press()
+            raise
+
+    with ThreadPoolExecutor(1, "tmdbkit-plan") as pool:
+        coming = pool.submit(make)
+        while True:
+            while not wait([coming], LISTEN_SECONDS).done:
+                pass
+            item = coming.result()
+            if item is None:
+                return
+            coming = pool.submit(make)
+            yield item
 
 
 def workers_of(executor: Executor) -> int:

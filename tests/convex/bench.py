@@ -248,7 +248,7 @@ def push(stage: Stage | Shelf, target: Target, *, at: datetime = NOW, **options:
 
 def planned_by(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Plan and send so many movies at a time."""
-    for module in (workflows.pushing, workflows.outgoing):
+    for module in (workflows.run, workflows.outgoing):
         monkeypatch.setattr(module, "CHUNK", size)
 
 

@@ -11,8 +11,8 @@ import pytest
 from tests.stage.conftest import correct
 from tmdbkit import workflows
 from tmdbkit.convex.merge import Scope
-from tmdbkit.convex.sending import one_ahead
 from tmdbkit.exceptions import UsageError
+from tmdbkit.executors import prefetch
 from tmdbkit.progress import Silent
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.ratings.rows import as_ratings
@@ -355,7 +355,7 @@ def test_items_come_in_order_each_made_while_the_one_before_it_is_used() -> None
             made.append(number)
             yield number
 
-    coming = one_ahead(items(), nobody)
+    coming = prefetch(items(), nobody)
     assert next(coming) == 1
     assert [1, *coming] == [1, 2, 3, 4]
     assert made == [1, 2, 3, 4]
@@ -363,14 +363,14 @@ def test_items_come_in_order_each_made_while_the_one_before_it_is_used() -> None
 
 def test_no_more_than_one_item_is_made_ahead() -> None:
     left = iter(range(100))
-    coming = one_ahead(left, nobody)
+    coming = prefetch(left, nobody)
     assert next(coming) == 0
     coming.close()
     assert next(left) == 2
 
 
 def test_an_error_in_the_making_is_raised_where_its_item_was_awaited() -> None:
-    coming = one_ahead((10 // number for number in (5, 2, 0)), nobody)
+    coming = prefetch((10 // number for number in (5, 2, 0)), nobody)
     assert [next(coming), next(coming)] == [2, 5]
     with pytest.raises(ZeroDivisionError):
         next(coming)
@@ -382,7 +382,7 @@ def test_a_ctrl_c_that_strikes_where_the_next_is_made_is_passed_on() -> None:
         raise KeyboardInterrupt
 
     told: list[str] = []
-    coming = one_ahead(items(), lambda: told.append("pressed"))
+    coming = prefetch(items(), lambda: told.append("pressed"))
     with pytest.raises(KeyboardInterrupt):
         list(coming)
     assert told == ["pressed"]

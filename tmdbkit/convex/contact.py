@@ -26,6 +26,12 @@ class Contact:
     contract: Contract
     movies: list[Document]
 
+    def rated(self) -> set[str]:
+        """Return the systems whose ratings these movies have."""
+        found = [document.get("vote_pts_system") for document in self.movies]
+        points = [each for each in found if isinstance(each, dict)]
+        return {name for each in points for name, value in each.items() if value is not None}
+
     @classmethod
     def of(cls, target: Target) -> Contact:
         """Ask a target."""

@@ -11,10 +11,8 @@ import polars as pl
 
 from tmdbkit import transform
 from tmdbkit.convex.answers import Answers, corrected
-from tmdbkit.convex.contact import Contact
 from tmdbkit.convex.delivery import READ, READ_SLUGS, Delivery, movie_batches, row_batches
-from tmdbkit.convex.intents import Unsettled, intents, unknown
-from tmdbkit.convex.merge import ALL, Scope
+from tmdbkit.convex.intents import intents, unknown
 from tmdbkit.convex.plan import NOTHING, Change, Withheld, image_form, plan_changes, slug_candidates
 from tmdbkit.convex.planned import Plan
 from tmdbkit.exceptions import PassingFault
@@ -25,13 +23,13 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
-    from tmdbkit.convex.contract import Contract
+    from tmdbkit.convex.contact import Contact
+    from tmdbkit.convex.intents import Unsettled
+    from tmdbkit.convex.options import PushOptions
     from tmdbkit.convex.target import Document, Target
-    from tmdbkit.images import ImageForm
 
 MOST_NAMED = 200_000  # people in mind; then some are sent once more, which changes nothing
 CHUNK = 500  # movies that are planned, sent and logged before the next are looked at
-PEOPLE = ("named", "all", "none")
 IMAGES_ARE = {
     "url": "images are set as addresses; --images path is for an app that adds the prefix itself",
     "path": "images are set as bare paths; --images url is for an app that shows them as they are",
@@ -64,17 +62,13 @@ class Importer:
 
     Args:
         target: Where it goes.
-        people: `named`, `all` or `none`; default `all` where movies there have a crew.
-        images: The form of images in an empty target.
-        now: The time of day.
-        scope: Which fields may be touched.
-        limit: How many movies are planned to go at most.
-        log: Is given the intents of all rows before they are sent, and what came of them after.
+        options: What it may touch, and in which form.
+        contact: What the target said at the first contact.
         unsettled: Intents of earlier pushes; what is read of their movies tells what they came to.
-        contact: What the target has said already.
+        log: Is given the intents of all rows before they are sent, and what came of them after.
+        now: The time of day.
 
     Attributes:
-        rated: The systems whose ratings the first movies there have.
         otherwise: The answers that turned out otherwise when all was made durable.
 
     Raises:
@@ -84,26 +78,22 @@ class Importer:
     def __init__(
         self,
         target: Target,
-        *,
-        people: str | None,
-        images: ImageForm,
+        options: PushOptions,
+        contact: Contact,
+        unsettled: Unsettled,
+        log: Callable[[pl.DataFrame], None],
         now: Callable[[], datetime],
-        scope: Scope = ALL,
-        limit: int | None = None,
-        log: Callable[[pl.DataFrame], None] = lambda _: None,
-        unsettled: Unsettled | None = None,
-        contact: Contact | None = None,
     ) -> None:
         self.target = target
-        self._scope, self._left = scope, limit
-        contact = contact or Contact.of(target)
-        self.contract: Contract = contact.contract
-        self._people = people or ("all" if self.contract.knows("movies", "crew") else "named")
+        self._scope, self._left = options.scope, options.limit
+        self.contract = contact.contract
+        self._people = options.people or (
+            "all" if self.contract.knows("movies", "crew") else "named"
+        )
         self._naming = [name for name in COLUMNS if self.contract.takes(name, COLUMNS[name])]
         if self._people == "none" and "crew" in self._naming:
             self._naming.remove("crew")
-        self.rated = {name for document in contact.movies for name in _rated(document)}
-        self._images = image_form(contact.movies, images)
+        self._images = image_form(contact.movies, options.images)
         self._first_images = not any(row.get(name) for row in contact.movies for name in IMAGES)
         self._sets_images = False
         self._now, self._log, self._unsettled = now, log, unsettled
@@ -279,7 +269,7 @@ class Importer:
             (self.target.documents, ids, READ), (self.target.slug_owners, plain, READ_SLUGS)
         )
         there, owners = next(asked), dict(next(asked))
-        settled = self._unsettled.settle(ids, there) if self._unsettled else None
+        settled = self._unsettled.settle(ids, there)
         have = {int(document["tmdb_id"]) for document in there}
         new = [document for document in documents if document["tmdb_id"] not in have]
         changes = plan_changes(
@@ -380,11 +370,6 @@ class Importer:
         faults = self.contract.faults(row, table)
         self._unfit[table].update(faults[:1])
         return not faults
-
-
-def _rated(document: Document) -> list[str]:
-    points = document.get("vote_pts_system")
-    return [name for name, n in points.items() if n is not None] if isinstance(points, dict) else []
 
 
 def _identity(table: str, row: Document) -> int:

@@ -100,7 +100,8 @@ class Unsettled:
             for row in self._settled(self._rows[tmdb_id], there[tmdb_id])
         ]
         new = pl.DataFrame(rows, self._schema)
-        self._log(new.select(*_NAMES, pl.lit(self._now(), INSTANT).alias("pushed_at")))
+        if rows:
+            self._log(new.select(*_NAMES, pl.lit(self._now(), INSTANT).alias("pushed_at")))
         return new
 
     def look_up(self, target: Target, tmdb_ids: Collection[int] | None = None) -> pl.DataFrame:
@@ -128,10 +129,8 @@ class Unsettled:
 _NAMES = ("tmdb_id", "push", "plan", "target", "identity", "outcome", "reason")
 
 
-def unknown(settled: pl.DataFrame | None) -> list[Change]:
+def unknown(settled: pl.DataFrame) -> list[Change]:
     """Return what of settled intents nobody can tell, as changes of a plan that only say so."""
-    if settled is None:
-        return []
     return [
         Change(row["tmdb_id"], row["title"], "unknown", reason=row["reason"])
         for row in settled.filter(outcome="unknown").iter_rows(named=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WROTE = ("created", "updated", "deleted")
 
 
-def way_back(imports: pl.DataFrame, title: TargetName, push_id: str | None) -> Plan:
+def plan_undo(imports: pl.DataFrame, title: TargetName, push_id: str | None) -> Plan:
     """Return the plan that takes a push back, as far as it still stands.
 
     What nobody knows of it, since it was killed and someone edited the documents, is only said.

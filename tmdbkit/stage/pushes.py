@@ -1,16 +1,52 @@
-"""The import log as it is read: each intent with its outcome, and the pushes that they are of."""
+"""The import log: as a push writes it, and as it is read, each intent with its outcome."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.stage.tables import IMPORTS, OUTCOMES
+
+if TYPE_CHECKING:
+    from tmdbkit.stage.store import StageStore
 
 CHANGE = ["push", "tmdb_id"]
 WROTE = pl.col("outcome").is_in(["created", "updated", "deleted"])
 IS_INTENT = pl.col("kind").is_not_null()
 IS_SETTLED = WROTE | pl.col("outcome").is_in(["unchanged", "conflict"])
 VALUES = ("before", "after", "content_hash")
+
+
+@dataclass(frozen=True)
+class PushLog:
+    """Writes the rows of one push to the import log.
+
+    Attributes:
+        store: The stage's.
+        push: The name of the push.
+        plan: The name of the saved plan that it sends.
+        target: Where it goes.
+        identity: By which the target is known wherever it lies; "" where it has none.
+    """
+
+    store: StageStore
+    push: str
+    plan: str | None
+    target: str
+    identity: str
+
+    def append(self, rows: pl.DataFrame) -> None:
+        """Append intents or outcomes."""
+        self.store.add_imports(
+            rows.with_columns(
+                push=pl.lit(self.push),
+                plan=pl.lit(self.plan, pl.String),
+                target=pl.lit(self.target),
+                identity=pl.lit(self.identity or None, pl.String),
+            )
+        )
 
 
 def joined(rows: pl.LazyFrame) -> pl.LazyFrame:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from tmdbkit.convex.deletion import deletions, guarded
 from tmdbkit.convex.delivery import asked
 from tmdbkit.convex.intents import unknown
+from tmdbkit.convex.options import PushOptions
 from tmdbkit.convex.planned import Plan
 from tmdbkit.convex.results import DeleteResult
 from tmdbkit.convex.undo import standing
 from tmdbkit.schema import checked_ids
-from tmdbkit.workflows.logging_pushes import unsettled_of
 from tmdbkit.workflows.pushing import push
+from tmdbkit.workflows.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -83,6 +84,7 @@ def plan_deletion(
     wanted = checked_ids(ids)
     target.preflight(writing=False)
     there = asked(target.documents, wanted)
-    settled = unsettled_of(stage, target, now, needed=False).settle(wanted, there)
+    run = Run(stage, target, PushOptions(), now=now)
+    settled = run.unsettled(needed=False).settle(wanted, there)
     plan = Plan.to(target.title, (*deletions(there, wanted), *unknown(settled)))
     return guarded(plan, target, referenced=referenced)

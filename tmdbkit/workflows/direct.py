@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import UTC, datetime
-from functools import partial
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from tmdbkit import transform
-from tmdbkit.convex.sending import Sending
+from tmdbkit.convex.options import PushOptions
 from tmdbkit.fetch.staging import THREADS, fetch_movies
 from tmdbkit.schema import ROW, checked_ids
 from tmdbkit.stage.stage import Stage
 from tmdbkit.workflows.checking import withheld_rows
-from tmdbkit.workflows.contracts import contact
-from tmdbkit.workflows.logging_pushes import import_log, unsettled_of
-from tmdbkit.workflows.pushing import check_people, image_form
+from tmdbkit.workflows.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -64,7 +60,7 @@ def import_direct(
         StopError: Going on is pointless, such as without a log to write to.
     """
     wanted = checked_ids(ids)
-    check_people(people)
+    chosen = PushOptions.of(session.settings, people=people, images=images)
     stage = Stage(settings=session.settings) if stage is None else stage
     options = transform.Options.of(session.settings)
     unsent: list[tuple[int, str]] = []
@@ -77,21 +73,11 @@ def import_direct(
             rows = made.rows.select(ROW.names())
             yield rows, payloads, withheld_rows(rows, now())
 
-    push = token_hex(8)
-    sending = Sending(
-        target,
-        people,
-        image_form(session.settings, images),
-        progress,
-        import_log(stage, target, push),
-        now,
-        interrupt=session.interrupt,
-        push=push,
-        unsettled=unsettled_of(stage, target, now),
-        contact=partial(contact, stage),
-    )
+    run = Run(stage, target, chosen, progress=progress, now=now)
     with closing(batches()) as fetched:  # a push that stops ends the fetching too
-        sent = sending.run(lambda importer: _prepared(importer, fetched), len(wanted))
+        sent = run.send(
+            lambda importer: _prepared(importer, fetched), len(wanted), interrupt=session.interrupt
+        )
         return sent.with_failures(unsent)
 
 

@@ -3,39 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
-from functools import partial
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit import progress as progresses
 from tmdbkit.convex.decoded import id_of
 from tmdbkit.convex.deletion import guarded
-from tmdbkit.convex.importer import CHUNK, PEOPLE, Importer
-from tmdbkit.convex.intents import Unsettled, unknown
+from tmdbkit.convex.intents import unknown
 from tmdbkit.convex.merge import ALL, Scope
-from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.options import PushOptions
 from tmdbkit.convex.reading import pages
-from tmdbkit.convex.sending import Sending, one_ahead
-from tmdbkit.convex.undo import WROTE, way_back
+from tmdbkit.convex.undo import WROTE, plan_undo
 from tmdbkit.convex.verification import Verification
 from tmdbkit.exceptions import UsageError
-from tmdbkit.images import FORMS, ImageForm
-from tmdbkit.progress import counted
+from tmdbkit.executors import prefetch
+from tmdbkit.progress import Silent, counted
 from tmdbkit.schema import IMAGES, SYSTEMS
-from tmdbkit.workflows.contracts import contact
-from tmdbkit.workflows.logging_pushes import import_log, unsettled_of
 from tmdbkit.workflows.outgoing import Outgoing
+from tmdbkit.workflows.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable
+    from datetime import datetime
 
+    from tmdbkit.convex.importer import Importer
+    from tmdbkit.convex.planned import Plan
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
+    from tmdbkit.images import ImageForm
     from tmdbkit.progress import Progress
-    from tmdbkit.settings import Settings
     from tmdbkit.stage.stage import Stage
 
 
@@ -74,33 +70,13 @@ def plan_push(
         >>> plan[603]
         The Matrix (603): create
     """
-    check_people(people)
-    target.preflight(writing=False)
-    sent = Outgoing.of(stage, ids, scope, approved=approved)
-    shown = progress or progresses.default()
-    parts = [sent.plan_of_failures(target)]
-    shown.begin("planning", sent.total)
-    form = image_form(stage.store.settings, images)
-    unsettled = unsettled_of(stage, target, now or _now, needed=False)
-    try:
-        with Importer(
-            target,
-            people=people,
-            images=form,
-            now=now or _now,
-            scope=scope,
-            limit=limit,
-            unsettled=unsettled,
-            contact=contact(stage, target),
-        ) as importer:
-            for piece in sent.pieces():
-                parts.append(importer.plan(*piece))
-                shown.update(sum(map(len, parts)))
-    finally:
-        shown.end()
-    joined = Plan.joined(str(target.title), parts)
-    notes = (*joined.notes, *_left_in_another_form(target, form, joined.ids()))
-    return replace(joined, contract=importer.contract.source, notes=notes)
+    options = PushOptions.of(
+        stage.store.settings, scope=scope, limit=limit, people=people, images=images
+    )
+    run = Run(stage, target, options, progress=progress, now=now)
+    plan = run.plan(Outgoing.of(stage, ids, scope, approved=approved))
+    left = _left_in_another_form(target, options.images, plan.ids())
+    return replace(plan, notes=(*plan.notes, *left))
 
 
 def _left_in_another_form(target: Target, form: ImageForm, planned: set[int]) -> list[str]:
@@ -162,96 +138,73 @@ def push(
         >>> push(stage, target, [603, 550]).unchanged
         2
     """
-    form = image_form(stage.store.settings, images)
-    if plan is not None and (approved or form.converts or (ids, limit) != (None, None)):
-        raise UsageError("a plan is sent exactly as it is; leave out ids, approved, limit, images")
-    check_people(people)
-    name, now = token_hex(8), now or _now
-    unsettled = unsettled_of(stage, target, now)
-    sending = Sending(
-        target,
-        people,
-        form,
-        progress,
-        import_log(stage, target, name, plan),
-        now,
-        push=name,
-        unsettled=unsettled,
-        contact=partial(contact, stage),
-        terms=partial(_terms, stage),
+    options = PushOptions.of(
+        stage.store.settings, scope=scope, limit=limit, people=people, images=images
     )
+    run = Run(stage, target, options, progress=progress, now=now)
     if plan is not None:
-        return _send_plan(plan, stage, sending, unsettled)
-
-    going = Outgoing.of(stage, ids, scope, approved=approved)
+        if approved or options.images.converts or (ids, limit) != (None, None):
+            raise UsageError(
+                "a plan is sent exactly as it is; leave out ids, approved, limit, images"
+            )
+        return _send_plan(run, plan)
+    outgoing = Outgoing.of(stage, ids, scope, approved=approved)
 
     def plans(importer: Importer) -> Generator[Plan]:
-        prepared = (importer.prepare(*piece) for piece in going.pieces())
-        return one_ahead(prepared, importer.press)
+        prepared = (importer.prepare(*piece) for piece in outgoing.pieces())
+        return prefetch(prepared, importer.press)
 
-    pushed = sending.run(plans, going.total, scope=scope, limit=limit)
-    pushed = _planned_anew(pushed, stage, sending, scope)
-    return pushed.with_failures(going.failures())
+    sent = run.send(plans, outgoing.total)
+    return _looked_after(run, sent, scope).with_failures(outgoing.failures())
 
 
-def _send_plan(plan: Plan, stage: Stage, sending: Sending, unsettled: Unsettled) -> PushResult:
+def _send_plan(run: Run, plan: Plan) -> PushResult:
     """Send a plan that was made before; a way back is looked over once more at its end."""
-    target = sending.target
+    target = run.target
     if not target.title.is_meant(plan.target, plan.identity):
         raise UsageError(f"the plan is for {plan.target}, not for {target.title}")
     if plan.undoes:
-        sending = replace(sending, terms=lambda _: ())
-        return _take_back_late_ones(
-            plan, sending.run(lambda _: plan.parts(CHUNK), len(plan)), stage, sending
-        )
-    doubtful = unknown(unsettled.look_up(target, plan.ids()))
-    plan = replace(plan, changes=(*plan.changes, *doubtful))
-    sent = sending.run(lambda _: plan.parts(CHUNK), len(plan))
+        return _take_back_late_ones(run, plan, run.send_parts(plan))
+    doubtful = unknown(run.unsettled().look_up(target, plan.ids()))
+    sent = run.send_parts(replace(plan, changes=(*plan.changes, *doubtful)))
     if any(change.kind == "delete" for change in plan.changes):
         return sent  # a new plan of a push would be no plan of what was meant
-    return _planned_anew(sent, stage, sending, plan.scope)
+    return _looked_after(run, sent, plan.scope)
 
 
-def _take_back_late_ones(
-    plan: Plan, sent: PushResult, stage: Stage, sending: Sending
-) -> PushResult:
+def _take_back_late_ones(run: Run, plan: Plan, sent: PushResult) -> PushResult:
     """Take back what a mutation did that was still running when its push was killed."""
-    settled = unsettled_of(stage, sending.target, sending.now).look_up(sending.target)
+    settled = run.unsettled().look_up(run.target)
     of_push = (pl.col("push") == plan.undoes) & pl.col("outcome").is_in(WROTE)
     late = set(settled.filter(of_push)["tmdb_id"])
     if not late:
         return sent
-    rest = way_back(stage.imports(), sending.target.title, plan.undoes)
+    rest = plan_undo(run.stage.imports(), run.target.title, plan.undoes)
     changes = tuple(change for change in rest.changes if change.tmdb_id in late and change.goes)
-    rest = replace(rest, changes=changes)
-    return sent.followed_by(sending.run(lambda _: rest.parts(CHUNK), len(rest)))
+    return sent.followed_by(run.send_parts(replace(rest, changes=changes)))
 
 
-def _terms(stage: Stage, rated: Collection[str]) -> tuple[str, ...]:
+def _looked_after(run: Run, sent: PushResult, scope: Scope) -> PushResult:
+    """Return a result with the terms of new ratings, and a new plan for what was a conflict."""
+    if (sent.created or sent.updated) and not run.target.deferred:
+        sent = replace(sent, notes=(*sent.notes, *_terms(run)))
+    conflicts = sent.outcomes.filter(pl.col("outcome") == "conflict")["tmdb_id"].to_list()
+    if not conflicts:
+        return sent
+    options = replace(run.options, scope=scope, limit=None)
+    again = Run(run.stage, run.target, options, progress=Silent(), now=run.now)
+    anew = again.plan(Outgoing.of(run.stage, conflicts, scope, approved=False))
+    return replace(sent, anew=anew)
+
+
+def _terms(run: Run) -> tuple[str, ...]:
     """Return whose terms go with ratings of systems of which a target had none, in one line."""
     from tmdbkit.ratings.providers import TERMS
 
-    fresh = stage.ratings().filter("chosen", pl.col("system").is_in({*SYSTEMS} - {*rated}))
+    new = {*SYSTEMS} - run.contact.rated()
+    fresh = run.stage.ratings().filter("chosen", pl.col("system").is_in(new))
     terms = [TERMS[name] for name in fresh["provider"].unique().sort() if name in TERMS]
     return (f"mind the terms of these ratings: {' · '.join(terms)}",) if terms else ()
-
-
-def _planned_anew(pushed: PushResult, stage: Stage, sent: Sending, scope: Scope) -> PushResult:
-    """Return a result with a new plan for what someone else changed meanwhile."""
-    conflicts = pushed.outcomes.filter(pl.col("outcome") == "conflict")["tmdb_id"].to_list()
-    if not conflicts:
-        return pushed
-    anew = plan_push(
-        stage,
-        sent.target,
-        conflicts,
-        scope=scope,
-        people=sent.people,
-        images=sent.images,
-        progress=progresses.Silent(),
-        now=sent.now,
-    )
-    return replace(pushed, anew=anew)
 
 
 def verify(
@@ -302,36 +255,10 @@ def undo(
         >>> push(stage, target, plan=undo(stage, target)).deleted
         1
     """
-    unsettled = unsettled_of(stage, target, _now)
+    run = Run(stage, target, PushOptions())
+    unsettled = run.unsettled()
     if unsettled:
         target.preflight(writing=False)
         unsettled.look_up(target)
-    return guarded(way_back(stage.imports(), target.title, push_id), target, referenced=referenced)
-
-
-def check_people(people: str | None) -> None:
-    """Refuse a choice of people that there is not."""
-    if people not in (None, *PEOPLE):
-        raise UsageError(f"people is {people!r}; it must be one of {', '.join(PEOPLE)}")
-
-
-def image_form(settings: Settings, wanted: str | ImageForm | None = None) -> ImageForm:
-    """Return the form of images that settings say, or the one that all are to get.
-
-    Raises:
-        UsageError: There is no such form.
-    """
-    if isinstance(wanted, ImageForm):
-        return wanted
-    if wanted not in (None, *FORMS):
-        raise UsageError(f"images is {wanted!r}; it must be one of {', '.join(FORMS)}")
-    return ImageForm(
-        wanted or settings.images,
-        settings.poster_size,
-        settings.backdrop_size,
-        converts=wanted is not None,
-    )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+    plan = plan_undo(stage.imports(), target.title, push_id)
+    return guarded(plan, target, referenced=referenced)

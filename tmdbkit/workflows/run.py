@@ -1,0 +1,190 @@
+"""A run between a stage and a target: what all verbs that plan, send or take back share."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from secrets import token_hex
+from typing import TYPE_CHECKING, TypeVar
+
+from tmdbkit import progress as progresses
+from tmdbkit.convex.answers import corrected
+from tmdbkit.convex.importer import CHUNK, Importer
+from tmdbkit.convex.intents import Unsettled
+from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.results import TOLD, add_up
+from tmdbkit.exceptions import StageError, StopError
+from tmdbkit.executors import prefetch
+from tmdbkit.stage.pushes import PushLog
+from tmdbkit.workflows.contracts import contact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    import polars as pl
+
+    from tmdbkit.convex.contact import Contact
+    from tmdbkit.convex.importer import Named
+    from tmdbkit.convex.options import PushOptions
+    from tmdbkit.convex.results import PushResult
+    from tmdbkit.convex.target import Target
+    from tmdbkit.progress import Progress
+    from tmdbkit.stage.stage import Stage
+    from tmdbkit.workflows.outgoing import Outgoing
+
+T = TypeVar("T")
+
+
+class Run:
+    """One run between a stage and a target.
+
+    Args:
+        stage: Whose import log keeps what is done, and whose contracts are those of exports.
+        target: What is read and written.
+        options: What may be touched, and in which form.
+        progress: Progress reporter; default a widget, a status line, or nothing.
+        now: The time of day; default the clock's.
+
+    Attributes:
+        push: The name that it has in the import log.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        target: Target,
+        options: PushOptions,
+        *,
+        progress: Progress | None = None,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.stage = stage
+        self.target = target
+        self.options = options
+        self.now = now or _now
+        self.push = token_hex(8)
+        self._progress = progress or progresses.default()
+
+    @cached_property
+    def contact(self) -> Contact:
+        """What the target said at the first contact."""
+        return contact(self.stage, self.target)
+
+    def unsettled(self, *, needed: bool = True) -> Unsettled:
+        """Return the intents of earlier pushes of which it is not known whether they were done.
+
+        Args:
+            needed: Whether what becomes known has to be logged; a plan works on a read-only stage.
+        """
+
+        def log(settled: pl.DataFrame) -> None:
+            with suppress(*(() if needed else (StopError, StageError))):
+                self.stage.store.add_imports(settled)
+
+        return Unsettled(self.target.title.rows_of(self.stage.store.unsettled()), log, self.now)
+
+    def plan(self, outgoing: Outgoing) -> Plan:
+        """Plan to send what of a stage is to go, and change nothing."""
+        self.target.preflight(writing=False)
+        parts = [outgoing.plan_of_failures(self.target)]
+        with (
+            self._showing("planning", outgoing.total) as update,
+            self._importer(self.unsettled(needed=False)) as importer,
+        ):
+            for piece in outgoing.pieces():
+                parts.append(importer.plan(*piece))
+                update(sum(map(len, parts)))
+        joined = Plan.joined(str(self.target.title), parts)
+        return replace(joined, contract=self.contact.contract.source)
+
+    def send(
+        self,
+        plans: Callable[[Importer], Generator[Plan]],
+        total: int,
+        *,
+        plan: Plan | None = None,
+        interrupt: Callable[[], None] = lambda: None,
+    ) -> PushResult:
+        """Send all plans; of what came of them only what the result tells is kept in memory.
+
+        Args:
+            plans: Makes them, with what is going to send them.
+            total: How many movies they are of.
+            plan: The saved plan that they are parts of.
+            interrupt: Ends the waits of whoever makes them.
+        """
+        self.target.preflight(writing=True)
+        title = self.target.title
+        log = PushLog(
+            self.stage.store,
+            self.push,
+            None if plan is None else plan.id,
+            str(title),
+            title.identity,
+        )
+        outcomes: list[pl.DataFrame] = []
+        done = 0
+        with (
+            self._showing("pushing", total) as update,
+            self._importer(self.unsettled(), log.append) as importer,
+            self._stopping(_named(importer, plans(importer)), interrupt) as planned,
+        ):
+            for named in planned:
+                outcomes.append(importer.send(named).select(TOLD))
+                done += outcomes[-1].height
+                update(done)
+        result = add_up(
+            str(title),
+            self.push,
+            [corrected(some, importer.otherwise) for some in outcomes],
+            batches=importer.batches,
+            left_out=importer.left_out(),
+            advice=self.target.advice(),
+        )
+        return replace(result, notes=importer.notes())
+
+    def send_parts(self, plan: Plan) -> PushResult:
+        """Send a saved plan, exactly as it is."""
+        return self.send(lambda _: plan.parts(CHUNK), len(plan), plan=plan)
+
+    def _importer(
+        self, unsettled: Unsettled, log: Callable[[pl.DataFrame], None] = lambda _: None
+    ) -> Importer:
+        return Importer(self.target, self.options, self.contact, unsettled, log, self.now)
+
+    @contextmanager
+    def _showing(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+        self._progress.begin(what, total)
+        try:
+            yield self._progress.update
+        finally:
+            self._progress.end()
+
+    @contextmanager
+    def _stopping(
+        self, planned: Generator[T], interrupt: Callable[[], None]
+    ) -> Iterator[Generator[T]]:
+        """Yield what is made elsewhere, and end all waits there where the sending ends early."""
+        try:
+            yield planned
+        except BaseException:
+            self.target.interrupt()
+            interrupt()
+            raise
+        finally:
+            planned.close()
+
+
+def _named(importer: Importer, plans: Generator[Plan]) -> Generator[Named]:
+    """Yield plans whose people and genres were sent; what makes the plans ends with it.
+
+    Left to the garbage collector, its thread would be waited for wherever that happens to run.
+    """
+    with closing(plans):
+        yield from prefetch(map(importer.send_names, plans), importer.press)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

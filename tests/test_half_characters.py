@@ -22,7 +22,7 @@ from tests.servers.wire import Answer
 from tmdbkit import ConvexSnapshot, Settings, TMDBClient, TMDBSession, plan_push
 from tmdbkit.cli.main import main
 from tmdbkit.convex.contract import FUNCTIONS
-from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.plan import Plan
 from tmdbkit.exceptions import RequestRefused, UsageError
 from tmdbkit.progress import Silent
 from tmdbkit.ratings.mdblist import MDBList

@@ -20,7 +20,7 @@ from tmdbkit.fetch.staging import StageResult
 from tmdbkit.notebook.confirm import PushPanel
 from tmdbkit.notebook.panel import ReviewPanel
 from tmdbkit.notebook.progress import ProgressView
-from tmdbkit.notebook.showing import Line
+from tmdbkit.notebook.widgets import Line
 from tmdbkit.progress import LogLines, Silent, TerminalLine
 from tmdbkit.review import ReviewQueue
 from tmdbkit.workflows.collecting import RatingsResult

@@ -29,9 +29,9 @@ def test_a_push_climbs_only_to_draw_its_next_plan(tmp_path: Path) -> None:
 
 
 def test_a_change_of_module_is_counted_once_and_one_upwards_is_a_climb() -> None:
-    from tmdbkit.convex.plan import image_form
+    from tmdbkit.convex.changes import image_form
     from tmdbkit.images import ImageForm
 
     found = changes(lambda: [image_form([], ImageForm()) for _ in range(2)])
-    assert found == [("convex.plan", "images")]
-    assert climbs([("images", "convex.plan"), *found]) == [("images", "convex.plan")]
+    assert found == [("convex.changes", "images")]
+    assert climbs([("images", "convex.changes"), *found]) == [("images", "convex.plan")]

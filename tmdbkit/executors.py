@@ -20,7 +20,7 @@ AHEAD = 2  # pieces a worker: one under way, and one that waits for it
 LOST_IN_A_ROW = 10  # pieces, with no other done: the workers die of the work itself
 
 
-def spread(
+def run_on(
     executor: Executor, work: Callable[[T], R], pieces: Iterable[T], workers: int
 ) -> Generator[R]:
     """Yield what becomes of each piece, in the order in which they are done.

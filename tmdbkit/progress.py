@@ -1,4 +1,4 @@
-"""What long work reports to: a line on a terminal, one now and then in a log; or a notebook's."""
+"""Progress reporters: a status line on a terminal, a line now and then in a log, or nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Pace:
         self._total, self._clock = total, clock
         self._began: tuple[int, float] | None = None
 
-    def told(self, done: int) -> str:
+    def describe(self, done: int) -> str:
         """Return it as `38 a second, 2 min left`; what was done at first took no time of ours."""
         if self._began is None:
             self._began = (done, self._clock())
@@ -83,9 +83,9 @@ class Work:
     def __init__(self, what: str, total: int, clock: Callable[[], float]) -> None:
         self._what, self._total, self._pace = what, total, Pace(total, clock)
 
-    def told(self, done: int, note: str) -> str:
+    def describe(self, done: int, note: str) -> str:
         """Return the line."""
-        parts = (f"{done:,} of {self._total:,}", self._pace.told(done), note)
+        parts = (f"{done:,} of {self._total:,}", self._pace.describe(done), note)
         return plain(f"{self._what} {' · '.join(part for part in parts if part)}")
 
 
@@ -119,7 +119,7 @@ class TerminalLine(_Written):
 
     def update(self, done: int, note: str = "") -> None:
         """Draw it anew."""
-        self._draw(self._work.told(done, note))
+        self._draw(self._work.describe(done, note))
 
     def end(self) -> None:
         """Clear it."""
@@ -138,7 +138,7 @@ class LogLines(_Written):
 
     def update(self, done: int, note: str = "") -> None:
         """Write how it stands, where a line is due."""
-        text = self._work.told(done, note)
+        text = self._work.describe(done, note)
         if self._clock() - self._written_at >= LOG_SECONDS:
             self._written_at = self._clock()
             self._write(f"{text}\n")
@@ -160,7 +160,7 @@ def _cut(text: str, columns: int) -> str:
     return plain(text, max(columns - 1, 0))
 
 
-def told(items: Iterable[T], progress: Progress, what: str, total: int) -> Iterator[T]:
+def tracked(items: Iterable[T], progress: Progress, what: str, total: int) -> Iterator[T]:
     """Yield the items as they come, and tell how many did; a single one is not worth a word."""
     shown = progress if total > 1 else Silent()
     shown.begin(what, total)

@@ -97,7 +97,7 @@ def innocent(stages: Stages, times: int) -> Iterator[Line]:
                 mean(rate) * 100 for rate in zip(*[r[:2] for r in rates], strict=True)
             )
             warned[size].append(warnings)
-            told = _told([r[2] for r in rates])
+            told = _summary([r[2] for r in rates])
             what = f"{kind}, {size:,}"
             yield Line(f"false errors, % of ratings: {what}", errors, 0.5, at_most=True, parts=told)
             yield Line(f"false warnings, % of ratings: {what}", warnings, 6.0, at_most=True)
@@ -123,7 +123,7 @@ def _accused(
     return errors, warnings, {rule: count * 10_000 // rated for rule, count in counts.items()}
 
 
-def _told(counts: list[dict[str, int]]) -> str:
+def _summary(counts: list[dict[str, int]]) -> str:
     total: dict[str, float] = defaultdict(float)
     for each in counts:
         for rule, count in each.items():

@@ -23,7 +23,7 @@ from .measure import Line, medians, seconds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tmdbkit.convex.planned import Plan
+    from tmdbkit.convex.plan import Plan
 
 LATENCY = 0.05  # about what a mutation takes on a deployment in the cloud
 READY = 100  # documents a batch

@@ -59,7 +59,7 @@ def _opened(folder: str) -> Stage:
     return Stage(Path(folder) / "stage", settings=Settings())
 
 
-def _told(folder: str) -> None:
+def _summary(folder: str) -> None:
     if len(_opened(folder).ids().intersection(range(1, MILLION + 1))) != MILLION:
         raise RuntimeError("some are not")
 
@@ -88,7 +88,7 @@ def _compacted(folder: str) -> None:
 
 if __name__ == "__main__":
     works = {
-        "told": _told,
+        "told": _summary,
         "skipped": _skipped,
         "derived": _derived,
         "derived_again": _derived_again,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tmdbkit import ConvexSnapshot, delete_movies, plan_push, undo
-from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.plan import Plan
 from tmdbkit.exceptions import StageError, TargetRefused, UsageError
 from tmdbkit.progress import Silent
 from tmdbkit.workflows import absent_from_stage, plan_deletion

@@ -14,8 +14,8 @@ from tests.servers.convex import MISLEADING, ConvexProxy, FakeTime, system_error
 from tests.servers.wire import Answer
 from tmdbkit import ConvexSnapshot
 from tmdbkit.convex import delivery, importer
+from tmdbkit.convex.changes import plan_changes
 from tmdbkit.convex.contract import Contract
-from tmdbkit.convex.plan import plan_changes
 from tmdbkit.exceptions import StopError, TargetRefused
 
 from .bench import (

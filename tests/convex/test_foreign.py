@@ -15,7 +15,7 @@ from tests.servers.convex import ConvexProxy, dumps, success
 from tests.servers.wire import Answer
 from tmdbkit import ConvexSnapshot, check
 from tmdbkit.cli.main import main
-from tmdbkit.convex.reading import ids_of, movies_of
+from tmdbkit.convex.read import ids_of, movies_of
 from tmdbkit.exceptions import FunctionsMissing, PassedOver
 from tmdbkit.stage.tables import IMPORTS
 

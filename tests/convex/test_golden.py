@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 
 from tmdbkit import demo, transform
+from tmdbkit.convex.changes import plan_changes
 from tmdbkit.convex.contract import Contract
-from tmdbkit.convex.plan import plan_changes
 from tmdbkit.images import ImageForm
 from tmdbkit.schema import ROW, validator
 from tmdbkit.stage.tables import PAYLOADS, STAGED

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tmdbkit import workflows
-from tmdbkit.convex.reading import movies_of
+from tmdbkit.convex.read import movies_of
 from tmdbkit.exceptions import PassedOver
 
 from .bench import SYSTEMS, counts, deployment, movie, payload, push

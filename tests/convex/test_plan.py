@@ -1,421 +1,476 @@
-"""The merge: what a push would create, change, keep and leave, without any target."""
+"""Plans: looked at, saved, sent exactly so; what a push may touch; the way back."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from tmdbkit.convex.contract import Contract
-from tmdbkit.convex.merge import Scope, is_missing, joined
-from tmdbkit.convex.plan import Change, content_hash, image_form, plan_changes, slug_candidates
+from tmdbkit import ConvexSnapshot, workflows
+from tmdbkit.convex import read
+from tmdbkit.convex.merge import Scope
+from tmdbkit.convex.plan import Plan
+from tmdbkit.exceptions import UsageError
 from tmdbkit.images import ImageForm
-from tmdbkit.schema import CREATED_ONLY, validator
+from tmdbkit.progress import Silent
+from tmdbkit.review import ReviewQueue
+from tmdbkit.schema import MOVIE
 
-from .bench import NOW_ISO, SYSTEMS, movie, without
+from .bench import LATER, NOW, NOW_ISO, movie, payload, planned_by, staged, without
 
 if TYPE_CHECKING:
-    from .backend import Document
+    from pathlib import Path
 
-CONTRACT = Contract({name: validator(name) for name in ("movies", "crew", "genres")})
-APPS_OWN = ("created_at", "updated_at", "screenshot_id_list", "screenshot_url")
-URL = "https://image.tmdb.org/t/p/w500/a.jpg"
+    from tmdbkit.convex.results import PushResult
+    from tmdbkit.convex.target import Document, Target
+    from tmdbkit.stage.stage import Stage
 
+    from .bench import Bench
 
-def row(tmdb_id: int = 603, /, **fields: Any) -> Document:
-    """A row of the stage: a document without what the app adds."""
-    return without(movie(tmdb_id), *APPS_OWN) | fields
+pytestmark = pytest.mark.once
 
+SAME: dict[str, Any] = {"progress": Silent(), "images": ImageForm()}
 
-def plan(*rows: Document, there: tuple[Document, ...] = (), **options: Any) -> list[Change]:
-    rest: dict[str, Any] = {"images": ImageForm(), "taken": {}, "now": NOW_ISO} | options
-    return plan_changes(rows, there, rest.pop("contract", CONTRACT), **rest)
 
+def plan(stage: Stage, target: Target, **options: Any) -> Plan:
+    return workflows.plan_push(stage, target, now=lambda: NOW, **SAME, **options)
 
-def change(fields: Document, there: Document, **options: Any) -> Change:
-    """What one movie with these fields becomes over another one."""
-    (only,) = plan(row(**fields), there=(movie(**there),), **options)
-    return only
 
+def push(stage: Stage, target: Target, **options: Any) -> PushResult:
+    return workflows.push(stage, target, **({"now": lambda: NOW} | SAME | options))
 
-# Creating
 
+def scoped(**names: list[str]) -> Scope:
+    return Scope.of(**names)
 
-def test_a_movie_that_is_not_there_is_created_with_slug_and_times() -> None:
-    (created,) = plan(row())
-    times = {"created_at": NOW_ISO, "updated_at": NOW_ISO}
-    assert created.kind == "create"
-    assert created.set == movie(**times)
-    assert created.arguments() == {"tmdb_id": 603, "create": created.set}
 
+# Looking
 
-def test_an_optional_field_without_value_is_absent_and_never_null() -> None:
-    (created,) = plan(row(main_poster=None, main_backdrop=None))
-    assert not {"main_poster", "main_backdrop"} & created.set.keys()
 
-
-def test_a_field_that_may_be_null_is_null() -> None:
-    (created,) = plan(row(belong_to_collection=None))
-    assert created.set["belong_to_collection"] is None
-
-
-def test_a_field_that_the_target_does_not_know_is_not_sent() -> None:
-    movies = validator("movies")
-    older = Contract({"movies": {**movies, "value": without(movies["value"], "crew", "tagline")}})
-    (created,) = plan(row(), contract=older)
-    assert not {"crew", "tagline"} & created.set.keys()
-
-
-def test_a_field_that_the_target_does_not_know_is_no_difference() -> None:
-    movies = validator("movies")
-    older = Contract({"movies": {**movies, "value": without(movies["value"], "crew")}})
-    (same,) = plan(row(crew=[1, 2]), there=(without(movie(), "crew"),), contract=older)
-    assert same.kind == "unchanged"
-
-
-def test_a_document_that_would_be_refused_is_withheld_with_its_fields() -> None:
-    (withheld,) = plan(row(title=7, budget=float("nan")))
-    assert withheld.kind == "withheld"
-    assert withheld.reason == "title is 7, wanted a string; budget is nan, wanted a number"
-
-
-def test_a_withheld_movie_takes_no_slug_away() -> None:
-    _, created = plan(row(1, budget="much"), row(2))
-    assert created.set["slug"] == "the-matrix"
-
-
-# Slugs
-
-
-@pytest.mark.parametrize(
-    ("fields", "candidates"),
-    [
-        ({}, ["the-matrix", "the-matrix-1999", "the-matrix-603"]),
-        ({"release_date": ""}, ["the-matrix", "the-matrix-603"]),
-    ],
-)
-def test_a_movie_may_get_these_slugs(fields: Document, candidates: list[str]) -> None:
-    assert slug_candidates(row(**fields)) == candidates
-
-
-def test_a_slug_that_the_movie_itself_has_is_free() -> None:
-    (created,) = plan(row(), taken={"the-matrix": 603})
-    assert created.set["slug"] == "the-matrix"
-
-
-# Updating
-
-
-def test_a_movie_that_is_as_it_should_be_is_unchanged() -> None:
-    assert change({}, {}) == Change(603, "The Matrix", "unchanged")
-
-
-def test_only_what_differs_is_set_and_what_it_replaces_is_expected() -> None:
-    updated = change({"tagline": "new", "tmdb_data_imported_at": "now"}, {"tagline": "old"})
-    assert updated.set == {"tagline": "new", "updated_at": NOW_ISO, "tmdb_data_imported_at": "now"}
-    assert updated.expected == {"tagline": "old"}
-    assert updated.arguments() == {
-        "tmdb_id": 603,
-        "expected": updated.expected,
-        "absent": [],
-        "set": updated.set,
-        "unset": [],
-    }
-
-
-def test_a_field_that_is_absent_there_is_expected_to_be() -> None:
-    (updated,) = plan(row(), there=(without(movie(), "crew"),))
-    assert (updated.set["crew"], updated.absent, updated.expected) == ([9340], ("crew",), {})
-
-
-def test_a_new_import_alone_is_no_change() -> None:
-    assert change({"tmdb_data_imported_at": "today"}, {}).kind == "unchanged"
-
-
-@pytest.mark.parametrize("name", sorted(CREATED_ONLY & {"slug", "mood", "screenshots"}))
-def test_what_the_app_owns_is_no_difference(name: str) -> None:
-    ours = {"slug": "ours", "mood": ["ours"], "screenshots": ["ours"]}[name]
-    assert change({name: ours}, {}).kind == "unchanged"
-
-
-def test_whole_numbers_come_back_as_floats_and_are_the_same() -> None:
-    floats = {"tmdb_id": 603.0, "runtime_minutes": 136.0, "cast": [6384.0]}
-    assert change({}, floats).kind == "unchanged"
-
-
-def test_two_documents_of_one_movie_are_withheld() -> None:
-    (withheld,) = plan(row(tagline="?"), there=(movie(), movie()))
-    assert withheld.kind == "withheld"
-    assert "2 documents" in withheld.reason
-
-
-def test_an_update_that_would_be_refused_is_withheld() -> None:
-    assert change({"cast": ["Keanu"]}, {}).reason == "cast[0] is 'Keanu', wanted a number"
-
-
-def test_fields_of_the_apps_own_do_not_matter() -> None:
-    (updated,) = plan(row(tagline="new"), there=(movie(stars=5, _id="k1", _creationTime=1.0),))
-    assert updated.kind == "update"
-
-
-# What is missing here
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "missing"),
-    [
-        ("title", None, True),
-        ("tagline", "", True),
-        ("cast", [], True),
-        ("runtime_minutes", 0, True),
-        ("budget", 0, True),
-        ("revenue", 0.0, True),
-        ("popularity", 0, False),
-        ("tagline", "0", False),
-        ("cast", [0], False),
-    ],
-)
-def test_a_value_may_say_that_nobody_knows(name: str, value: object, *, missing: bool) -> None:
-    assert is_missing(name, value) is missing
-
-
-def test_what_is_missing_here_and_there_is_told_as_kept() -> None:
-    kept = change({"tagline": "", "budget": 0, "imdb_id": ""}, {"imdb_id": ""})
-    assert (kept.kind, kept.kept) == ("unchanged", ("budget", "tagline"))
-
-
-def test_what_is_kept_is_told_beside_what_changes_too() -> None:
-    updated = change({"tagline": "", "budget": 1}, {})
-    assert (updated.expected, updated.kept) == ({"budget": 63_000_000}, ("tagline",))
-
-
-# Ratings and collections
-
-
-@pytest.mark.parametrize("system", SYSTEMS)
-@pytest.mark.parametrize("field", ["vote_pts_system", "vote_count_system"])
-def test_a_missing_rating_never_erases_a_present_one(field: str, system: str) -> None:
-    theirs = dict.fromkeys(SYSTEMS, 7)
-    ours = theirs | {system: None}
-    assert joined(field, ours, theirs) == theirs
-
-
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_a_present_rating_replaces_a_missing_one_and_no_other(system: str) -> None:
-    theirs, ours = dict.fromkeys(SYSTEMS), dict.fromkeys(SYSTEMS) | {system: 7.5}
-    updated = change({"vote_pts_system": ours}, {"vote_pts_system": theirs})
-    assert updated.set["vote_pts_system"] == theirs | {system: 7.5}
-    assert updated.expected == {"vote_pts_system": theirs}
-
-
-def test_a_rating_of_zero_is_a_rating() -> None:
-    theirs = dict.fromkeys(SYSTEMS, 7)
-    assert joined("vote_pts_system", theirs | {"imdb": 0}, theirs)["imdb"] == 0
-
-
-def test_a_system_that_only_the_app_knows_stays() -> None:
-    theirs = dict.fromkeys(SYSTEMS) | {"douban": 9.1}
-    assert joined("vote_pts_system", dict.fromkeys(SYSTEMS) | {"imdb": 8}, theirs)["douban"] == 9.1
-
-
-COLLECTION = {"id": 1, "name": "One", "poster_path": "/p.jpg", "backdrop_path": None}
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs", "then"),
-    [
-        (COLLECTION | {"name": "Uno"}, COLLECTION, COLLECTION | {"name": "Uno"}),
-        (COLLECTION | {"name": "", "poster_path": None}, COLLECTION, COLLECTION),
-        (COLLECTION | {"id": 2, "poster_path": None}, COLLECTION, None),
-        (COLLECTION, None, None),
-    ],
-    ids=["the same", "the same with less", "another one", "the first"],
-)
-def test_a_collection_keeps_its_parts_as_long_as_it_is_the_same(
-    ours: Document, theirs: Document | None, then: Document | None
+def test_a_plan_counts_what_a_push_would_do_and_changes_nothing(
+    bench: Bench, tmp_path: Path
 ) -> None:
-    assert joined("belong_to_collection", ours, theirs) == (then or ours)
-
-
-# Images
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs", "same"),
-    [
-        (URL, "/a.jpg", True),
-        ("/a.jpg", URL, True),
-        (URL, "https://image.tmdb.org/t/p/original/a.jpg", True),
-        (URL, "http://image.tmdb.org/t/p/w92/a.jpg", True),
-        (URL, "/b.jpg", False),
-        (URL, "https://example.org/a.jpg", False),
-        (URL, None, False),
-    ],
-)
-def test_images_are_the_same_by_their_path(ours: str, theirs: str | None, *, same: bool) -> None:
-    assert (ImageForm().over("main_poster", ours, theirs) == theirs) is same
-
-
-@pytest.mark.parametrize(
-    ("documents", "form"),
-    [
-        ([], "url"),
-        ([{}], "url"),
-        ([{"main_poster": "/a.jpg"}], "path"),
-        ([{"main_poster": URL}], "url"),
-        ([{}, {"main_backdrop": "/a.jpg"}, {"main_poster": URL}], "path"),
-    ],
-)
-def test_a_target_tells_how_it_holds_its_images(documents: list[Document], form: str) -> None:
-    assert image_form(documents, ImageForm("url")).form == form
-
-
-def test_an_empty_target_leaves_the_choice_to_the_setting() -> None:
-    assert image_form([], ImageForm("path")).form == "path"
-
-
-@pytest.mark.parametrize(
-    ("form", "poster"), [("url", "https://image.tmdb.org/t/p/w342/a.jpg"), ("path", "/a.jpg")]
-)
-@pytest.mark.parametrize("given", [URL, "/a.jpg"])
-def test_a_new_document_has_images_in_the_targets_form(form: str, poster: str, given: str) -> None:
-    (created,) = plan(row(main_poster=given), images=ImageForm(form, poster_size="w342"))
-    assert created.set["main_poster"] == poster
-
-
-@pytest.mark.parametrize("form", ["url", "path"])
-@pytest.mark.parametrize(
-    ("there", "then"),
-    [("/old.jpg", "/a.jpg"), ("https://image.tmdb.org/t/p/original/old.jpg", URL)],
-)
-def test_a_changed_image_keeps_the_form_of_its_document(form: str, there: str, then: str) -> None:
-    updated = change({"main_poster": URL}, {"main_poster": there}, images=ImageForm(form))
-    assert updated.set["main_poster"] == then
-
-
-ORIGINAL = "https://image.tmdb.org/t/p/original/a.jpg"
-THEIR_OWN = "https://example.org/a.jpg"
-
-
-@pytest.mark.parametrize(
-    ("form", "there", "then"),
-    [
-        ("path", URL, "/a.jpg"),
-        ("path", ORIGINAL, "/a.jpg"),
-        ("path", "/a.jpg", None),
-        ("url", "/a.jpg", URL),
-        ("url", ORIGINAL, None),
-        ("path", "https://image.tmdb.org/t/p/w92/old.jpg", "/a.jpg"),
-        ("url", "/old.jpg", URL),
-    ],
-)
-def test_images_are_converted_where_that_is_asked(form: str, there: str, then: str | None) -> None:
-    converting = ImageForm(form, converts=True)
-    updated = change({"main_poster": "/a.jpg"}, {"main_poster": there}, images=converting)
-    assert updated.set.get("main_poster") == then
-
-
-@pytest.mark.parametrize(
-    ("form", "there", "then"),
-    [
-        ("path", URL, "/a.jpg"),
-        ("url", "/a.jpg", URL),
-        ("path", THEIR_OWN, None),
-        ("path", "", None),
-        ("url", None, None),
-    ],
-)
-def test_so_are_those_that_tmdb_has_no_longer(
-    form: str, there: str | None, then: str | None
-) -> None:
-    converting = ImageForm(form, converts=True)
-    updated = change({"main_poster": None}, {"main_poster": there}, images=converting)
-    assert updated.set.get("main_poster") == then
-
-
-def test_a_field_that_is_out_of_scope_is_not_converted() -> None:
-    converting = ImageForm("path", converts=True)
-    for scope in (Scope.of(only=["ratings"]), Scope.of(create_only=["main_poster"])):
-        there = {"main_poster": URL}
-        updated = change({"main_poster": URL}, there, images=converting, scope=scope)
-        assert "main_poster" not in updated.set
-
-
-# Whatever is there, and whatever comes
-
-
-texts = st.sampled_from(["", "a", "b"])
-numbers = st.sampled_from([0, 1, 2])
-lists = st.sampled_from([[], [1], [2, 1]])
-votes = st.fixed_dictionaries(dict.fromkeys(SYSTEMS, st.sampled_from([None, 0, 7])))
-collections = st.sampled_from([None, COLLECTION, {**COLLECTION, "id": 2, "poster_path": None}])
-BOTH_HAVE = {
-    "tagline": texts,
-    "imdb_id": texts,
-    "budget": numbers,
-    "popularity": numbers,
-    "cast": lists,
-    "genres": lists,
-    "vote_pts_system": votes,
-    "vote_count_system": votes,
-    "belong_to_collection": collections,
-}
-rows = st.fixed_dictionaries(
-    {**BOTH_HAVE, "crew": lists, "main_poster": st.sampled_from([None, URL, "/b.jpg"])}
-)
-documents = st.fixed_dictionaries(
-    {**BOTH_HAVE, "slug": texts, "mood": lists, "created_at": texts},
-    optional={"crew": lists, "main_poster": st.sampled_from([URL, "/a.jpg"])},
-)
-
-
-@settings(deadline=None)
-@given(rows, documents)
-def test_after_any_update_there_is_nothing_left_to_do(ours: Document, theirs: Document) -> None:
-    there = without(movie(), "crew", "main_poster") | theirs
-    (first,) = plan(row(**ours), there=(there,))
-    (second,) = plan(row(**ours), there=({**there, **first.set},))
-    assert first.kind in ("update", "unchanged")
-    assert second.kind == "unchanged"
-
-
-@settings(deadline=None)
-@given(rows, documents)
-def test_no_update_loses_anything(ours: Document, theirs: Document) -> None:
-    there = without(movie(), "crew", "main_poster") | theirs
-    (change,) = plan(row(**ours), there=(there,))
-    after = {**there, **change.set}
-    assert CONTRACT.faults({**after, "mood": []}) == []
-    assert {name: after[name] for name in there.keys() & CREATED_ONLY} == {
-        name: there[name] for name in there.keys() & CREATED_ONLY
+    stage = staged(tmp_path / "s", payload(1), payload(2), payload(3, tagline=""))
+    bench.plant(movie(2), movie(3, popularity=1.0))
+    before = bench.table("movies")
+    made = plan(stage, bench.target)
+    assert made.counts() == {
+        "target": str(bench.target.title),
+        "create": 1,
+        "update": 1,
+        "unchanged": 1,
+        "withheld": 0,
+        "kept": 1,
+        "erase": 0,
     }
-    assert not [n for n in there if is_missing(n, after[n]) and not is_missing(n, there[n])]
-    for field in ("vote_pts_system", "vote_count_system"):
-        lost = [s for s in SYSTEMS if after[field][s] is None and there[field][s] is not None]
-        assert lost == []
+    assert bench.table("movies") == before
 
 
-@settings(deadline=None)
-@given(rows, documents)
-def test_an_update_expects_what_it_replaces(ours: Document, theirs: Document) -> None:
-    there = without(movie(), "crew", "main_poster") | theirs
-    (change,) = plan(row(**ours), there=(there,))
-    assert all(there[name] == value for name, value in change.expected.items())
-    assert not there.keys() & set(change.absent)
-    stamps = {"updated_at", "tmdb_data_imported_at"} if change.set else set()
-    assert change.set.keys() == {*change.expected, *change.absent, *stamps}
+def test_a_plan_says_old_and_new_of_every_field(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload())
+    bench.plant(movie(tagline="Old", runtime_minutes=1))
+    made = plan(stage, bench.target)
+    assert made.fields().select("field", "old", "new").rows() == [
+        ("tagline", '"Old"', '"Welcome to the Real World."'),
+        ("runtime_minutes", "1", "136"),
+    ]
+    assert repr(made[603]).splitlines() == [
+        "The Matrix (603): update",
+        '  tagline: "Old" → "Welcome to the Real World."',
+        "  runtime_minutes: 1 → 136",
+    ]
 
 
-# The hash of a document
+def test_of_five_ratings_a_plan_draws_those_that_move(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(vote_average=8.3))
+    others = dict.fromkeys(("letterboxd", "metacritic", "rotten_tomatoes"))
+    bench.plant(movie(vote_pts_system={"imdb": 8.7, **others, "tmdb": 8.2}))
+    drawn = repr(plan(stage, bench.target)[603]).splitlines()
+    assert "  vote_pts_system.tmdb: 8.2 → 8.3" in drawn
+    assert not any("imdb" in line for line in drawn)
 
 
-def test_the_hash_does_not_depend_on_the_order_of_keys() -> None:
-    assert content_hash({"a": 1, "b": {"c": 2, "d": 3}}) == content_hash(
-        {"b": {"d": 3, "c": 2}, "a": 1}
-    )
+def test_a_plan_ends_with_what_it_adds_and_how_many_batches(bench: Bench, tmp_path: Path) -> None:
+    made = plan(staged(tmp_path / "s", payload(1), payload(2)), bench.target)
+    counts = {table: count for table, (count, _) in made.size().items()}
+    assert counts == {"movies": 2, "crew": 3, "genres": 1}
+    assert made.batches() == 3 == push(staged(tmp_path / "s"), bench.target, plan=made).batches
 
 
-def test_the_hash_depends_on_the_order_of_lists_and_on_values() -> None:
-    assert len({content_hash({"a": value}) for value in ([1, 2], [2, 1], "1", None)}) == 4
+def test_a_movie_that_is_not_planned_is_a_key_error(bench: Bench, tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match="60 is not in the plan"):
+        plan(staged(tmp_path / "s", payload()), bench.target)[60]
+
+
+def test_a_plan_drawn_in_html_escapes_titles(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(title="<img src=x onerror=alert(1)>"))
+    bench.plant(movie(title="Old"))
+    made = plan(stage, bench.target)
+    assert "<img" not in made._repr_html_() + made[603]._repr_html_()
+
+
+# Sending exactly that
+
+
+def test_a_saved_plan_sends_exactly_what_it_says(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    bench.plant(movie(2, tagline="Old"))
+    plan(stage, bench.target).save(tmp_path / "plan.json")
+    staged(tmp_path / "s", payload(1, tagline="Moved since"), at=LATER)
+    saved = Plan.load(tmp_path / "plan.json")
+    result = push(stage, bench.target, plan=saved)
+    assert (result.created, result.updated) == (1, 1)
+    assert bench.movie(1)["tagline"] == bench.movie(2)["tagline"] == "Welcome to the Real World."
+    assert bench.table("crew")
+
+
+def test_what_someone_edited_between_plan_and_push_is_a_conflict_and_stays(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload())
+    bench.plant(movie(tagline="Old"))
+    made = plan(stage, bench.target)
+    bench.change(603, tagline="Edited by hand")
+    result = push(stage, bench.target, plan=made)
+    assert (result.conflicts, result.updated) == (1, 0)
+    assert bench.movie(603)["tagline"] == "Edited by hand"
+
+
+def test_what_was_a_conflict_is_planned_anew_in_the_same_scope(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(1, tagline="new"), payload(2, tagline="new"))
+    bench.plant(movie(1), movie(2))
+    made = plan(stage, bench.target, scope=scoped(only=["tagline"]))
+    bench.change(1, tagline="mine")
+    made.save(tmp_path / "plan.json")
+    result = push(stage, bench.target, plan=Plan.load(tmp_path / "plan.json"))
+    assert result.anew is not None
+    assert [change.tmdb_id for change in result.anew.changes] == [1]
+    assert repr(result.anew[1]).splitlines()[1:] == ['  tagline: "mine" → "new"']
+    assert "planned anew: 1 update, 0 unchanged, 0 withheld" in repr(result)
+    assert push(stage, bench.target, plan=result.anew).updated == 1
+    assert push(stage, bench.target, plan=made).anew is None
+
+
+def test_the_import_log_tells_which_push_sent_which_plan(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    bench.plant(movie(2))
+    made = plan(stage, bench.target)
+    push(stage, bench.target, plan=made)
+    push(stage, bench.target, now=lambda: LATER)
+    log = stage.pushes()
+    assert log["plan"].to_list() == [None, made.id]
+    assert log["target"].unique().to_list() == [str(bench.target.title)]
+    assert log.select("movies", "created", "updated", "unchanged").rows() == [
+        (2, 0, 0, 2),
+        (2, 1, 0, 1),
+    ]
+    assert log["began_at"].to_list() == [LATER, NOW]
+
+
+def test_the_same_changes_have_the_same_name_and_others_another(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    assert plan(stage, bench.target).id == plan(stage, bench.target).id
+    assert plan(stage, bench.target).id != plan(stage, bench.target, limit=1).id
+
+
+def test_no_two_movies_of_a_long_plan_get_the_same_slug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned_by(monkeypatch, 2)
+    stage = staged(tmp_path / "s", *(payload(number) for number in range(1, 8)))
+    target = ConvexSnapshot(tmp_path)
+    made = plan(stage, target)
+    slugs = [change.set["slug"] for change in made.changes]
+    assert len(set(slugs)) == len(slugs) == 7
+    push(stage, target)
+    assert len({row["slug"] for row in target.table("movies")}) == 7
+
+
+def test_a_plan_sent_twice_ends_the_same(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    made = plan(stage, bench.target)
+    push(stage, bench.target, plan=made)
+    once = bench.table("movies")
+    push(stage, bench.target, plan=made)
+    assert bench.table("movies") == once
+
+
+def test_a_plan_for_another_target_is_refused(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload())
+    with pytest.raises(UsageError, match="the plan is for prod elsewhere"):
+        push(stage, bench.target, plan=Plan("prod elsewhere"))
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"plan": 99}', '{"plan": 1, "target": "t"}'])
+def test_a_file_that_is_no_plan_is_one_clear_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(UsageError, match=r"plan\.json is (not )?a plan of"):
+        Plan.load(tmp_path / "plan.json")
+
+
+# Scope
+
+
+def test_only_touches_these_fields_and_creates_nothing(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1, vote_average=9.0), payload(2))
+    there = movie(1, tagline="By hand")
+    bench.plant(there)
+    result = push(stage, bench.target, scope=scoped(only=["ratings"]))
+    assert (result.updated, result.withheld, result.created) == (1, 1, 0)
+    rated = there["vote_pts_system"] | {"tmdb": 9.0}
+    assert bench.movie(1) == there | {"vote_pts_system": rated, "updated_at": NOW_ISO}
+    assert bench.table("crew") == []
+
+
+def test_keep_sets_a_field_on_creation_only(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    bench.plant(movie(1, synopsis="By hand", popularity=1.0))
+    push(stage, bench.target, scope=scoped(create_only=["synopsis"]))
+    assert bench.movie(1)["synopsis"] == "By hand"
+    assert bench.movie(1)["popularity"] == 83.25
+    assert bench.movie(2)["synopsis"] == "Set in the 22nd century."
+
+
+def test_clear_erases_only_what_it_names(bench: Bench, tmp_path: Path) -> None:
+    nothing = payload(tagline="", overview="", poster_path=None, belongs_to_collection=None)
+    stage = staged(tmp_path / "s", nothing)
+    bench.plant(movie())
+    scope = scoped(clear=["tagline", "main_poster", "belong_to_collection"])
+    assert plan(stage, bench.target, scope=scope).counts()["erase"] == 3
+    push(stage, bench.target, scope=scope)
+    after = bench.movie(603)
+    assert (after["tagline"], after["belong_to_collection"]) == ("", None)
+    assert "main_poster" not in after
+    assert after["synopsis"] == movie()["synopsis"]
+
+
+def test_limit_lets_a_few_go_and_the_next_run_the_next_few(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2), payload(3))
+    assert push(stage, bench.target, limit=2).created == 2
+    assert push(stage, bench.target, limit=2).created == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ({"only": ["rating"]}, "no such field"),
+        ({"create_only": ["slug"]}, "set on creation only"),
+        ({"clear": ["tmdb_id"]}, "set on creation only"),
+    ],
+)
+def test_a_name_that_is_no_field_of_ours_is_refused(names: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        Scope.of(**names)
+
+
+# Verifying
+
+
+def test_verify_finds_what_differs_field_by_field(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2), payload(3, tagline=""))
+    bench.plant(movie(1, runtime_minutes=1), movie(3, tagline="Kept"))
+    found = workflows.verify(stage, bench.target, progress=Silent())
+    assert found.counts() == {"checked": 3, "equal": 1, "different": 1, "absent": 1}
+    differs = found.differences().select("tmdb_id", "field", "old", "new").rows()
+    assert differs == [(1, "runtime_minutes", "1", "136")]
+
+
+def test_verify_does_not_take_what_is_held_back_for_a_difference(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    ReviewQueue(stage, by="Ann").reject(2)
+    push(stage, bench.target)
+    found = workflows.verify(stage, bench.target, progress=Silent())
+    expected = {"checked": 2, "equal": 1, "different": 0, "absent": 0, "withheld": 1}
+    assert found.counts() == expected
+    assert found.differences().is_empty()
+    assert "withheld: The Matrix: rejected in review by Ann" in repr(found)
+
+
+# The way back
+
+
+def test_undo_deletes_what_was_created_and_sets_back_what_was_changed(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    there = without(movie(2, tagline="Old"), "crew")
+    bench.plant(there)
+    push(stage, bench.target)
+    result = push(stage, bench.target, plan=workflows.undo(stage, bench.target))
+    assert (result.deleted, result.updated) == (1, 1)
+    assert bench.table("movies") == [there]
+
+
+def test_the_way_back_says_of_what(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    bench.plant(movie(2, tagline="Old"))
+    push(stage, bench.target)
+    [sent] = stage.pushes()["push"]
+    back = workflows.undo(stage, bench.target)
+    assert f"takes back: push {sent}, which created 1, changed 1" in repr(back).splitlines()
+
+
+def test_undo_leaves_what_someone_edited_since(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    bench.plant(movie(2, tagline="Old"))
+    push(stage, bench.target)
+    bench.change(1, screenshot_url="https://example.org/mine.png")
+    bench.change(2, tagline="Edited by hand")
+    result = push(stage, bench.target, plan=workflows.undo(stage, bench.target))
+    assert result.conflicts == 2
+    assert bench.movie(1)["screenshot_url"] == "https://example.org/mine.png"
+    assert bench.movie(2)["tagline"] == "Edited by hand"
+
+
+def take_back(stage: Stage, bench: Bench, push_id: str | None = None) -> PushResult:
+    back = workflows.undo(stage, bench.target, push_id)
+    at = stage.pushes()["began_at"].max() + timedelta(minutes=1)
+    return push(stage, bench.target, plan=back, now=lambda: at)
+
+
+def by_id(document: Document) -> int:
+    return int(document["tmdb_id"])
+
+
+def latest(stage: Stage) -> str:
+    return str(stage.pushes().item(0, "push"))
+
+
+def test_two_undos_take_back_two_pushes(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1, tagline="One"))
+    push(stage, bench.target)
+    first = bench.movie(1)
+    staged(tmp_path / "s", payload(1, tagline="Two"), payload(2), at=LATER)
+    push(stage, bench.target, now=lambda: LATER)
+    take_back(stage, bench)
+    assert bench.table("movies") == [first]
+    take_back(stage, bench)
+    assert bench.table("movies") == []
+    with pytest.raises(UsageError, match="are taken back already"):
+        workflows.undo(stage, bench.target)
+
+
+def test_an_undo_that_is_named_is_done_again_by_another(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    bench.plant(movie(2, tagline="Old"))
+    push(stage, bench.target)
+    sent, pushed = latest(stage), bench.table("movies")
+    take_back(stage, bench)
+    take_back(stage, bench, latest(stage))
+    assert sorted(bench.table("movies"), key=by_id) == sorted(pushed, key=by_id)
+    take_back(stage, bench)  # the push stands again, and is the latest one that is no undo
+    assert [row["tagline"] for row in bench.table("movies")] == ["Old"]
+    with pytest.raises(UsageError, match=f"push {sent} is taken back already"):
+        workflows.undo(stage, bench.target, sent)
+
+
+def test_an_undo_of_which_a_part_was_sent_goes_on_with_the_rest(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", *map(payload, range(1, 7)))
+    push(stage, bench.target)
+    back = workflows.undo(stage, bench.target)
+    push(stage, bench.target, plan=next(back.parts(4)), now=lambda: LATER)
+    rest = workflows.undo(stage, bench.target)
+    assert (rest.undoes, len(rest), rest.counts()["delete"]) == (back.undoes, 2, 2)
+    assert take_back(stage, bench).deleted == 2
+    assert bench.table("movies") == []
+
+
+def test_what_an_undo_left_alone_does_not_hide_the_push_before(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(1))
+    push(stage, bench.target)
+    staged(tmp_path / "s", payload(2), at=LATER)
+    push(stage, bench.target, now=lambda: LATER)
+    second = latest(stage)
+    bench.change(2, tagline="Edited by hand")
+    assert take_back(stage, bench).conflicts == 1
+    assert take_back(stage, bench).deleted == 1
+    assert [row["tagline"] for row in bench.table("movies")] == ["Edited by hand"]
+    assert len(workflows.undo(stage, bench.target, second)) == 1
+
+
+def test_a_clock_that_was_set_back_undoes_no_undo(bench: Bench, tmp_path: Path) -> None:
+    stage = staged(tmp_path / "s", payload(1), payload(2))
+    push(stage, bench.target, now=lambda: LATER)
+    push(stage, bench.target, plan=workflows.undo(stage, bench.target), now=lambda: NOW)
+    assert bench.table("movies") == []
+    with pytest.raises(UsageError, match="taken back already"):
+        workflows.undo(stage, bench.target)
+
+
+def test_there_is_no_way_back_from_where_one_has_never_been(bench: Bench, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has no push that changed"):
+        workflows.undo(staged(tmp_path / "s", payload()), bench.target)
+
+
+# The target as a source
+
+
+def test_a_target_is_a_frame_in_the_contracts_schema(bench: Bench) -> None:
+    bench.plant(movie(1), without(movie(2), "crew", "main_poster"))
+    found = bench.target.movies()
+    assert found.schema == MOVIE
+    assert found.sort("tmdb_id")["tmdb_id"].to_list() == [1, 2]
+    assert found.filter(pl.col("tmdb_id") == 2)["main_poster"].to_list() == [None]
+
+
+def test_a_table_is_read_in_pages_and_measured(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "PAGE", 2)
+    monkeypatch.setitem(read.COLLECTED, "documents", 4)
+    bench.plant(*(movie(number) for number in range(1, 6)))
+    assert sorted(read.ids_of(bench.target)) == [1, 2, 3, 4, 5]
+    measured = read.measure(bench.target, ["movies", "crew"])
+    assert measured.select("table", "documents", "too_large").rows() == [
+        ("movies", 5, True),
+        ("crew", 0, False),
+    ]
+
+
+@pytest.mark.parametrize(("limit", "most"), [("documents", 2), ("mib", 0.0001)])
+def test_a_plan_warns_of_a_table_to_which_it_adds_more_than_a_function_may_collect(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, most: float
+) -> None:
+    stage = staged(tmp_path / "s", payload())
+    made = plan(stage, bench.target)
+    assert read.TOO_LARGE not in repr(made)
+    monkeypatch.setitem(read.COLLECTED, limit, most)
+    facts = dict(line.split(": ", 1) for line in repr(made).splitlines())
+    assert facts["adds to crew"].endswith(f"KiB · {read.TOO_LARGE}")
+    assert not facts["adds to genres"].endswith(read.TOO_LARGE)
+
+
+# What the stage no longer holds
+
+
+def test_absent_is_what_this_stage_created_there_and_dropped_since(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", *map(payload, range(1, 5)))
+    bench.plant(movie(3), movie(4, tagline="Old"), movie(5))
+    push(stage, bench.target)
+    stage.drop([2, 3, 4])
+    assert workflows.absent_from_stage(stage, bench.target) == [2]
+
+
+def test_what_was_taken_back_and_made_by_somebody_else_is_not_absent(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(1))
+    push(stage, bench.target)
+    take_back(stage, bench)
+    bench.plant(movie(1))
+    stage.drop([1])
+    assert workflows.absent_from_stage(stage, bench.target) == []

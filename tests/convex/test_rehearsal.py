@@ -20,7 +20,7 @@ from .bench import Shelf, counts, deployment, movie, outcome, own, payload, push
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tmdbkit.convex.planned import Plan
+    from tmdbkit.convex.plan import Plan
 
     from .backend import ConvexBackend, Document
 

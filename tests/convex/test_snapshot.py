@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tmdbkit import ConvexSnapshot, delete_movies, demo, plan_push, undo
-from tmdbkit.convex import zipped
+from tmdbkit.convex import zip_file
 from tmdbkit.convex.contract import Contract
 from tmdbkit.exceptions import SettingsError, StopError
 from tmdbkit.schema import validator
@@ -254,7 +254,7 @@ def test_a_flush_that_fails_leaves_what_was_there_and_no_rests(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(zipped, "_copy", full)
+    monkeypatch.setattr(zip_file, "_copy", full)
     with pytest.raises(StopError, match=r"prod\.zip cannot be written: No space left on device"):
         target.flush()
     assert path.read_bytes() == before
@@ -270,7 +270,7 @@ def test_ctrl_c_in_the_middle_of_a_flush_leaves_what_was_there(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(zipped, "_copy", interrupted)
+    monkeypatch.setattr(zip_file, "_copy", interrupted)
     with pytest.raises(KeyboardInterrupt):
         ConvexSnapshot(path).flush()
     assert path.read_bytes() == before

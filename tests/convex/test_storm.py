@@ -16,7 +16,7 @@ from tests.servers.trouble import chance
 from tests.servers.wire import Answer
 from tmdbkit import ConvexSnapshot, plan_push
 from tmdbkit.convex import delivery
-from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.plan import Plan
 from tmdbkit.images import ImageForm
 from tmdbkit.progress import Silent
 

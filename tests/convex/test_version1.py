@@ -16,7 +16,7 @@ import pytest
 
 from tmdbkit import ConvexSnapshot, Settings, Stage
 from tmdbkit.cli.main import main
-from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.plan import Plan
 from tmdbkit.stage.decisions import overrides, verdicts
 
 from .backend import ConvexBackend

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tmdbkit import Stage
-    from tmdbkit.convex.planned import Plan
+    from tmdbkit.convex.plan import Plan
 
     from .bench import Bench, SnapshotBench
 

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from tmdbkit import ConvexSnapshot, Stage, plan_push, workflows
-from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.plan import Plan
 from tmdbkit.exceptions import StopError, UsageError
 from tmdbkit.settings import Settings
 from tmdbkit.stage.tables import IMPORTS
@@ -122,7 +122,7 @@ def test_two_processes_that_push_to_one_snapshot_at_once_lose_nothing(
 DIES = """
 import os, signal, sys
 from tmdbkit.cli.main import main
-from tmdbkit.convex import zipped
+from tmdbkit.convex import zip_file
 from tmdbkit.stage.store import StageStore
 
 def die(*_, **__):
@@ -133,13 +133,13 @@ def after(run):
 
 moment, *words = sys.argv[1:]
 if moment == "lock":
-    zipped.one_writer = die
+    zip_file.one_writer = die
 elif moment == "middle":
-    zipped._write = after(zipped._write)
+    zip_file._write = after(zip_file._write)
 elif moment == "rename":
-    zipped.write = after(zipped.write)
+    zip_file.write = after(zip_file.write)
 elif moment == "written":
-    zipped.writing_of = lambda path, seen=[], real=zipped.writing_of: (
+    zip_file.writing_of = lambda path, seen=[], real=zip_file.writing_of: (
         die() if seen else seen.append(path), real(path))[1]
 elif moment == "log":
     add = StageStore.add_imports

@@ -27,7 +27,7 @@ from tmdbkit import (
     stage_movies,
 )
 from tmdbkit.exceptions import CredentialsRefused, StopError, UsageError
-from tmdbkit.executors import spread, workers_of
+from tmdbkit.executors import run_on, workers_of
 from tmdbkit.fetch.cluster import Allowance, Errand
 from tmdbkit.ratings.table import Table
 from tmdbkit.settings import Secret
@@ -207,7 +207,7 @@ def test_a_worker_of_a_pool_that_dies_is_one_clear_line() -> None:
         ProcessPoolExecutor(1, mp_context=context) as dying,
         pytest.raises(StopError, match="a worker died"),
     ):
-        list(spread(dying, os._exit, [1, 1, 1], 1))
+        list(run_on(dying, os._exit, [1, 1, 1], 1))
 
 
 def test_pieces_are_taken_only_as_workers_come_free() -> None:
@@ -219,7 +219,7 @@ def test_pieces_are_taken_only_as_workers_come_free() -> None:
             yield number
 
     with ThreadPoolExecutor(2) as threads:
-        results = spread(threads, abs, pieces(), 2)
+        results = run_on(threads, abs, pieces(), 2)
         next(results)
         assert len(taken) < 20
         assert sorted([0, *results])[-1] == 19
@@ -242,14 +242,14 @@ class Forgetful(ThreadPoolExecutor):
 
 def test_a_piece_whose_result_was_lost_is_done_again() -> None:
     with Forgetful(2) as threads:
-        assert sorted(spread(threads, abs, range(20), 2)) == list(range(20))
+        assert sorted(run_on(threads, abs, range(20), 2)) == list(range(20))
 
 
 def test_where_all_is_lost_again_and_again_there_is_an_end() -> None:
     with Forgetful(2) as threads:
         threads.losses = 1_000
         with pytest.raises(StopError, match="the workers keep dying"):
-            list(spread(threads, abs, range(20), 2))
+            list(run_on(threads, abs, range(20), 2))
 
 
 def test_executors_say_how_many_workers_they_have(pool: Executor) -> None:

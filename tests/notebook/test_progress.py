@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tmdbkit.notebook.progress import ProgressView
-from tmdbkit.progress import LogLines, Pace, TerminalLine, told
+from tmdbkit.progress import LogLines, Pace, TerminalLine, tracked
 
 from .conftest import words
 
@@ -37,17 +37,17 @@ def test_a_pace_tells_the_rate_and_the_time_that_is_left(
 ) -> None:
     clock = Clock()
     pace = Pace(total, clock)
-    pace.told(0)
+    pace.describe(0)
     clock.now = seconds
-    assert pace.told(done) == told
+    assert pace.describe(done) == told
 
 
 def test_what_was_done_before_does_not_count_as_fast() -> None:
     clock = Clock()
     pace = Pace(1000, clock)
-    pace.told(900)
+    pace.describe(900)
     clock.now = 5
-    assert pace.told(950) == "10 a second, 5 s left"
+    assert pace.describe(950) == "10 a second, 5 s left"
 
 
 def test_a_terminal_has_one_line_with_the_pace_and_the_note() -> None:
@@ -106,20 +106,20 @@ class Recorder:
 
 def test_what_is_iterated_over_is_told_item_by_item() -> None:
     recorder = Recorder()
-    assert list(told("ab", recorder, "reading page", 2)) == ["a", "b"]
+    assert list(tracked("ab", recorder, "reading page", 2)) == ["a", "b"]
     assert recorder.calls == [("reading page", 2), (1,), (2,), ()]
 
 
 def test_a_single_item_is_not_told() -> None:
     recorder = Recorder()
-    assert list(told("a", recorder, "reading page", 1)) == ["a"]
+    assert list(tracked("a", recorder, "reading page", 1)) == ["a"]
     assert recorder.calls == []
 
 
 def test_what_breaks_off_is_told_to_be_over() -> None:
     recorder = Recorder()
     with pytest.raises(ZeroDivisionError):
-        list(told((1 // n for n in (1, 0)), recorder, "reading page", 2))
+        list(tracked((1 // n for n in (1, 0)), recorder, "reading page", 2))
     assert recorder.calls[-1] == ()
 
 

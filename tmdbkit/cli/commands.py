@@ -26,7 +26,7 @@ from tmdbkit.progress import counted
 if TYPE_CHECKING:
     import argparse
 
-    from tmdbkit.convex.planned import Plan
+    from tmdbkit.convex.plan import Plan
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.demo import Demo
@@ -43,12 +43,12 @@ def demo(args: argparse.Namespace) -> int:
     done = run_demo(folder)
     copied = copy_gallery(folder) if args.folder else []
     if not printed_json(args, {**done.staged.counts(), **done.pushed.counts()}):
-        _tell_demo(done)
-        _tell_what_next(done, args.folder, len(copied))
+        _print_demo(done)
+        _print_next_steps(done, args.folder, len(copied))
     return FINE
 
 
-def _tell_demo(done: Demo) -> None:
+def _print_demo(done: Demo) -> None:
     from tmdbkit.demo import SHOWN
 
     staged, pushed = done.staged, done.pushed
@@ -66,7 +66,7 @@ def _tell_demo(done: Demo) -> None:
     )
 
 
-def _tell_what_next(done: Demo, folder: str | None, copied: int) -> None:
+def _print_next_steps(done: Demo, folder: str | None, copied: int) -> None:
     say("")
     say(f"the stage     {done.stage.store.root}   (Parquet)")
     say(f"the snapshot  {done.snapshot.path}   (npx convex import takes it)")
@@ -158,12 +158,12 @@ def plan(args: argparse.Namespace) -> int:
     found = ("failed", "not_staged", "unknown")
     status = show(args, made, failed=sum(int(counts.get(name, 0)) for name in found))
     if args.size and not args.json:
-        _tell_sizes(target)
+        _print_sizes(target)
     return status
 
 
-def _tell_sizes(target: Target) -> None:
-    from tmdbkit.convex.reading import TOO_LARGE, measure
+def _print_sizes(target: Target) -> None:
+    from tmdbkit.convex.read import TOO_LARGE, measure
 
     known = [table for table in ("movies", "crew", "genres") if target.contract().knows(table)]
     for table, documents, mib, too_large in measure(target, known).rows():
@@ -188,7 +188,7 @@ def push(args: argparse.Namespace) -> int:
     }
     if needs_consent(args, target):
         plan = plan or plan_push(staged, target, ids, people=args.people, **what)
-        _tell_counts(plan)
+        _print_counts(plan)
         if plan:
             ask_consent(target)
     if plan is not None:  # exactly what was looked at
@@ -197,7 +197,7 @@ def push(args: argparse.Namespace) -> int:
         result = push_movies(staged, target, ids, people=args.people, **what)
     status = show(args, result, failed=_amiss(result))
     if result.anew is not None:
-        _tell_anew(args, result.anew)
+        _print_anew(args, result.anew)
     return status
 
 
@@ -206,20 +206,20 @@ def _amiss(result: PushResult) -> int:
     return result.failed + result.conflicts + result.unknown
 
 
-def _tell_plan(plan: Plan) -> None:
+def _print_plan(plan: Plan) -> None:
     """Say what a plan that deletes or takes back would do, before anybody is asked."""
     for line in repr(plan).splitlines()[1:]:
         if not line.endswith(": 0") and not line.startswith(("unchanged: ", "batches: ")):
             say_aside(line)
 
 
-def _tell_counts(plan: Plan) -> None:
+def _print_counts(plan: Plan) -> None:
     """Say in one line what a plan would change, before anybody is asked."""
     counts = {name: count for name, count in plan.counts().items() if name != "target" and count}
     say_aside(", ".join(f"{name} {count:,}" for name, count in counts.items()) or "no change")
 
 
-def _tell_anew(args: argparse.Namespace, anew: Plan) -> None:
+def _print_anew(args: argparse.Namespace, anew: Plan) -> None:
     """Say how what was changed meanwhile is looked at again, and sent."""
     if not args.plan:
         say_aside("someone else changed those meanwhile; tmdbkit plan shows them as they are now")
@@ -237,7 +237,7 @@ def _filled_or_rated(args: argparse.Namespace) -> Stage:
 
 
 def _saved_plan(args: argparse.Namespace) -> Plan | None:
-    from tmdbkit.convex.planned import Plan
+    from tmdbkit.convex.plan import Plan
 
     if not args.plan:
         return None
@@ -270,7 +270,7 @@ def undo(args: argparse.Namespace) -> int:
     target = open_target(args, "undo in")
     asks = needs_consent(args, target, everywhere=True)
     back = plan_undo(staged, target, args.push, referenced=args.referenced)
-    _tell_plan(back)
+    _print_plan(back)
     if asks and back:
         ask_consent(target)
     result = push_movies(staged, target, plan=back)
@@ -308,7 +308,7 @@ def delete(args: argparse.Namespace) -> int:
     named = f": {', '.join(map(str, ids[:20]))}{' …' * (len(ids) > 20)}" if ids else ""
     say_aside(f"{counted(len(ids), 'movie')}{named}")
     plan = plan_deletion(staged, target, ids, referenced=args.referenced)
-    _tell_plan(plan)
+    _print_plan(plan)
     if asks and plan:
         ask_consent(target)
     result = push_movies(staged, target, plan=plan)
@@ -336,16 +336,16 @@ def functions(args: argparse.Namespace) -> int:
     from tmdbkit.convex.install import install_functions
 
     folder = Path(args.folder).expanduser()
-    _tell_doubt(folder)
+    _print_doubt(folder)
     done = install_functions(folder)
     files = {"written": done.written, "current": done.current, "changed": done.changed}
     told = {name: [str(path) for path in paths] for name, paths in files.items()}
     if not printed_json(args, {**told, "schema_lacks": list(done.schema_lacks)}):
-        _tell_functions(told, done.schema_lacks)
+        _print_functions(told, done.schema_lacks)
     return FOUND if done.changed else FINE
 
 
-def _tell_doubt(folder: Path) -> None:
+def _print_doubt(folder: Path) -> None:
     """Warn where a folder that exists is no app's convex folder by the look of it."""
     looks_right = folder.resolve().name == "convex" or (folder / "_generated").exists()
     if folder.is_dir() and not looks_right:
@@ -354,7 +354,7 @@ def _tell_doubt(folder: Path) -> None:
         )
 
 
-def _tell_functions(files: dict[str, list[str]], lacks: tuple[str, ...]) -> None:
+def _print_functions(files: dict[str, list[str]], lacks: tuple[str, ...]) -> None:
     for path in files["written"]:
         say(f"written  {path}")
     for path in files["current"]:

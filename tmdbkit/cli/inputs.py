@@ -205,7 +205,7 @@ def given_ids(args: argparse.Namespace) -> list[int] | None:
 
     None where nothing was named.
     """
-    from tmdbkit.convex.reading import ids_of
+    from tmdbkit.convex.read import ids_of
 
     named = named_ids(args)
     target = open_source(args) if "from_target" in args else None
@@ -267,7 +267,7 @@ def _ids_of_tmdb(args: argparse.Namespace) -> list[int]:
             changed = changed_ids(client, args.changed_since, session.now().date())
             found.append(changed.filter(~changed["deleted"]))
     for frame in found:
-        _tell_repeats(frame)
+        _print_repeats(frame)
     return [tmdb_id for frame in found for tmdb_id in frame["tmdb_id"]]
 
 
@@ -304,7 +304,7 @@ def _ids_of_export(day: date | str, min_popularity: float | None) -> list[int]:
     return found["tmdb_id"].to_list()
 
 
-def _tell_repeats(ids: pl.DataFrame) -> None:
+def _print_repeats(ids: pl.DataFrame) -> None:
     if repeats := ids["repeats"].sum():
         source = ids.item(0, "source")
         say_aside(f"{source}: {ids.height:,} ids, and {repeats:,} repeats left out")

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     output.take_any_text()
     args = parser().parse_args(argv)
     try:
-        with output.told_what_is_passed_over() as told:
+        with output.collected_warnings() as told:
             status: int = args.run(args)
         sys.stdout.flush()
     except UsageError as error:

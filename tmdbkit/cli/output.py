@@ -51,7 +51,7 @@ def say_aside(text: str) -> None:
 
 
 @contextmanager
-def told_what_is_passed_over() -> Iterator[set[str]]:
+def collected_warnings() -> Iterator[set[str]]:
     """Say each thing that is passed over in one line, once, and keep what was said.
 
     A setting that may be meant otherwise is said as well, and is no matter of the status.

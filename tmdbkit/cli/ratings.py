@@ -40,13 +40,13 @@ def ratings(args: argparse.Namespace) -> int:
             filled(stage)
         if args.dry_run:
             asked = rating_costs(stage, providers, ids, target=target, older_than=args.older_than)
-            return _tell_costs(args, asked)
-        return _tell_ratings(
+            return _print_costs(args, asked)
+        return _print_ratings(
             args, collect_ratings(stage, providers, ids, target=target, older_than=args.older_than)
         )
 
 
-def _tell_ratings(args: argparse.Namespace, result: RatingsResult) -> int:
+def _print_ratings(args: argparse.Namespace, result: RatingsResult) -> int:
     if not printed_json(args, result.counts()):
         say(repr(result))
     for line in result.stopped:
@@ -91,7 +91,7 @@ def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
     return {name: column for name, _, column in pairs}
 
 
-def _tell_costs(args: argparse.Namespace, asked: pl.DataFrame) -> int:
+def _print_costs(args: argparse.Namespace, asked: pl.DataFrame) -> int:
     from tmdbkit.display import SYSTEM_NAMES
     from tmdbkit.ratings.providers import missing
 

@@ -24,12 +24,12 @@ def status(args: argparse.Namespace) -> int:
         say(repr(staged))
         for line in repr(counts).splitlines()[1:]:
             say(line)
-        _tell_pushes(staged)
-        _tell_next(args, staged, counts)
+        _print_pushes(staged)
+        _print_next(args, staged, counts)
     return FINE
 
 
-def _tell_next(args: argparse.Namespace, staged: Stage, counts: Status) -> None:
+def _print_next(args: argparse.Namespace, staged: Stage, counts: Status) -> None:
     """Say how old the payloads are, what is due, and the command to type."""
     from tmdbkit.stage.status import next_command
 
@@ -46,7 +46,7 @@ def _tell_next(args: argparse.Namespace, staged: Stage, counts: Status) -> None:
 LATEST = 5  # pushes that a status tells
 
 
-def _tell_pushes(staged: Stage) -> None:
+def _print_pushes(staged: Stage) -> None:
     from tmdbkit.stage.tables import OUTCOMES
 
     for push in staged.pushes().head(LATEST).iter_rows(named=True):

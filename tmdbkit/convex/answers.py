@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from tmdbkit.convex.plan import Change
+    from tmdbkit.convex.changes import Change
     from tmdbkit.convex.target import Document
     from tmdbkit.exceptions import ServiceError
 
@@ -78,7 +78,7 @@ class Answers:
             return change.kind, change.reason
         doubtful = change.tmdb_id in self._doubtful
         answer = self._said.get(change.tmdb_id, _failed(STOPPED))
-        said, reason = _told(answer)
+        said, reason = _summary(answer)
         if said == "unchanged":
             said = WROTE[change.kind] if doubtful else said
         if said == "failed":
@@ -93,11 +93,11 @@ def corrected(outcomes: pl.DataFrame, otherwise: Mapping[int, Document]) -> pl.D
     rows = outcomes.to_dicts()
     for row in rows:
         if row["outcome"] in WROTE.values() and row["tmdb_id"] in otherwise:
-            row["outcome"], row["reason"] = _told(otherwise[row["tmdb_id"]])
+            row["outcome"], row["reason"] = _summary(otherwise[row["tmdb_id"]])
     return pl.DataFrame(rows, outcomes.schema)
 
 
-def _told(answer: Document) -> tuple[str, str]:
+def _summary(answer: Document) -> tuple[str, str]:
     """Return the outcome that an answer tells, and why."""
     if answer["outcome"] == "conflict":
         return "conflict", f"changed by someone else since: {', '.join(answer['differs'])}"

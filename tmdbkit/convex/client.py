@@ -10,11 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit import __version__
-from tmdbkit.convex import decoded
+from tmdbkit.convex import parsing
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.naming import title_of
-from tmdbkit.convex.reading import movies_of
-from tmdbkit.convex.verdict import lacking_permissions, refusal_of, value_of
+from tmdbkit.convex.read import movies_of
+from tmdbkit.convex.responses import lacking_permissions, refusal_of, value_of
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import CredentialsRefused, ServiceError, SettingsError, StopError
 from tmdbkit.http.service import Service
@@ -150,7 +150,7 @@ class ConvexDeployment:
     def documents(self, tmdb_ids: Sequence[int]) -> list[Document]:
         """Return all documents of movies with these ids, repeated ones too."""
         found = self.query("moviesByTmdbIds", tmdb_ids=list(tmdb_ids))
-        return decoded.movies(found, "moviesByTmdbIds")
+        return parsing.movies(found, "moviesByTmdbIds")
 
     def movies(self) -> pl.DataFrame:
         """Return all documents of movies as a frame."""
@@ -158,17 +158,17 @@ class ConvexDeployment:
 
     def slug_owners(self, slugs: Sequence[str]) -> list[tuple[str, int]]:
         """Return `slug, tmdb_id` of the documents that have one of these slugs."""
-        owners = decoded.documents(self.query("slugOwners", slugs=list(slugs)), "slugOwners")
-        return decoded.slug_owners(owners)
+        owners = parsing.documents(self.query("slugOwners", slugs=list(slugs)), "slugOwners")
+        return parsing.slug_owners(owners)
 
     def page(self, table: str, cursor: str | None, size: int) -> Page:
         """Return a page of a table."""
-        return decoded.page(self.query("page", table=table, cursor=cursor, size=size))
+        return parsing.page(self.query("page", table=table, cursor=cursor, size=size))
 
     def apply_movies(self, changes: Sequence[Document]) -> list[Document]:
         """Compare and set; return `tmdb_id, outcome, id, differs` for each change, in order."""
         answer, lost = self._call("mutation", "applyMovies", {"changes": list(changes)})
-        outcomes = decoded.outcomes(answer, changes)
+        outcomes = parsing.outcomes(answer, changes)
         return [{**outcome, "lost": True} for outcome in outcomes] if lost else outcomes
 
     def add_people(self, people: Sequence[Document]) -> Document:
@@ -184,7 +184,7 @@ class ConvexDeployment:
     def pointing_at(self, tmdb_ids: Sequence[int]) -> list[Pointing]:
         """Return what points at these movies, as far as an index leads there."""
         found = self.query("pointingAt", tmdb_ids=list(tmdb_ids), most=MOST_COUNTED)
-        return decoded.pointing(found, MOST_COUNTED)
+        return parsing.pointing(found, MOST_COUNTED)
 
     def flush(self) -> dict[int, Document]:
         """Nothing: a mutation that was answered is durable."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tmdbkit.convex.reading import pages
+from tmdbkit.convex.read import pages
 
 if TYPE_CHECKING:
     from tmdbkit.convex.contract import Contract

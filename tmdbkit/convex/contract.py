@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tmdbkit.convex import decoded
+from tmdbkit.convex import parsing
 from tmdbkit.convex.validators import (
     can_hold,
     faults_of,
@@ -67,8 +67,8 @@ class Contract:
                 "convex folder, and deploy"
             )
         if not (isinstance(tables, dict) and all(map(is_validator, filter(None, tables.values())))):
-            raise decoded.not_understood("contract")
-        references = None if pointing is None else decoded.references(pointing)
+            raise parsing.not_understood("contract")
+        references = None if pointing is None else parsing.references(pointing)
         if not tables.get("movies"):
             raise TargetRefused(
                 "the app's schema.ts has no table movies; tmdbkit functions shows one, to add to it"

@@ -6,15 +6,15 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tmdbkit.convex.changes import REPEATED, Change
 from tmdbkit.convex.delivery import asked
-from tmdbkit.convex.plan import REPEATED, Change
 from tmdbkit.progress import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tmdbkit.convex.contract import Contract
-    from tmdbkit.convex.planned import Plan
+    from tmdbkit.convex.plan import Plan
     from tmdbkit.convex.target import Document, Pointing, Target
 
 ABSENT = "the target does not have it"

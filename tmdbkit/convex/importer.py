@@ -11,10 +11,17 @@ import polars as pl
 
 from tmdbkit import transform
 from tmdbkit.convex.answers import Answers, corrected
+from tmdbkit.convex.changes import (
+    NOTHING,
+    Change,
+    Withheld,
+    image_form,
+    plan_changes,
+    slug_candidates,
+)
 from tmdbkit.convex.delivery import READ, READ_SLUGS, Delivery, movie_batches, row_batches
 from tmdbkit.convex.intents import intents, unknown
-from tmdbkit.convex.plan import NOTHING, Change, Withheld, image_form, plan_changes, slug_candidates
-from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.plan import Plan
 from tmdbkit.exceptions import PassingFault
 from tmdbkit.schema import CREW, GENRE, IMAGES, KEYS, MOVIE, ROW
 
@@ -24,7 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from tmdbkit.convex.contact import Contact
-    from tmdbkit.convex.intents import Unsettled
+    from tmdbkit.convex.intents import UnsettledIntents
     from tmdbkit.convex.options import PushOptions
     from tmdbkit.convex.target import Document, Target
 
@@ -40,7 +47,7 @@ TOLD_APART_BY = {"crew": ["crew_id", "crew_type"], "genres": ["genre_id"]}
 
 
 @dataclass(frozen=True)
-class Named:
+class PlanWithNames:
     """A plan whose people and genres were sent.
 
     Attributes:
@@ -66,7 +73,7 @@ class Importer:
         contact: What the target said at the first contact.
         unsettled: Intents of earlier pushes; what is read of their movies tells what they came to.
         log: Is given the intents of all rows before they are sent, and what came of them after.
-        now: The time of day.
+        now: The clock.
 
     Attributes:
         otherwise: The answers that turned out otherwise when all was made durable.
@@ -80,7 +87,7 @@ class Importer:
         target: Target,
         options: PushOptions,
         contact: Contact,
-        unsettled: Unsettled,
+        unsettled: UnsettledIntents,
         log: Callable[[pl.DataFrame], None],
         now: Callable[[], datetime],
     ) -> None:
@@ -173,7 +180,7 @@ class Importer:
             )
             return Plan.to(self.target.title, changes)
 
-    def send_names(self, plan: Plan) -> Named:
+    def send_names(self, plan: Plan) -> PlanWithNames:
         """Log what a plan is about to change, and send the people and genres that its movies name.
 
         A log that cannot be written ends the run before anything is sent. What ends it is raised
@@ -191,10 +198,10 @@ class Importer:
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 self.press()
-            return Named(plan, waiting, error)
-        return Named(plan, waiting)
+            return PlanWithNames(plan, waiting, error)
+        return PlanWithNames(plan, waiting)
 
-    def send(self, named: Named) -> pl.DataFrame:
+    def send(self, named: PlanWithNames) -> pl.DataFrame:
         """Send exactly what a plan says of its movies; log and return its `OUTCOMES`.
 
         What came back before a stop, or before Ctrl-C, is logged too.
@@ -318,7 +325,7 @@ class Importer:
             named["genres"] = held.join(transform.genres(payloads), on="genre_id")
         return named
 
-    def _send_movies(self, named: Named, answers: Answers) -> None:
+    def _send_movies(self, named: PlanWithNames, answers: Answers) -> None:
         """Send the movies whose names are there, and note the answers as they come."""
         arguments = [
             change.arguments()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tmdbkit.convex.answers import WROTE
+from tmdbkit.convex.changes import Change, content_hash
 from tmdbkit.convex.delivery import asked
-from tmdbkit.convex.plan import Change, content_hash
 from tmdbkit.schema import INSTANT, STAMPS
 from tmdbkit.surrogates import loads
 
@@ -57,7 +57,7 @@ def intents(changes: Iterable[Change], at: datetime) -> pl.DataFrame:
     return pl.DataFrame(rows, INTENTS, orient="row")
 
 
-class Unsettled:
+class UnsettledIntents:
     """Intents of earlier pushes to a target of which it is not known whether they were done.
 
     They are settled by documents that somebody reads anyway. One that was not done stays here:
@@ -66,7 +66,7 @@ class Unsettled:
     Args:
         imports: The rows of the import log of movies that have such an intent.
         log: Is given an outcome that the log does not have yet.
-        now: The time of day.
+        now: The clock.
     """
 
     def __init__(

@@ -1,256 +1,352 @@
-"""What a push would do to each movie: create, update, leave alone or withhold; pure."""
+"""A plan: everything that a push would do, to be looked at, saved, and sent exactly so."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from collections import Counter
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from tmdbkit.convex.limits import exceeded
-from tmdbkit.convex.merge import ALL, Scope, merge
-from tmdbkit.images import image_path
-from tmdbkit.schema import IMAGES, OPTIONAL, RATINGS, STAMPS
+import polars as pl
+
+from tmdbkit.convex.changes import Change, converted
+from tmdbkit.convex.delivery import movie_batches, row_batches
+from tmdbkit.convex.merge import ALL, Scope
+from tmdbkit.convex.plan_file import LAYOUT, read_saved
+from tmdbkit.convex.read import TOO_LARGE, is_too_large
+from tmdbkit.display import Drawn, block, counted_facts, line, plain, plain_lines
+from tmdbkit.exceptions import NoSuchMovie
+from tmdbkit.files import write_text
+from tmdbkit.images import form_of
+from tmdbkit.progress import counted
+from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator
+    from pathlib import Path
 
-    from tmdbkit.convex.contract import Contract
-    from tmdbkit.convex.target import Document
-    from tmdbkit.images import ImageForm
+    from tmdbkit.convex.target import TargetName
 
-Kind = Literal[
-    "create", "update", "unchanged", "withheld", "delete", "failed", "not_staged", "unknown"
-]
+SHORT = 70  # characters of a value, where old and new stand on one line
+UNDO = "undo-"  # begins the name of a plan that takes a push back, before that push's
+NAMES = {
+    "crew": pl.Schema({"tmdb_id": pl.Int64(), **CREW}),
+    "genres": pl.Schema({"tmdb_id": pl.Int64(), **GENRE}),
+}
+FIELDS = pl.Schema(
+    {
+        "tmdb_id": pl.Int64(),
+        "title": pl.String(),
+        "change": pl.String(),
+        "field": pl.String(),
+        "old": pl.String(),
+        "new": pl.String(),
+        "reason": pl.String(),
+    }
+)
 
-REPEATED = "the target has {} documents with this tmdb_id; delete all but one in the dashboard"
 
-
-@dataclass(frozen=True)
-class Change:
-    """What a push would do to one movie.
+@dataclass(frozen=True, repr=False)
+class Plan(Drawn):
+    """What a push would do, movie by movie and field by field.
 
     Attributes:
-        tmdb_id: Which movie.
-        title: Its title, for people.
-        kind: `create`, `update`, `unchanged`, `withheld`, `delete` on the way back, `failed`
-            where the target could not be asked, `not_staged`, or `unknown` where nobody can
-            tell what an earlier push did to it.
-        set: The new values; of a creation, the whole document.
-        unset: The fields that are taken away.
-        before: The old values of both, where there were any.
-        kept: Fields with a value there and none here.
-        erased: Fields whose value there is given up.
-        reason: Why it is withheld, failed, not staged or unknown.
-        withheld: Ratings that are not sent though the rest is: the system, and why.
+        target: Which target it was made for.
+        changes: One for each movie.
+        names: The rows of `crew` and `genres` that go with them, each with the movie's id.
+        left_out: Fields and tables that the target does not know.
+        scope: Which fields it was allowed to touch.
+        undoes: The push that it takes back; "" where it is no way back.
+        identity: Of a snapshot, which one it is, however its path is written.
+        notes: What a person should know before sending it.
+        contract: How it is known what the target's tables accept; "" where it said so itself.
     """
 
-    tmdb_id: int
-    title: str
-    kind: Kind
-    set: Document = field(default_factory=dict)
-    unset: tuple[str, ...] = ()
-    before: Document = field(default_factory=dict)
-    kept: tuple[str, ...] = ()
-    erased: tuple[str, ...] = ()
-    reason: str = ""
-    withheld: tuple[str, ...] = ()
+    _heading = "Plan"
+
+    target: str
+    changes: tuple[Change, ...] = ()
+    names: dict[str, pl.DataFrame] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    scope: Scope = ALL
+    undoes: str = ""
+    identity: str = ""
+    notes: tuple[str, ...] = ()
+    contract: str = ""
+
+    @classmethod
+    def to(cls, title: TargetName, changes: tuple[Change, ...], **rest: Any) -> Plan:
+        """Return one for a target."""
+        return cls(str(title), changes, identity=title.identity, **rest)
+
+    @classmethod
+    def joined(cls, target: str, parts: Iterable[Plan]) -> Plan:
+        """Return one plan of several for the same target."""
+        plans = list(parts)
+        changes = tuple(change for plan in plans for change in plan.changes)
+        names = {
+            table: pl.concat(
+                [kind.to_frame(), *(p.names[table] for p in plans if table in p.names)]
+            )
+            for table, kind in NAMES.items()
+            if any(table in plan.names for plan in plans)
+        }
+        last = plans[-1] if plans else cls(target)
+        return replace(last, changes=changes, names=names)
 
     @property
-    def goes(self) -> bool:
-        """Whether there is anything to send."""
-        return self.kind in ("create", "update", "delete")
+    def id(self) -> str:
+        """A name for it in the import log: the same changes have the same one."""
+        if self.undoes:
+            return f"{UNDO}{self.undoes}"
+        sent = [change.arguments() for change in self.changes if change.goes]
+        where = self.identity or self.target
+        return hashlib.sha256(json.dumps([where, sent]).encode()).hexdigest()[:12]
 
-    @property
-    def expected(self) -> Document:
-        """The old values that must still be there; a stamp that moved is nobody's edit."""
-        return {name: value for name, value in self.before.items() if name not in STAMPS}
+    def counts(self) -> dict[str, str | int]:
+        """Return the target and the counts by name; kept and erase count fields.
 
-    @property
-    def absent(self) -> tuple[str, ...]:
-        """The fields that must still be missing."""
-        return tuple(name for name in self.set if name not in self.before | dict.fromkeys(STAMPS))
+        Withheld are movies, and ratings of movies of which the rest goes.
 
-    def arguments(self) -> Document:
-        """Return it as the mutation takes it."""
-        if self.kind == "create":
-            return {"tmdb_id": self.tmdb_id, "create": self.set}
-        if self.kind == "delete":
-            return {"tmdb_id": self.tmdb_id, "expected": self.before, "delete": True}
+        A way back also has `delete`, where it takes movies away that a push created; and there is
+        `images` where images get another form, `not_staged` where movies were asked for that are
+        not, and `unknown` where nobody can tell what an earlier push that was killed did to some.
+        """
+        kinds = Counter(change.kind for change in self.changes)
+        deleted = {"delete": kinds["delete"]} if kinds["delete"] else {}
+        aside = {kind: kinds[kind] for kind in ("not_staged", "unknown") if kinds[kind]}
+        images = sum(len(converted(change)) for change in self.changes)
         return {
-            "tmdb_id": self.tmdb_id,
-            "expected": self.expected,
-            "absent": list(self.absent),
-            "set": self.set,
-            "unset": list(self.unset),
+            "target": self.target,
+            **deleted,
+            "create": kinds["create"],
+            "update": kinds["update"],
+            "unchanged": kinds["unchanged"],
+            "withheld": kinds["withheld"] + sum(len(c.withheld) for c in self.changes),
+            "kept": sum(len(change.kept) for change in self.changes),
+            "erase": sum(len(change.erased) for change in self.changes),
+            **({"images": images} if images else {}),
+            **aside,
         }
 
+    def size(self) -> dict[str, tuple[int, float]]:
+        """Return how many documents and MiB it adds at most to each table."""
+        created = [change.set for change in self.changes if change.kind == "create"]
+        sizes = {"movies": (len(created), _mib(created))}
+        for table in self.names:
+            rows = self.rows_of(table)
+            sizes[table] = (len(rows), _mib(rows))
+        return sizes
+
+    def batches(self) -> int:
+        """Return how many mutations sending it takes, where none is cut smaller."""
+        going = [change.arguments() for change in self.changes if change.goes]
+        rows = (row_batches(self.rows_of(table), key=KEYS[table]) for table in self.names)
+        return sum(1 for _ in movie_batches(going)) + sum(1 for some in rows for _ in some)
+
+    def rows_of(self, table: str) -> list[dict[str, Any]]:
+        """Return the different rows of crew or genres, by id."""
+        rows = self.names[table].drop("tmdb_id").unique(maintain_order=True)
+        return rows.sort(KEYS[table], maintain_order=True).to_dicts()
+
+    def fields(self) -> pl.DataFrame:
+        """Return a row for each field that would change, and for each movie that is withheld."""
+        rows = [row for change in self.changes for row in _field_rows(change)]
+        return pl.DataFrame(rows, FIELDS, orient="row")
+
+    def parts(self, size: int) -> Generator[Plan]:
+        """Yield it in pieces of so many changes, each with the names that its movies need."""
+        for start in range(0, len(self.changes), size):
+            some = self.changes[start : start + size]
+            here = pl.col("tmdb_id").is_in([change.tmdb_id for change in some])
+            names = {table: rows.filter(here) for table, rows in self.names.items()}
+            yield replace(self, changes=some, names=names)
+
+    def save(self, path: Path) -> None:
+        """Write it to a file, whole or not at all."""
+        saved = {
+            "plan": LAYOUT,
+            "target": self.target,
+            "identity": self.identity,
+            "left_out": self.left_out,
+            "undoes": self.undoes,
+            "notes": self.notes,
+            "contract": self.contract,
+            "scope": self.scope.names(),
+            "names": {table: rows.rows() for table, rows in self.names.items()},
+            "changes": [asdict(change) for change in self.changes],
+        }
+        write_text(path, json.dumps(saved, ensure_ascii=False))
+
+    @classmethod
+    def load(cls, path: Path) -> Plan:
+        """Read it from a file.
+
+        Raises:
+            UsageError: The file is no plan, or one that could not be sent as it was meant.
+        """
+        saved = read_saved(path, NAMES)
+        names = {
+            table: pl.DataFrame(rows, NAMES[table], orient="row")
+            for table, rows in saved["names"].items()
+        }
+        changes = tuple(Change(**_tuples(change)) for change in saved["changes"])
+        touched = saved["scope"]
+        scope = Scope.of(only=touched["only"], create_only=touched["keep"], clear=touched["clear"])
+        left_out, undoes = tuple(saved["left_out"]), saved["undoes"]
+        later = {name: saved[name] for name in ("identity", "contract") if name in saved}
+        notes = tuple(saved.get("notes", ()))
+        return cls(saved["target"], changes, names, left_out, scope, undoes, notes=notes, **later)
+
+    def __getitem__(self, tmdb_id: int) -> MovieChange:
+        """Return what would be done to one movie.
+
+        Raises:
+            NoSuchMovie: It is not in the plan.
+        """
+        for change in self.changes:
+            if change.tmdb_id == tmdb_id:
+                return MovieChange(change)
+        raise NoSuchMovie(f"{tmdb_id} is not in the plan")
+
+    def ids(self) -> set[int]:
+        """Return the movies that it looked at."""
+        return {change.tmdb_id for change in self.changes}
+
+    def __len__(self) -> int:
+        return len(self.changes)
+
+    def __bool__(self) -> bool:
+        return any(change.goes for change in self.changes)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        facts = counted_facts(self.counts())
+        if self.contract:
+            facts.insert(0, ("contract", self.contract))
+        if self.undoes:
+            facts.insert(1, ("takes back", f"push {self.undoes}, which {self._was_done()}"))
+        updates = [change for change in self.changes if change.kind == "update"]
+        moved = Counter(name for change in updates for name in _moved(change))
+        if moved:
+            told = ", ".join(f"{name} {count:,}" for name, count in moved.most_common(12))
+            facts.append(("fields", told))
+        forms = Counter(
+            f"{name}: {{}} to {form_of(change.set[name])}"
+            for change in updates
+            for name in converted(change)
+        )
+        if forms:
+            facts.append(
+                ("images", ", ".join(t.format(f"{n:,}") for t, n in sorted(forms.items())))
+            )
+        for table, (count, mib) in self.size().items():
+            if count:
+                size = f"{mib:,.1f} MiB" if mib >= 1 else f"{mib * 1024:,.0f} KiB"
+                warning = f" · {TOO_LARGE}" * is_too_large(count, mib)
+                told = f"at most {counted(count, 'document')}, {size}{warning}"
+                facts.append((f"adds to {table}", told))
+        facts.append(("batches", f"{self.batches():,}"))
+        if self.left_out:
+            facts.append(("not known there", ", ".join(self.left_out)))
+        facts += [("note", note) for note in self.notes]
+        withheld = [change for change in self.changes if change.kind == "withheld"]
+        lines = [f"{change.title}: {change.reason}" for change in withheld]
+        lines += [f"{change.title}: {line}" for change in self.changes for line in change.withheld]
+        facts += [("withheld", line) for line in lines[:10]]
+        absent = [change.reason for change in self.changes if change.kind == "not_staged"]
+        facts += [("not staged", reason) for reason in absent[:10]]
+        doubtful = [change for change in self.changes if change.kind == "unknown"]
+        return facts + [("unknown", f"{c.title}: {c.reason}") for c in doubtful[:10]]
+
+    def _was_done(self) -> str:
+        """Say what the push did that this is the way back from."""
+        kinds = Counter(change.kind for change in self.changes)
+        did = {"created": kinds["delete"], "changed": kinds["update"], "deleted": kinds["create"]}
+        return ", ".join(f"{verb} {count:,}" for verb, count in did.items() if count)
+
 
 @dataclass(frozen=True)
-class Withheld:
-    """What is not to be sent, and why.
+class MovieChange:
+    """What a plan would do to one movie, drawn old → new."""
 
-    Attributes:
-        movies: Whole movies, by id.
-        ratings: Of other movies, ratings, by id and system.
-    """
+    change: Change
 
-    movies: Mapping[int, str] = field(default_factory=dict)
-    ratings: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    def lines(self) -> list[str]:
+        """Return a line for each field."""
+        change = self.change
+        told = [
+            line
+            for name in _moved(change)
+            for line in _moves(name, change.before.get(name), change.set.get(name))
+        ]
+        kept = [f"{name}: kept" for name in change.kept]
+        withheld = [f"{line} (withheld)" for line in change.withheld]
+        return told + kept + withheld + ([change.reason] if change.reason else [])
 
-    def of(self, tmdb_id: int) -> tuple[str, ...]:
-        """Return a line for each rating of a movie that is not sent."""
-        return tuple(f"{system}: {why}" for system, why in self.ratings.get(tmdb_id, {}).items())
+    def _heading(self) -> str:
+        return f"{self.change.title} ({self.change.tmdb_id}): {self.change.kind}"
 
-    def cleared(self, row: Document) -> Document:
-        """Return a row in which nothing is known of the ratings that are not sent."""
-        unknown = dict.fromkeys(self.ratings.get(row["tmdb_id"], ()))
-        return {**row, **{name: {**row[name], **unknown} for name in RATINGS if name in row}}
+    def __repr__(self) -> str:
+        return plain_lines([self._heading(), *(f"  {told}" for told in self.lines())])
 
-
-NOTHING = Withheld()
-
-
-def plan_changes(
-    rows: Iterable[Document],
-    there: Iterable[Document],
-    contract: Contract,
-    *,
-    images: ImageForm,
-    taken: Mapping[str, int],
-    now: str,
-    scope: Scope = ALL,
-    withheld: Withheld = NOTHING,
-) -> list[Change]:
-    """Compare rows with the documents that the target has for them.
-
-    Args:
-        rows: Rows of the stage, as documents without the app's own fields.
-        there: All documents of the target with the rows' ids.
-        contract: What the target's tables accept.
-        images: The form of a new document's images.
-        taken: Who has which slug there.
-        now: The time that new and changed documents carry, ISO.
-        scope: Which fields may be touched.
-        withheld: What is not to be sent.
-    """
-    found: dict[int, list[Document]] = defaultdict(list)
-    for document in there:
-        found[int(document["tmdb_id"])].append(document)
-    slugs = dict(taken)
-    making = _Making(contract, images, slugs, now, scope)
-    return [_judged(row, found[row["tmdb_id"]], making, withheld) for row in rows]
+    def _repr_html_(self) -> str:
+        lines = (line(told, "padding:2px 0") for told in self.lines())
+        return block(line(self._heading(), "font-weight:bold") + "".join(lines), "line-height:1.5")
 
 
-@dataclass(frozen=True)
-class _Making:
-    """What all changes of a plan are made with; `slugs` grows with the documents that get one."""
-
-    contract: Contract
-    images: ImageForm
-    slugs: dict[str, int]
-    now: str
-    scope: Scope
+FieldRow = tuple[int, str, str, str | None, str | None, str | None, str]
 
 
-def slug_candidates(row: Mapping[str, Any]) -> list[str]:
-    """Return the slugs that a movie may get, the nicest first: plain, with year, with id."""
-    plain, year = row["slug"], row["release_date"][:4]
-    dated = [f"{plain}-{year}"] if year else []
-    return [plain, *dated, f"{plain}-{row['tmdb_id']}"]
+def _moved(change: Change) -> list[str]:
+    """Return the fields that an update changes, its stamps aside, or that a deletion takes away."""
+    if change.kind == "delete":
+        return list(change.before)
+    if change.kind != "update":
+        return []
+    return [name for name in (*change.set, *change.unset) if name not in STAMPS]
 
 
-def image_form(documents: Iterable[Mapping[str, Any]], default: ImageForm) -> ImageForm:
-    """Return the form in which a target holds its images, or the default where it holds none."""
-    held = (document.get(name) for document in documents for name in sorted(IMAGES))
-    return default.like(next((value for value in held if value), None))
-
-
-def converted(change: Change) -> list[str]:
-    """Return the image fields of an update that get another form of the image that they hold."""
-    return [
-        name
-        for name in sorted(IMAGES & change.set.keys() & change.before.keys())
-        if image_path(change.set[name]) == image_path(str(change.before[name]))
+def _field_rows(change: Change) -> list[FieldRow]:
+    head = (change.tmdb_id, change.title, change.kind)
+    withheld: list[FieldRow] = [
+        (change.tmdb_id, change.title, "withheld", None, None, None, line)
+        for line in change.withheld
     ]
+    if change.kind in ("withheld", "create", "not_staged", "unknown"):
+        return [(*head, None, None, None, change.reason), *withheld]
+    return [
+        (*head, name, _text(change.before.get(name)), _text(change.set.get(name)), "")
+        for name in _moved(change)
+    ] + withheld
 
 
-def content_hash(document: Mapping[str, Any]) -> str:
-    """Return a short hash of a document, the same for any order of its keys."""
-    text = json.dumps(document, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _text(value: Any) -> str | None:
+    return None if value is None else json.dumps(_plain(value), ensure_ascii=False)
 
 
-def _judged(
-    row: Document, there: Sequence[Document], making: _Making, withheld: Withheld
-) -> Change:
-    """Leave out what is withheld, and plan the rest."""
-    tmdb_id = row["tmdb_id"]
-    if tmdb_id in withheld.movies:
-        return Change(tmdb_id, row["title"], "withheld", reason=withheld.movies[tmdb_id])
-    if tmdb_id not in withheld.ratings:
-        return _change(row, there, making)
-    change = _change(withheld.cleared(row), there, making)
-    return replace(change, withheld=withheld.of(tmdb_id))
+def _plain(value: Any) -> Any:
+    """Return a value with whole numbers as such: Convex sends 603 as 603.0."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _change(row: Document, there: Sequence[Document], making: _Making) -> Change:
-    tmdb_id, title = row["tmdb_id"], row["title"]
-    if len(there) > 1:
-        reason = REPEATED.format(len(there))
-        return Change(tmdb_id, title, "withheld", reason=reason)
-    contract = making.contract
-    known = {name: value for name, value in row.items() if contract.knows("movies", name)}
-    if there:
-        return _update(known, there[0], making)
-    if making.scope.only is not None:
-        reason = "the target does not have it, and --only creates nothing"
-        return Change(tmdb_id, title, "withheld", reason=reason)
-    return _creation(known, row, making)
+def _moves(name: str, old: Any, new: Any) -> Iterator[str]:
+    """Yield `name: old → new`; of a group of values, such as the five ratings, each that moves."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for part in {**old, **new}:
+            yield from _moves(f"{name}.{part}", old.get(part), new.get(part))
+    elif old != new:
+        was, will_be = (plain(_text(value) or "nothing", SHORT) for value in (old, new))
+        yield f"{name}: {was} → {will_be}"
 
 
-def _creation(known: Document, row: Document, making: _Making) -> Change:
-    tmdb_id, title = row["tmdb_id"], row["title"]
-    slugs, contract = making.slugs, making.contract
-    free = (slug for slug in slug_candidates(row) if slugs.get(slug, tmdb_id) == tmdb_id)
-    slug = next(free, row["slug"])
-    stamps = {"slug": slug, "created_at": making.now, "updated_at": making.now}
-    created = {
-        name: making.images.render(name, value) if name in IMAGES and value else value
-        for name, value in {**known, **stamps}.items()
-        if not (value is None and name in OPTIONAL) and contract.knows("movies", name)
-    }
-    if faults := contract.faults(created) or exceeded(created):
-        return Change(tmdb_id, title, "withheld", reason="; ".join(faults[:3]))
-    slugs[slug] = tmdb_id
-    return Change(tmdb_id, title, "create", set=created)
+def _tuples(change: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in change.items()}
 
 
-def _update(known: Document, there: Document, making: _Making) -> Change:
-    tmdb_id, contract = known["tmdb_id"], making.contract
-    title = known["title"] or str(there.get("title", ""))
-    merged = merge(known, there, making.images, making.scope)
-    if not merged.changes:
-        return Change(tmdb_id, title, "unchanged", kept=tuple(merged.kept))
-    if faults := contract.faults(merged.set, partial=True) or exceeded({**there, **merged.set}):
-        return Change(tmdb_id, title, "withheld", reason="; ".join(faults[:3]))
-    new = {**merged.set, **_stamps(known, making)}
-    return Change(
-        tmdb_id,
-        title,
-        "update",
-        set=new,
-        unset=tuple(merged.unset),
-        before={name: there[name] for name in (*new, *merged.unset) if name in there},
-        kept=tuple(merged.kept),
-        erased=tuple(merged.erased),
-    )
-
-
-def _stamps(known: Document, making: _Making) -> Document:
-    """Return the times that an update carries; a few fields alone are no import of the movie."""
-    stamps = {"updated_at": making.now}
-    if making.scope.only is None and "tmdb_data_imported_at" in known:
-        stamps["tmdb_data_imported_at"] = known["tmdb_data_imported_at"]
-    return {name: at for name, at in stamps.items() if making.contract.knows("movies", name)}
+def _mib(rows: list[dict[str, Any]]) -> float:
+    return sum(len(json.dumps(row, ensure_ascii=False).encode()) for row in rows) / 2**20

@@ -14,7 +14,7 @@ from tmdbkit.schema import INSTANT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tmdbkit.convex.planned import Plan
+    from tmdbkit.convex.plan import Plan
 
 T = TypeVar("T")
 

@@ -8,13 +8,13 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tmdbkit.convex import decoded, zipped
-from tmdbkit.convex.embedded import Tables
-from tmdbkit.convex.inferred import inferred
+from tmdbkit.convex import parsing, zip_file
+from tmdbkit.convex.in_memory import Tables
+from tmdbkit.convex.inference import inferred
 from tmdbkit.convex.limits import exceeded
-from tmdbkit.convex.reading import movies_of
+from tmdbkit.convex.read import movies_of
 from tmdbkit.convex.target import Page, Pointing, TargetName
-from tmdbkit.convex.zipped import TABLES, Contents
+from tmdbkit.convex.zip_file import TABLES, Contents
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import RequestRefused, SettingsError, StopError
 from tmdbkit.files import atomic_write, make_folder, sweep
@@ -69,9 +69,9 @@ class ConvexSnapshot:
             SettingsError: It is none of Convex's.
         """
         try:
-            read = zipped.read(self.path)
+            read = zip_file.read(self.path)
             tables = Tables(read.tables)
-        except zipped.UNREADABLE:
+        except zip_file.UNREADABLE:
             raise SettingsError(f"{self.path} cannot be read as a snapshot of Convex") from None
         self._tables, self._others = tables, read.others
         self._numbered = read.tables["_tables"]
@@ -133,7 +133,7 @@ class ConvexSnapshot:
     def slug_owners(self, slugs: Sequence[str]) -> list[tuple[str, int]]:
         """Return `slug, tmdb_id` of the documents that have one of these slugs."""
         wanted = set(slugs)
-        owners = decoded.slug_owners(self._tables.rows["movies"])
+        owners = parsing.slug_owners(self._tables.rows["movies"])
         return [(slug, owner) for slug, owner in owners if slug in wanted]
 
     def page(self, table: str, cursor: str | None, size: int) -> Page:
@@ -168,7 +168,7 @@ class ConvexSnapshot:
         rows = {row["_id"]: row for row in self._tables.documents(tmdb_ids) if "_id" in row}
         held = Counter[tuple[str, str, str]]()
         if rows:
-            held = zipped.pointing(self._tables.rows, self.path, self._others, rows.keys())
+            held = zip_file.pointing(self._tables.rows, self.path, self._others, rows.keys())
         return [
             Pointing(int(rows[one]["tmdb_id"]), table, field, count)
             for (one, table, field), count in held.items()
@@ -190,11 +190,11 @@ class ConvexSnapshot:
         """
         try:
             make_folder(self.path.parent)
-            with zipped.one_writer(self.path.parent):
-                if zipped.writing_of(self.path) != self._writing:
+            with zip_file.single_writer(self.path.parent):
+                if zip_file.writing_of(self.path) != self._writing:
                     self._catch_up()
                 self._write()
-                self._writing = zipped.writing_of(self.path)
+                self._writing = zip_file.writing_of(self.path)
         except SettingsError as error:
             raise StopError(f"{error}; somebody wrote it since it was opened") from error
         except OSError as error:
@@ -229,13 +229,13 @@ class ConvexSnapshot:
         with atomic_write(self.path) as aside:
             every = {"_tables": numbered, **tables}
             contents = Contents(every, self._others, self._identity, self._is_export)
-            zipped.write(aside, contents, self.path)
+            zip_file.write(aside, contents, self.path)
             if self._is_export:
                 self._keep_export()
                 self._write_import(tables)
         for table, path in beside.items():
             with atomic_write(path) as aside:
-                zipped.write_lines(aside, self._lines(table))
+                zip_file.write_lines(aside, self._lines(table))
 
     def _is_held(self, table: str) -> bool:
         """Tell whether the deployment has a table, as far as is known."""
@@ -248,7 +248,7 @@ class ConvexSnapshot:
         kinds = tuple(member for member in self._others if member in types)
         contents = Contents({"_tables": ours, **tables}, kinds, "", is_export=True)
         with atomic_write(self._import_path()) as beside:
-            zipped.write(beside, contents, self.path)
+            zip_file.write(beside, contents, self.path)
 
     def _line_files(self) -> dict[str, Path]:
         """Return the files of JSON lines, for a first fill of an app's tables, by table."""

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from tmdbkit.convex.changes import Change
 from tmdbkit.convex.intents import UNREADABLE, unknown, values
-from tmdbkit.convex.plan import Change
-from tmdbkit.convex.planned import UNDO, Plan
+from tmdbkit.convex.plan import UNDO, Plan
 from tmdbkit.exceptions import UsageError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import polars as pl
 from tmdbkit.display import Drawn, counted_facts
 
 if TYPE_CHECKING:
-    from tmdbkit.convex.planned import Plan
+    from tmdbkit.convex.plan import Plan
 
 _ASIDE = ("withheld", "not_staged", "unknown")  # kinds of a plan that compare nothing
 

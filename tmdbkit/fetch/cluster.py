@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tmdbkit.executors import spread
+from tmdbkit.executors import run_on
 from tmdbkit.fetch.pool import Fetched, Fetching, asker
 from tmdbkit.fetch.staging import (
     StageResult,
@@ -128,7 +128,7 @@ def stage_ids_on(
         for again in (False, True):
             some = passing(tally) if again else todo
             errands = _errands(some, session, stage, allowance, threads, refresh)
-            with closing(spread(executor, run_errand, errands, workers)) as finished:
+            with closing(run_on(executor, run_errand, errands, workers)) as finished:
                 for done in finished:
                     session.requests += done.requests
                     allowance.learn(done.rate)

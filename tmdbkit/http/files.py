@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tmdbkit.exceptions import PassingFault
 from tmdbkit.files import atomic_write, sweep
 from tmdbkit.http.deadline import extend, was_cut
-from tmdbkit.progress import Progress, told
+from tmdbkit.progress import Progress, tracked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ def save(response: requests.Response, to: Path, path: str, progress: Progress) -
         response: The answer, whose body was not read.
         to: Where it goes.
         path: What an error calls it.
-        progress: What is told how many MiB came.
+        progress: Progress reporter, in MiB.
 
     Raises:
         PassingFault: There are fewer or more than the server said, or more than anybody wants.
@@ -37,7 +37,7 @@ def save(response: requests.Response, to: Path, path: str, progress: Progress) -
     mebibytes = _in_time(response.raw.stream(PIECE, decode_content=False), path)
     sweep(to.parent, to.name)
     with atomic_write(to) as aside, aside.open("wb") as file:
-        for some in told(mebibytes, progress, "downloading MiB", -(-int(size or 0) // MIB)):
+        for some in tracked(mebibytes, progress, "downloading MiB", -(-int(size or 0) // MIB)):
             file.writelines(some)
         if was_cut() or (size and file.tell() != int(size)):
             raise PassingFault("the answer broke off", path=path)

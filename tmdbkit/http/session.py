@@ -60,7 +60,7 @@ class Session:
         pool: How many connections are kept open.
         clock: Seconds that only grow.
         sleep: Waits so many seconds; the default ends at once on `interrupt`.
-        now: The time of day.
+        now: The clock.
         jitter: Draws from 0 to 1.
     """
 
@@ -177,7 +177,7 @@ class Session:
             path: Where it is under the service's address.
             to: Where it is saved, in a folder that exists; an older one there is replaced.
             etag: The mark of the version that is there already, which is not sent again.
-            progress: What is told how much came; default nobody.
+            progress: Progress reporter; default none.
 
         Raises:
             OfflineError: Offline.

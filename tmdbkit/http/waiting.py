@@ -1,4 +1,4 @@
-"""What all threads of a session wait for, as whoever looks on is told."""
+"""What all threads of a session wait for, as the progress shows it."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.getipython import get_ipython
 
 import tmdbkit.progress
-from tmdbkit.notebook.asking import ask_hidden
 from tmdbkit.notebook.progress import WidgetProgress
+from tmdbkit.notebook.prompt import ask_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

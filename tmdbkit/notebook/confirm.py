@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from tmdbkit.convex.planned import MovieChange
+from tmdbkit.convex.plan import MovieChange
 from tmdbkit.display import draw_facts, fold, line, plain_lines
 from tmdbkit.exceptions import TMDBKitError
-from tmdbkit.notebook.showing import Drawing, Line, Panel, button, column, row, wide
+from tmdbkit.notebook.widgets import Drawing, Line, Panel, button, column, row, wide
 from tmdbkit.notebook.work import Work
 from tmdbkit.progress import Silent
 from tmdbkit.workflows import plan_push, push
@@ -18,8 +18,8 @@ from tmdbkit.workflows import plan_push, push
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tmdbkit.convex.plan import Change
-    from tmdbkit.convex.planned import Plan
+    from tmdbkit.convex.changes import Change
+    from tmdbkit.convex.plan import Plan
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress

@@ -11,7 +11,7 @@ from tmdbkit.display import block, counted_facts, counted_votes, cover, line, pi
 from tmdbkit.display import row as draw_row
 from tmdbkit.exceptions import TMDBKitError, UsageError
 from tmdbkit.images import image_url
-from tmdbkit.notebook.showing import Drawing, Line, Panel, button, column, row, wide
+from tmdbkit.notebook.widgets import Drawing, Line, Panel, button, column, row, wide
 from tmdbkit.notebook.work import Work
 from tmdbkit.tmdb.client import LISTS, TMDBClient
 from tmdbkit.tmdb.discovery import list_ids

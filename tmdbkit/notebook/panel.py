@@ -11,7 +11,7 @@ import ipywidgets
 
 from tmdbkit.display import BADGES, SYSTEM_NAMES, line
 from tmdbkit.exceptions import TMDBKitError, UsageError
-from tmdbkit.notebook.showing import Drawing, Line, Panel, button, column, row, together, wide
+from tmdbkit.notebook.widgets import Drawing, Line, Panel, button, column, row, together, wide
 from tmdbkit.review import ReviewQueue
 from tmdbkit.review.assessment import assess, kept, of_some
 from tmdbkit.review.item import STATES

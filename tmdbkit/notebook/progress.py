@@ -28,7 +28,7 @@ class ProgressView:
     def update(self, done: int, note: str = "") -> None:
         """Move it."""
         self._bar.value = done
-        parts = (f"{done:,} of {self._bar.max:,}", self._pace.told(done), note)
+        parts = (f"{done:,} of {self._bar.max:,}", self._pace.describe(done), note)
         self._line.value = escaped(" · ".join(part for part in parts if part))
 
     def end(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tmdbkit.exceptions import Interrupted, TMDBKitError
 from tmdbkit.fetch.pool import Gate
 from tmdbkit.notebook.progress import ProgressView
-from tmdbkit.notebook.showing import Line, button, row
+from tmdbkit.notebook.widgets import Line, button, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit.quality.features import features
-from tmdbkit.quality.of_movies import MOVIE_RULES
-from tmdbkit.quality.of_ratings import RATING_RULES
+from tmdbkit.quality.movie_rules import MOVIE_RULES
+from tmdbkit.quality.rating_rules import RATING_RULES
 from tmdbkit.schema import INSTANT
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import polars as pl
 
 from tmdbkit.ratings.aggregate import is_rated, wide
 from tmdbkit.ratings.agreement import POINTS, VOTES
-from tmdbkit.ratings.astray import astray
+from tmdbkit.ratings.misaligned import misaligned
 from tmdbkit.ratings.model import AUDIENCE
 from tmdbkit.ratings.scales import is_whole, put_on_scale
 from tmdbkit.ratings.swaps import exchanged, impossible, swaps
@@ -85,7 +85,7 @@ def explain(ratings: pl.DataFrame) -> pl.DataFrame:
     factors, table = put_on_scale(table, VOTES)
     for gain in filter(is_whole, factors):
         faults.setdefault(gain.column, ("votes", None))
-    for column, fault in astray(table).items():
+    for column, fault in misaligned(table).items():
         faults.setdefault(column, (fault, None))
     right = wide(_without(_enough(ratings), [c for c, f in faults.items() if f[0] != "one_of_two"]))
     found = [(*column, *fault) for column, fault in faults.items()]

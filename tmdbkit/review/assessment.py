@@ -17,7 +17,7 @@ from tmdbkit.ratings.aggregate import CONSENSUS, consensus
 from tmdbkit.ratings.columns import COLUMNS, explain
 from tmdbkit.stage.card import flat
 from tmdbkit.stage.decisions import overrides
-from tmdbkit.stage.judged import AGREED
+from tmdbkit.stage.flat_table import AGREED
 from tmdbkit.stage.log import Log
 from tmdbkit.stage.store import ASSESSED
 
@@ -156,11 +156,12 @@ def _mark(stage: Stage, rules: Sequence[Rule]) -> str:
 
     What people set by hand is told apart: it changes a movie at a time.
     """
-    told = [__version__, stage.store.version(), str(stage.store.now().date()), *map(_told, rules)]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+    day = str(stage.store.now().date())
+    seen = [__version__, stage.store.version(), day, *map(_summary, rules)]
+    return hashlib.sha256("\n".join(seen).encode()).hexdigest()
 
 
-def _told(rule: Rule) -> str:
+def _summary(rule: Rule) -> str:
     return f"{rule} {rule.expression} {rule.value} {rule.why} {rule.degree}"
 
 

@@ -129,7 +129,7 @@ class Item:
         """Return the severity of each finding, and what is wrong: system, value, why, sentence."""
         shown = self.findings.select("severity", "rule", "system", "value", "why").rows()
         return [
-            (severity, _told(_named(system, value), why, self.sentences.get(rule, "")))
+            (severity, _summary(_named(system, value), why, self.sentences.get(rule, "")))
             for severity, rule, system, value, why in shown
         ]
 
@@ -164,7 +164,7 @@ class Item:
         return row(text, self.card.poster(), style="flex-wrap:wrap;gap:16px;line-height:1.5")
 
 
-def _told(named: str, why: str, sentence: str) -> str:
+def _summary(named: str, why: str, sentence: str) -> str:
     of_what = f"{named}: {why}" if named else why
     return of_what if sentence in ("", why) else f"{of_what} ({sentence})"
 

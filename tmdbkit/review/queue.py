@@ -46,7 +46,7 @@ class ReviewQueue:
         stage: What is reviewed.
         by: Whose name decisions carry; default as the settings say, or the login.
         rules: By what findings are made.
-        now: The time of day.
+        now: The clock.
         seen: What there is to see of the movies; default all of the stage.
 
     Example:
@@ -93,7 +93,7 @@ class ReviewQueue:
         self._rank()
         if at is not None and at in self._table["tmdb_id"]:
             self.open(at)
-        self._tell()
+        self._print()
 
     # What is there.
 
@@ -111,7 +111,7 @@ class ReviewQueue:
             raise UsageError(f"no rule {chosen.rule!r}; there are {rules}")
         self.shown = chosen
         self._rank()
-        self._tell()
+        self._print()
         return self
 
     @property
@@ -182,7 +182,7 @@ class ReviewQueue:
     def go(self, step: int = 1) -> None:
         """Look at the next movie, or at the one so many places on; -1 is the one before."""
         self._place = max(0, min(self._place + step, len(self._ids)))
-        self._tell()
+        self._print()
 
     def open(self, tmdb_id: int) -> None:
         """Look at this movie, whatever is shown.
@@ -194,7 +194,7 @@ class ReviewQueue:
         if tmdb_id not in self._ids:
             self._ids.insert(self._place, tmdb_id)
         self._place = self._ids.index(tmdb_id)
-        self._tell()
+        self._print()
 
     def approve(self, tmdb_id: int | None = None, *, note: str = "") -> None:
         """Let it go, and waive what is suspicious about it as it stands now."""
@@ -227,7 +227,7 @@ class ReviewQueue:
         item = self._item(tmdb_id)
         self._log(item, "override", note=note, field=name, value=fits, old=item.value(field))
         self._refresh(item.tmdb_id)
-        self._tell()
+        self._print()
 
     def undo(self) -> bool:
         """Take back the latest decision of this queue, and look at its movie; tell if there was."""
@@ -246,7 +246,7 @@ class ReviewQueue:
 
     # Inside.
 
-    def _tell(self) -> None:
+    def _print(self) -> None:
         for listener in self.listeners:
             listener()
 
@@ -268,7 +268,7 @@ class ReviewQueue:
         self._log(item, kind, note=note, waived=[f"{rule}:{system}" for rule, system in seen])
         if self._place < len(self._ids) and self._ids[self._place] == item.tmdb_id:
             self._place += 1
-        self._tell()
+        self._print()
 
     def _log(self, item: Item, kind: str, **said: Any) -> None:
         row = self._table.slice(self._row_of(item.tmdb_id), 1)
@@ -297,7 +297,7 @@ class ReviewQueue:
         seen = Assessment(self._table, self._findings, self._columns)
         seen = seen.reread(self.stage, [tmdb_id])
         self._see(seen, self._decisions)
-        self._tell()  # the value is seen at once, and what the rules say of it a moment later
+        self._print()  # the value is seen at once, and what the rules say of it a moment later
         self._see(seen.rejudged(self.stage, [tmdb_id], self._rules), self._decisions)
         self._count()
 

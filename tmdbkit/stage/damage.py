@@ -39,13 +39,13 @@ def reading(root: Root) -> Iterator[None]:
     try:
         yield
     except DAMAGE as error:
-        which, why, do = _told(root, said_in_one_line(error))
+        which, why, do = _summary(root, said_in_one_line(error))
         raise StageError(
             f"{which} cannot be read ({why}); {do}; tmdbkit doctor says what is lost"
         ) from error
 
 
-def _told(root: Root, said: str) -> tuple[str, str, str]:
+def _summary(root: Root, said: str) -> tuple[str, str, str]:
     """Return which parts are damaged, what is wrong with the first, and what to do."""
     found = _damaged(root)
     if not found:
@@ -70,8 +70,8 @@ def _damaged(root: Root) -> dict[str, str]:
         StageError: Their place cannot be reached.
     """
     try:
-        looked_at = ((name, fault(root.read(name))) for name in root.walk() if _is_part(name))
-        return {name: wrong for name, wrong in looked_at if wrong}
+        checked = ((name, fault(root.read(name))) for name in root.walk() if _is_part(name))
+        return {name: wrong for name, wrong in checked if wrong}
     except FileNotFoundError:
         return {}
     except OSError as error:

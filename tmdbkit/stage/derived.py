@@ -11,7 +11,7 @@ import polars as pl
 from tmdbkit import transform
 from tmdbkit.exceptions import StopError
 from tmdbkit.stage.damage import reading
-from tmdbkit.stage.log import Log, among
+from tmdbkit.stage.log import Log, is_any_of
 from tmdbkit.stage.tables import FAILURES, STAGED
 from tmdbkit.transform.rows import VERSION
 
@@ -54,7 +54,7 @@ class Derived:
         self._seen: dict[str, Entry] = {}  # files found to be of today's transform, as they were
         self._held: dict[str, _Made] = {}  # what could not be written
 
-    def see_to(self, parts: list[str]) -> None:
+    def ensure_rows(self, parts: list[str]) -> None:
         """See to it that there are rows of these parts, here or in memory, for who reads them."""
         for part in self.stale(parts):
             if part not in self._held:
@@ -144,7 +144,7 @@ class Derived:
         """Append failures that are not in their log: rows are made more than once."""
         with reading(self._root):
             key = ["tmdb_id", "failed_at"]
-            known = self.failures.scan().filter(among(failed["tmdb_id"].to_list())).select(key)
+            known = self.failures.scan().filter(is_any_of(failed["tmdb_id"].to_list())).select(key)
             new = failed.join(known.collect(), on=key, how="anti")
         if not new.is_empty():
             self.failures.append(new)

@@ -36,7 +36,7 @@ def each_once(rows: pl.LazyFrame) -> pl.LazyFrame:
     return in_order.unique(columns, keep="last", maintain_order=True)
 
 
-def among(tmdb_ids: Collection[int]) -> pl.Expr:
+def is_any_of(tmdb_ids: Collection[int]) -> pl.Expr:
     """Return whether a row is of these movies; by their range polars skips what lies far off."""
     ids = pl.Series(list(tmdb_ids), dtype=pl.Int64)
     near = pl.col("tmdb_id").is_between(ids.min(), ids.max())

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import transform
-from tmdbkit.executors import spread
+from tmdbkit.executors import run_on
 from tmdbkit.schema import INSTANT
 from tmdbkit.stage.damage import reading
 from tmdbkit.stage.derived import Derived
-from tmdbkit.stage.log import Log, among
+from tmdbkit.stage.log import Log, is_any_of
 from tmdbkit.stage.parts import MERGED
 from tmdbkit.stage.storage import root_of
 from tmdbkit.stage.tables import DROPPED, FAILURES, MISSING, PAYLOADS, STAGED
@@ -62,7 +62,7 @@ class MovieLog:
     def parts(self) -> list[str]:
         """Return the parts of payloads, once there are rows of each."""
         parts = self.payloads.parts()
-        self.derived.see_to(parts)
+        self.derived.ensure_rows(parts)
         return parts
 
     def derive_stale(self, executor: Executor | None = None, workers: int = 1) -> int:
@@ -72,7 +72,7 @@ class MovieLog:
             for part in stale:
                 self.derived.derive_again(part)
         else:
-            for _ in spread(executor, partial(derive_part, self._root.full), stale, workers):
+            for _ in run_on(executor, partial(derive_part, self._root.full), stale, workers):
                 pass
         return len(stale)
 
@@ -84,7 +84,7 @@ class MovieLog:
 
     def rows_of(self, found: pl.DataFrame) -> pl.LazyFrame:
         """Return the rows of some `KEYS`."""
-        self.derived.see_to(found["file"].unique().to_list())  # files may have gone since
+        self.derived.ensure_rows(found["file"].unique().to_list())  # files may have gone since
         return transform.shaped(_those(found, self.derived.scan_files), self._options)
 
     def texts(self, found: pl.DataFrame) -> pl.LazyFrame:
@@ -111,7 +111,7 @@ class MovieLog:
         """Return `KEYS` and part of all rows in some parts but for those of dropped movies."""
         rows = self.derived.scan_files(parts).select(*KEYS, "part")
         if tmdb_ids is not None:
-            rows = rows.filter(among(list(tmdb_ids)))
+            rows = rows.filter(is_any_of(list(tmdb_ids)))
         return _without_dropped(rows, self.payloads.scan(parts))
 
     def versions(self, tmdb_ids: Iterable[int] | None = None) -> pl.DataFrame:

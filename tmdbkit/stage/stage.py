@@ -17,7 +17,7 @@ from tmdbkit.stage.card import MovieCard, flat
 from tmdbkit.stage.damage import reading
 from tmdbkit.stage.decisions import WORDS, verdicts
 from tmdbkit.stage.doctor import Health, examine
-from tmdbkit.stage.judged import judged_table
+from tmdbkit.stage.flat_table import flat_table
 from tmdbkit.stage.status import Status, standing
 from tmdbkit.stage.store import StageStore
 from tmdbkit.stage.tables import DROPPED, PAYLOADS
@@ -188,7 +188,7 @@ class Stage(Drawn):
             raw: Show the ratings that a push withholds as well, which are null otherwise.
         """
         movies, ratings = self.store.for_rules()
-        return judged_table(movies, ratings, self.decisions(), now=self.store.now(), raw=raw)
+        return flat_table(movies, ratings, self.decisions(), now=self.store.now(), raw=raw)
 
     def scan_table(self) -> pl.LazyFrame:
         """Return the flat table lazily, without what it takes all movies to know, in no order."""

@@ -28,10 +28,10 @@ class Status(Drawn, dict[str, Any]):
     def _facts(self) -> list[tuple[str, str]]:
         facts = counted_facts({name: n for name, n in self.items() if name != "targets"})
         # A push's name and time are others each time: a notebook that is run again would differ.
-        return facts + [("target", _told(target)) for target in self["targets"]]
+        return facts + [("target", _summary(target)) for target in self["targets"]]
 
 
-def _told(target: dict[str, Any]) -> str:
+def _summary(target: dict[str, Any]) -> str:
     unknown = f", {target['unknown']:,} unknown" if target["unknown"] else ""
     return f"{target['target']}: {target['standing']:,} standing{unknown}"
 

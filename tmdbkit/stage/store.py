@@ -13,12 +13,12 @@ from tmdbkit.files import sweep
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
-from tmdbkit.stage import pushes, understood
+from tmdbkit.stage import pushes, validation
 from tmdbkit.stage.card import flat
 from tmdbkit.stage.damage import reading
 from tmdbkit.stage.decisions import overrides
 from tmdbkit.stage.derived import TODAY
-from tmdbkit.stage.log import Log, among
+from tmdbkit.stage.log import Log, is_any_of
 from tmdbkit.stage.marker import Marker
 from tmdbkit.stage.movies import MovieLog
 from tmdbkit.stage.overlay import SAME_RATING, Overlay
@@ -109,7 +109,7 @@ class StageStore:
 
     def add_checks(self, tmdb_ids: Iterable[int], at: datetime) -> None:
         """Note that TMDB's changes were gone through for these movies; newer payloads need none."""
-        older = self.movies.as_of().filter(pl.col("as_of") < at, among(list(tmdb_ids)))
+        older = self.movies.as_of().filter(pl.col("as_of") < at, is_any_of(list(tmdb_ids)))
         checks = older.select("tmdb_id", "fetched_at", checked_at=pl.lit(at))
         self._append(self.movies.checks, checks)
 
@@ -182,20 +182,20 @@ class StageStore:
         """Return what is laid over the rows, of all movies or of some, read from the logs once."""
         rated = self.ratings.scan().filter(pl.col("system").ne_missing(""))
         if tmdb_ids is not None:
-            rated = rated.filter(among(tmdb_ids))
+            rated = rated.filter(is_any_of(tmdb_ids))
         newest = rated.sort("part", maintain_order=True).unique(SAME_RATING, keep="last")
-        collected = understood.ratings(newest.select(RATINGS.names()).collect())
+        collected = validation.ratings(newest.select(RATINGS.names()).collect())
         return Overlay(collected, self.settings.providers, overrides(self.decided()))
 
     def decided(self) -> pl.DataFrame:
         """Return the log of decisions, in `DECISIONS`, the newest last."""
         with reading(self.root):
             rows = self.decisions.scan().sort("part", maintain_order=True).collect()
-        return understood.decisions(rows).unique("decision", maintain_order=True)
+        return validation.decisions(rows).unique("decision", maintain_order=True)
 
     def imported(self) -> pl.LazyFrame:
         """Return the rows of the import log, with the `part` that each came in."""
-        return understood.imports(self.imports.scan())
+        return validation.imports(self.imports.scan())
 
     def unsettled(self) -> pl.DataFrame:
         """Return the import log of the movies with a change of which it is not known if it went."""

@@ -22,7 +22,7 @@ class TMDBClient:
 
     Args:
         session: Where requests go; default a `TMDBSession()` of the settings.
-        progress: What is told how far it is where many pages are read; default nobody.
+        progress: Progress reporter where many pages are read; default none.
     """
 
     def __init__(

@@ -107,7 +107,7 @@ class Exports(Connected):
     Args:
         settings: The address, the cache's folder, whether to stay offline; default
             `Settings.from_env()`.
-        progress: What is told how much of a file came; default nobody.
+        progress: Progress reporter for files; default none.
         **timing: What a session waits and tells the time by; see `Session`.
     """
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tmdbkit.progress import told
+from tmdbkit.progress import tracked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,7 +35,7 @@ def read_pages(
     first = ask(1) if first is None else first
     last = min(pages, LAST_PAGE, first.get("total_pages", 1))
     rest = _ask_each(client.session, ask, range(2, last + 1))
-    yield from told(chain([first], rest), client.progress, "reading page", last)
+    yield from tracked(chain([first], rest), client.progress, "reading page", last)
 
 
 def ask_each(
@@ -43,7 +43,7 @@ def ask_each(
 ) -> Iterator[R]:
     """Yield what `ask` returns for each item, in order; progress is told that this is `what`."""
     answers = _ask_each(client.session, ask, items)
-    yield from told(answers, client.progress, what, len(items))
+    yield from tracked(answers, client.progress, what, len(items))
 
 
 def _ask_each(session: Session, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

@@ -42,7 +42,7 @@ class TMDBSession(Session):
         reached: Whether TMDB is known to be there, so that an outage is waited for from the start.
         clock: Seconds that only grow.
         sleep: Waits so many seconds; the default ends at once on `interrupt`.
-        now: The time of day.
+        now: The clock.
         jitter: Draws from 0 to 1.
     """
 

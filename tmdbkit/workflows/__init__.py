@@ -1,9 +1,9 @@
 """The verbs that users call; composition only."""
 
-from tmdbkit.workflows.both import LocalImport, run_local_import
 from tmdbkit.workflows.deleting import absent_from_stage, delete_movies, plan_deletion
 from tmdbkit.workflows.direct import import_direct
 from tmdbkit.workflows.fetching import refresh_movies, stage_movies
+from tmdbkit.workflows.local_import import LocalImport, run_local_import
 from tmdbkit.workflows.pushing import plan_push, push, undo, verify
 from tmdbkit.workflows.rating import check, collect_ratings, rating_costs
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.convex.plan import Withheld
-from tmdbkit.convex.reading import movies_of
+from tmdbkit.convex.changes import Withheld
+from tmdbkit.convex.read import movies_of
 from tmdbkit.exceptions import UsageError
-from tmdbkit.executors import spread
+from tmdbkit.executors import run_on
 from tmdbkit.quality import find, withheld
 from tmdbkit.quality.features import features
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.schema import INSTANT, ROW, SYSTEMS
 from tmdbkit.stage.decisions import JUDGED, WORDS, changed_since, moved, verdicts
-from tmdbkit.stage.judged import RATING_ERRORS, not_waived
+from tmdbkit.stage.flat_table import RATING_ERRORS, not_waived
 from tmdbkit.stage.stage import Stage
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ OF_EVERY_RULE = ("tmdb_id", "title", "release_date", *(f"{system}_points" for sy
 PIECE = 20_000  # movies that a worker reads at a time
 
 
-def looked_at(
+def tables_for_rules(
     source: Stage | pl.DataFrame | pl.LazyFrame | Target,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the flat table of movies, and the ratings that count.
@@ -55,7 +55,7 @@ def looked_at(
     return table, _ratings_of(table)
 
 
-def looked_at_on(
+def tables_for_rules_on(
     executor: Executor, workers: int, stage: Stage, rules: Sequence[Rule]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the same of a stage, read by the workers of an executor: what the rules need.
@@ -69,7 +69,7 @@ def looked_at_on(
     columns = {*OF_EVERY_RULE, *needed}
     work = partial(read_for_rules, stage.store.root.full, stage.store.settings, columns)
     pieces = (ids[first : first + PIECE] for first in range(0, len(ids), PIECE))
-    read = list(spread(executor, work, pieces, workers))
+    read = list(run_on(executor, work, pieces, workers))
     movies = pl.concat([movies for movies, _ in read]).sort("tmdb_id")
     return movies, pl.concat([ratings for _, ratings in read]).sort("tmdb_id", "system")
 
@@ -121,7 +121,7 @@ def withheld_unless_approved(stage: Stage) -> Withheld:
 
 def withheld_rows(rows: pl.DataFrame, now: datetime) -> Withheld:
     """Return the ratings of rows that were just fetched which break an error rule."""
-    return Withheld(ratings=_reasons(find(*looked_at(rows), RATING_ERRORS, now=now)))
+    return Withheld(ratings=_reasons(find(*tables_for_rules(rows), RATING_ERRORS, now=now)))
 
 
 SEEN_BY_ERRORS = ["tmdb_id", *JUDGED, *(f"{system}_points" for system in SYSTEMS)]

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.convex.reading import movies_of
+from tmdbkit.convex.read import movies_of
 from tmdbkit.display import Drawn, counted_facts
 from tmdbkit.exceptions import OfflineError, StopError
-from tmdbkit.executors import spread
+from tmdbkit.executors import run_on
 from tmdbkit.progress import counted
 from tmdbkit.ratings.model import FAILED, RATINGS
 from tmdbkit.ratings.providers import BY_NAME, open_providers
@@ -173,7 +173,7 @@ def look_up_on(
         return
     carried = provider.name if provider.name in BY_NAME else provider  # connections stay here
     pieces = wanted.iter_slices(max(1, -(-wanted.height // workers)))
-    for came in spread(executor, partial(collected, settings, carried), pieces, workers):
+    for came in run_on(executor, partial(collected, settings, carried), pieces, workers):
         yield from came
 
 

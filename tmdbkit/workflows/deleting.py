@@ -9,7 +9,7 @@ from tmdbkit.convex.deletion import deletions, guarded
 from tmdbkit.convex.delivery import asked
 from tmdbkit.convex.intents import unknown
 from tmdbkit.convex.options import PushOptions
-from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.plan import Plan
 from tmdbkit.convex.results import DeleteResult
 from tmdbkit.convex.undo import standing
 from tmdbkit.schema import checked_ids
@@ -53,8 +53,8 @@ def delete_movies(
         target: Where they are.
         ids: Which movies.
         referenced: Delete also what other documents of the target point at.
-        progress: What is told how far it is.
-        now: The time of day.
+        progress: Progress reporter; default a widget, a status line, or nothing.
+        now: The clock.
 
     Raises:
         UsageError: An id that is none.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
     from tmdbkit.convex.importer import Importer
-    from tmdbkit.convex.planned import Plan
+    from tmdbkit.convex.plan import Plan
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.images import ImageForm
@@ -52,8 +52,8 @@ def import_direct(
         people: `named`, `all` or `none`: whose names go into the table crew.
         images: `url` or `path`, as `push` takes it.
         threads: How many ask TMDB at once.
-        progress: What is told how far it is.
-        now: The time of day.
+        progress: Progress reporter; default a widget, a status line, or nothing.
+        now: The clock.
 
     Raises:
         UsageError: An id that is none.

@@ -52,7 +52,7 @@ def stage_movies(
         ids: TMDB ids; repeats count once.
         refresh: Fetch those again that are staged already, missing or refused.
         threads: How many requests are under way at once.
-        progress: What is told how far it is; default a widget, a line, or nothing.
+        progress: Progress reporter; default a widget, a status line, or nothing.
         gate: Where whoever has it can hold the requests, and let them on; not with an executor.
         executor: Who fetches, instead of this process: a process pool, or a cluster's executor
             (Dask's `Client.get_executor()`). All share the rate, and must reach the stage.
@@ -161,7 +161,7 @@ def refresh_movies(
         older_than: Only those that were fetched so long ago.
         language: The language that the stage is to be in; default the one that it is in.
         threads: How many requests are under way at once.
-        progress: What is told how far it is; default a widget, a line, or nothing.
+        progress: Progress reporter; default a widget, a status line, or nothing.
         executor: Who fetches, as for `stage_movies`.
         workers: How many batches are under way at once.
 

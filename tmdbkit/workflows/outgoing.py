@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tmdbkit.convex.changes import Change, Withheld
 from tmdbkit.convex.importer import CHUNK
-from tmdbkit.convex.plan import Change, Withheld
-from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.plan import Plan
 from tmdbkit.schema import RATINGS, checked_ids
 from tmdbkit.stage.decisions import verdicts
 from tmdbkit.stage.tables import PAYLOADS

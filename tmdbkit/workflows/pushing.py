@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.convex.decoded import id_of
 from tmdbkit.convex.deletion import guarded
 from tmdbkit.convex.intents import unknown
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.options import PushOptions
-from tmdbkit.convex.reading import pages
+from tmdbkit.convex.parsing import id_of
+from tmdbkit.convex.read import pages
 from tmdbkit.convex.undo import WROTE, plan_undo
 from tmdbkit.convex.verification import Verification
 from tmdbkit.exceptions import UsageError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tmdbkit.convex.importer import Importer
-    from tmdbkit.convex.planned import Plan
+    from tmdbkit.convex.plan import Plan
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.images import ImageForm
@@ -62,8 +62,8 @@ def plan_push(
         people: `named`, `all` or `none`: whose names go into the table crew.
         images: `url` or `path`: the form that images get, those that are there too; by default
             each keeps its form, and the stage's settings decide where the target has none.
-        progress: What is told how far it is.
-        now: The time of day.
+        progress: Progress reporter; default a widget, a status line, or nothing.
+        now: The clock.
 
     Example:
         >>> plan = plan_push(tmdbkit.sample(), tmdbkit.ConvexSnapshot("rehearsal"), [603])
@@ -123,8 +123,8 @@ def push(
         people: `named`, `all` or `none`: whose names go into the table crew.
         images: `url` or `path`: the form that images get, those that are there too; by default
             each keeps its form, and the stage's settings decide where the target has none.
-        progress: What is told how far it is.
-        now: The time of day.
+        progress: Progress reporter; default a widget, a status line, or nothing.
+        now: The clock.
 
     Raises:
         UsageError: An id that is none, no such choice of people, a plan for another target, or one
@@ -155,7 +155,7 @@ def push(
         return prefetch(prepared, importer.press)
 
     sent = run.send(plans, outgoing.total)
-    return _looked_after(run, sent, scope).with_failures(outgoing.failures())
+    return _with_terms_and_new_plan(run, sent, scope).with_failures(outgoing.failures())
 
 
 def _send_plan(run: Run, plan: Plan) -> PushResult:
@@ -164,15 +164,15 @@ def _send_plan(run: Run, plan: Plan) -> PushResult:
     if not target.title.is_meant(plan.target, plan.identity):
         raise UsageError(f"the plan is for {plan.target}, not for {target.title}")
     if plan.undoes:
-        return _take_back_late_ones(run, plan, run.send_parts(plan))
+        return _undo_late_changes(run, plan, run.send_parts(plan))
     doubtful = unknown(run.unsettled().look_up(target, plan.ids()))
     sent = run.send_parts(replace(plan, changes=(*plan.changes, *doubtful)))
     if any(change.kind == "delete" for change in plan.changes):
         return sent  # a new plan of a push would be no plan of what was meant
-    return _looked_after(run, sent, plan.scope)
+    return _with_terms_and_new_plan(run, sent, plan.scope)
 
 
-def _take_back_late_ones(run: Run, plan: Plan, sent: PushResult) -> PushResult:
+def _undo_late_changes(run: Run, plan: Plan, sent: PushResult) -> PushResult:
     """Take back what a mutation did that was still running when its push was killed."""
     settled = run.unsettled().look_up(run.target)
     of_push = (pl.col("push") == plan.undoes) & pl.col("outcome").is_in(WROTE)
@@ -184,7 +184,7 @@ def _take_back_late_ones(run: Run, plan: Plan, sent: PushResult) -> PushResult:
     return sent.followed_by(run.send_parts(replace(rest, changes=changes)))
 
 
-def _looked_after(run: Run, sent: PushResult, scope: Scope) -> PushResult:
+def _with_terms_and_new_plan(run: Run, sent: PushResult, scope: Scope) -> PushResult:
     """Return a result with the terms of new ratings, and a new plan for what was a conflict."""
     if (sent.created or sent.updated) and not run.target.deferred:
         sent = replace(sent, notes=(*sent.notes, *_terms(run)))

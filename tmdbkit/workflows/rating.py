@@ -13,7 +13,7 @@ from tmdbkit.quality import RULES, find
 from tmdbkit.quality.report import Report
 from tmdbkit.settings import Settings
 from tmdbkit.stage.stage import Stage
-from tmdbkit.workflows.checking import applicable, looked_at, looked_at_on
+from tmdbkit.workflows.checking import applicable, tables_for_rules, tables_for_rules_on
 from tmdbkit.workflows.collecting import (
     RatingsResult,
     collect,
@@ -61,7 +61,7 @@ def collect_ratings(
         target: Rate what this one holds, by its own ids; it need not be staged.
         older_than: Ask again where the answer is older.
         settings: Keys and addresses; default `Settings.from_env()`.
-        progress: What is told how far it is.
+        progress: Progress reporter; default a widget, a status line, or nothing.
         executor: Who looks up ratings in data sets and tables, instead of this process. Whoever
             costs a quota is asked by this process alone: quota and pace are one.
         workers: How many pieces are looked up at once; default what the executor says of itself.
@@ -122,7 +122,7 @@ def check(
             which is not there is passed over, and not in the report.
         skip: Names of rules to leave out.
         now: The time by which something is stale or still to come; default the stage's own.
-        executor: Who reads a stage, instead of this process; its workers must reach the stage.
+        executor: Any `concurrent.futures.Executor`; its workers need access to the stage.
         workers: How many pieces are read at once; default what the executor says of itself.
 
     Raises:
@@ -140,9 +140,11 @@ def check(
         raise UsageError(f"no rule {unknown[0]!r}; there are {', '.join(sorted(names))}")
     chosen = [rule for rule in rules if rule.name not in skip]
     if executor is not None and isinstance(source, Stage):
-        movies, ratings = looked_at_on(executor, workers or workers_of(executor), source, chosen)
+        movies, ratings = tables_for_rules_on(
+            executor, workers or workers_of(executor), source, chosen
+        )
     else:
-        movies, ratings = looked_at(source)
+        movies, ratings = tables_for_rules(source)
     at = now or (source.store.now() if isinstance(source, Stage) else _now())
     able = applicable(chosen, movies, at)
     nothing = isinstance(source, Stage) and movies.is_empty()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 from tmdbkit import progress as progresses
 from tmdbkit.convex.answers import corrected
 from tmdbkit.convex.importer import CHUNK, Importer
-from tmdbkit.convex.intents import Unsettled
-from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.intents import UnsettledIntents
+from tmdbkit.convex.plan import Plan
 from tmdbkit.convex.results import TOLD, add_up
 from tmdbkit.exceptions import StageError, StopError
 from tmdbkit.executors import prefetch
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tmdbkit.convex.contact import Contact
-    from tmdbkit.convex.importer import Named
+    from tmdbkit.convex.importer import PlanWithNames
     from tmdbkit.convex.options import PushOptions
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
@@ -45,7 +45,7 @@ class Run:
         target: What is read and written.
         options: What may be touched, and in which form.
         progress: Progress reporter; default a widget, a status line, or nothing.
-        now: The time of day; default the clock's.
+        now: The clock; default the system's.
 
     Attributes:
         push: The name that it has in the import log.
@@ -72,7 +72,7 @@ class Run:
         """What the target said at the first contact."""
         return contact(self.stage, self.target)
 
-    def unsettled(self, *, needed: bool = True) -> Unsettled:
+    def unsettled(self, *, needed: bool = True) -> UnsettledIntents:
         """Return the intents of earlier pushes of which it is not known whether they were done.
 
         Args:
@@ -83,7 +83,9 @@ class Run:
             with suppress(*(() if needed else (StopError, StageError))):
                 self.stage.store.add_imports(settled)
 
-        return Unsettled(self.target.title.rows_of(self.stage.store.unsettled()), log, self.now)
+        return UnsettledIntents(
+            self.target.title.rows_of(self.stage.store.unsettled()), log, self.now
+        )
 
     def plan(self, outgoing: Outgoing) -> Plan:
         """Plan to send what of a stage is to go, and change nothing."""
@@ -150,7 +152,7 @@ class Run:
         return self.send(lambda _: plan.parts(CHUNK), len(plan), plan=plan)
 
     def _importer(
-        self, unsettled: Unsettled, log: Callable[[pl.DataFrame], None] = lambda _: None
+        self, unsettled: UnsettledIntents, log: Callable[[pl.DataFrame], None] = lambda _: None
     ) -> Importer:
         return Importer(self.target, self.options, self.contact, unsettled, log, self.now)
 
@@ -177,7 +179,7 @@ class Run:
             planned.close()
 
 
-def _named(importer: Importer, plans: Generator[Plan]) -> Generator[Named]:
+def _named(importer: Importer, plans: Generator[Plan]) -> Generator[PlanWithNames]:
     """Yield plans whose people and genres were sent; what makes the plans ends with it.
 
     Left to the garbage collector, its thread would be waited for wherever that happens to run.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tmdbkit.convex.contract import Contract
-from tmdbkit.convex.decoded import id_of, not_understood
+from tmdbkit.convex.parsing import id_of, not_understood
 from tmdbkit.exceptions import BatchTooLarge, CursorLost, PassedOver
 from tmdbkit.progress import counted
 from tmdbkit.schema import MOVIE, RATINGS, SYSTEMS, validator

@@ -19,7 +19,7 @@ SURE = 3.0  # nats by which a column must rather belong to other movies
 UNDECIDED = 6.0  # the same where it may as well be another that does
 
 
-def astray(table: pl.DataFrame) -> dict[Column, str]:
+def misaligned(table: pl.DataFrame) -> dict[Column, str]:
     """Return the columns that do not go with the others.
 
     The least fitting are taken out one by one. What is left is right when two of it say the same,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import polars as pl
 
+from tmdbkit.convex.changes import Change, Kind
 from tmdbkit.convex.contract import Contract
-from tmdbkit.convex.plan import Change, Kind
 from tmdbkit.exceptions import UsageError
 from tmdbkit.schema import MOVIE, NULLABLE, RATINGS, validator
 from tmdbkit.surrogates import loads

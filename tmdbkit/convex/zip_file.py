@@ -174,7 +174,7 @@ def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def one_writer(folder: Path) -> Iterator[None]:
+def single_writer(folder: Path) -> Iterator[None]:
     """Wait until nobody else writes a snapshot in a folder, be it a process or an object here.
 
     The folder itself is locked: so nothing is left lying, and the kernel ends it at a kill. Where

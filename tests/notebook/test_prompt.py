@@ -8,7 +8,7 @@ from jupyter_client.manager import start_new_kernel
 from tests.servers.tmdb import API_KEY, TMDBServer
 from tmdbkit import Settings, Stage, progress, stage_movies
 from tmdbkit.exceptions import SettingsError
-from tmdbkit.notebook.asking import ask_hidden
+from tmdbkit.notebook.prompt import ask_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,8 @@ from collections import defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tmdbkit.convex.decoded import id_of
-from tmdbkit.convex.zipped import TABLES
+from tmdbkit.convex.parsing import id_of
+from tmdbkit.convex.zip_file import TABLES
 from tmdbkit.schema import CREW, GENRE, MOVIE
 
 if TYPE_CHECKING:

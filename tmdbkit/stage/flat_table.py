@@ -20,7 +20,7 @@ WAIVED = ["tmdb_id", "rule", "system"]
 RATING = ["tmdb_id", "system"]
 
 
-def judged_table(
+def flat_table(
     movies: pl.DataFrame,
     ratings: pl.DataFrame,
     decisions: pl.DataFrame,

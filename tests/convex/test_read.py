@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.servers.convex import CURSOR, FakeTime, success
-from tmdbkit.convex.reading import TRIES, ids_of, pages
+from tmdbkit.convex.read import TRIES, ids_of, pages
 from tmdbkit.exceptions import BatchTooLarge, CursorLost, FunctionsMissing, StopError
 
 from .bench import Shelf, counts, deployment, movie, payload, push

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tmdbkit.cli.main import main
-from tmdbkit.convex.planned import Plan
+from tmdbkit.convex.plan import Plan
 from tmdbkit.exceptions import UsageError
 
 from .bench import Bench, movie, payload, staged
-from .test_planned import plan, push
+from .test_plan import plan, push
 
 if TYPE_CHECKING:
     from tmdbkit.convex.target import Document

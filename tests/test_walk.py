@@ -34,4 +34,4 @@ def test_a_change_of_module_is_counted_once_and_one_upwards_is_a_climb() -> None
 
     found = changes(lambda: [image_form([], ImageForm()) for _ in range(2)])
     assert found == [("convex.changes", "images")]
-    assert climbs([("images", "convex.changes"), *found]) == [("images", "convex.plan")]
+    assert climbs([("images", "convex.changes"), *found]) == [("images", "convex.changes")]

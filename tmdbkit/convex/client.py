@@ -17,6 +17,7 @@ from tmdbkit.convex.read import movies_of
 from tmdbkit.convex.responses import lacking_permissions, refusal_of, value_of
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import CredentialsRefused, ServiceError, SettingsError, StopError
+from tmdbkit.http.connected import Connected
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
 from tmdbkit.settings import Secret, Settings
@@ -58,7 +59,7 @@ class ConvexService(Service):
         return refusal_of(response, path)
 
 
-class ConvexDeployment:
+class ConvexDeployment(Connected):
     """A Convex deployment with tmdbkit's functions in it.
 
     Args:
@@ -105,7 +106,7 @@ class ConvexDeployment:
             keys="CONVEX_DEPLOY_KEY",
             key=self._key,
         )
-        self._session = Session(
+        self.session = Session(
             service,
             settings,
             cache=False,
@@ -119,7 +120,7 @@ class ConvexDeployment:
     @property
     def requests(self) -> int:
         """How many requests were sent."""
-        return self._session.requests
+        return self.session.requests
 
     # What every target can do.
 
@@ -196,11 +197,11 @@ class ConvexDeployment:
 
     def interrupt(self) -> None:
         """End the waits of all threads; `resume` allows them again."""
-        self._session.interrupt()
+        self.session.interrupt()
 
     def resume(self) -> None:
         """Allow waiting again."""
-        self._session.resume()
+        self.session.resume()
 
     # The wire.
 
@@ -211,16 +212,6 @@ class ConvexDeployment:
     def mutation(self, name: str, **args: Any) -> Any:
         """Return what one of tmdbkit's mutations returns."""
         return self._call("mutation", name, args)[0]
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
-
-    def __enter__(self) -> ConvexDeployment:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _call(self, kind: str, name: str, args: Document) -> tuple[Any, bool]:
         # As Convex's own clients do: plain JSON would lose Int64, bytes, and what is no number.
@@ -233,7 +224,7 @@ class ConvexDeployment:
             raise StopError("offline (TMDBKIT_OFFLINE=1); push to --snapshot DIR instead")
         name = body["path"] if body else path
         receive = partial(value_of, name=name)
-        return self._session.call(method, path, body, receive, name=name)
+        return self.session.call(method, path, body, receive, name=name)
 
     def __repr__(self) -> str:
         return f"ConvexDeployment({self.title})"

@@ -106,6 +106,11 @@ def validator(table: str) -> dict[str, Any]:
     return _object(MOVIE, OPTIONAL, NULLABLE)
 
 
+def own_validator(dtype: pl.DataType) -> dict[str, Any]:
+    """Return what a field of a user's own accepts, which is always optional."""
+    return {"fieldType": _type(dtype, nullable=False), "optional": True}
+
+
 def _object(
     members: pl.Schema, optional: frozenset[str], nullable: frozenset[str]
 ) -> dict[str, Any]:
@@ -127,6 +132,8 @@ def _type(dtype: pl.DataType, *, nullable: bool) -> dict[str, Any]:
         return {"type": "array", "value": _type(inner, nullable=False)}  # type: ignore[arg-type]
     if isinstance(dtype, pl.Struct):
         return _object(pl.Schema(dtype), frozenset(), _nullable_members(dtype))
+    if dtype == pl.Boolean:
+        return {"type": "boolean"}
     return {"type": "string" if dtype == pl.String else "number"}
 
 

@@ -80,4 +80,4 @@ def _derived(folder: Path, client: Client) -> float:
     """Make all rows anew."""
     shutil.rmtree(folder / "movies", ignore_errors=True)
     stage = Stage(folder, settings=Settings())
-    return seconds(lambda: stage.derive_all(executor=client.get_executor()))
+    return seconds(lambda: stage.store.derive_all(executor=client.get_executor()))

@@ -74,12 +74,12 @@ def _skipped(folder: str) -> None:
 
 
 def _derived(folder: str) -> None:
-    _opened(folder).derive_all()
+    _opened(folder).store.derive_all()
 
 
 def _derived_again(folder: str) -> None:
     shutil.rmtree(Path(folder) / "stage" / "movies")  # or all rows are those of today
-    _opened(folder).derive_all()
+    _opened(folder).store.derive_all()
 
 
 def _compacted(folder: str) -> None:

@@ -18,6 +18,7 @@ from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
 from tmdbkit.stage.card import flat
+from tmdbkit.stage.own_fields import OwnValues
 from tmdbkit.stage.pushes import read, unsettled
 from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.tables import DECISIONS, IMPORTS, PAYLOADS, STAGED
@@ -185,6 +186,7 @@ class Shelf:
         self._imports = [IMPORTS.to_frame()]
         self.root = cast("Root", _Memory())
         self.store = self  # one object has both faces of a stage
+        self.own = self  # which has no fields of its own
 
     def put(self, *payloads: Document, at: datetime = FETCHED) -> Self:
         """Stage movies."""
@@ -192,6 +194,10 @@ class Shelf:
             self._payloads.pop(movie["id"], None)
             self._payloads[movie["id"]] = (json.dumps(movie), at)
         return self
+
+    def read(self) -> OwnValues:
+        """The fields of a user's own: none."""
+        return OwnValues((), pl.DataFrame(schema={"tmdb_id": pl.Int64}))
 
     def ids(self) -> set[int]:
         """The ids that are staged."""

@@ -151,8 +151,8 @@ def test_a_pool_makes_rows_anew(pool: Executor, stage: Stage) -> None:
         stage.store.add(movies(number))
     let_rows_be_old(stage)
     other = Stage(stage.store.root.folder, settings=Settings())
-    assert other.derive_all(executor=pool) == 4
-    assert other.derive_all() == 0
+    assert other.store.derive_all(executor=pool) == 4
+    assert other.store.derive_all() == 0
     assert sorted(titles(other)) == [0, 1, 2, 3]
 
 
@@ -308,5 +308,5 @@ def test_a_cluster_makes_rows_anew(cluster: Client, stage: Stage) -> None:
         stage.store.add(movies(number))
     let_rows_be_old(stage)
     other = Stage(stage.store.root.folder, settings=Settings())
-    assert other.derive_all(executor=cluster.get_executor()) == 3
+    assert other.store.derive_all(executor=cluster.get_executor()) == 3
     assert sorted(titles(other)) == [0, 1, 2]

@@ -108,7 +108,7 @@ def test_a_push_sends_its_own_stage_s_cast_and_images_whatever_others_read(
 def test_settings_never_make_each_other_s_rows_again(full: Stage) -> None:
     before = files(full)
     for changes in ANY:
-        assert reopened(full, **changes).derive_all() == 0
+        assert reopened(full, **changes).store.derive_all() == 0
         reopened(full, **changes).table()
     assert files(full) == before
 

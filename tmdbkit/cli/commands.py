@@ -127,7 +127,7 @@ def plan(args: argparse.Namespace) -> int:
     """Say what a push would do, and change nothing."""
     from tmdbkit.workflows import plan_push
 
-    scope, staged = open_scope(args), _filled_or_rated(args)
+    scope, staged = open_scope(args, open_stage(args)), _filled_or_rated(args)
     saved = output_file(args.save, "--save") if args.save else None
     contract = output_file(args.save_contract, "--save-contract") if args.save_contract else None
     ids = given_ids(args)
@@ -176,7 +176,7 @@ def push(args: argparse.Namespace) -> int:
     from tmdbkit.workflows import plan_push
     from tmdbkit.workflows import push as push_movies
 
-    scope, plan = open_scope(args), _saved_plan(args)
+    scope, plan = open_scope(args, open_stage(args)), _saved_plan(args)
     staged = _filled_or_rated(args) if plan is None else open_stage(args)
     ids = given_ids(args)
     target = open_target(args, "push to")

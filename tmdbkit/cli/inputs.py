@@ -102,11 +102,12 @@ def output_file(name: str, option: str) -> Path:
     return path
 
 
-def open_scope(args: argparse.Namespace) -> Scope:
-    """Return which fields a command may touch."""
+def open_scope(args: argparse.Namespace, stage: Stage) -> Scope:
+    """Return which fields a command may touch, those of the user's own included."""
     from tmdbkit.convex.merge import Scope
 
-    return Scope.of(only=args.only, create_only=args.create_only, clear=args.clear)
+    own = stage.store.own.read().types
+    return Scope.of(only=args.only, create_only=args.create_only, clear=args.clear, own=own)
 
 
 def open_target(args: argparse.Namespace, verb: str) -> Target:

@@ -59,7 +59,7 @@ def _print_pushes(staged: Stage) -> None:
 def transform(args: argparse.Namespace) -> int:
     """Make the stage's rows anew, where another transform than today's made them."""
     staged = open_stage(args)
-    made = staged.derive_all()  # first of all, for whoever reads a stage makes them as well
+    made = staged.store.derive_all()  # first of all, for whoever reads a stage makes them as well
     filled(staged)
     if not printed_json(args, {"movies": len(staged), "parts": made}):
         say(f"{counted(len(staged), 'movie')}; rows made anew: those of {counted(made, 'part')}")

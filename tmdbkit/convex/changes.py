@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tmdbkit.convex.limits import exceeded
 from tmdbkit.convex.merge import ALL, Scope, merge
 from tmdbkit.images import image_path
-from tmdbkit.schema import IMAGES, OPTIONAL, RATINGS, STAMPS
+from tmdbkit.schema import IMAGES, MOVIE, OPTIONAL, RATINGS, STAMPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -219,7 +219,8 @@ def _creation(known: Document, row: Document, making: _Making) -> Change:
     created = {
         name: making.images.render(name, value) if name in IMAGES and value else value
         for name, value in {**known, **stamps}.items()
-        if not (value is None and name in OPTIONAL) and contract.knows("movies", name)
+        if contract.knows("movies", name)
+        and not (value is None and (name in OPTIONAL or name not in MOVIE))
     }
     if faults := contract.faults(created) or exceeded(created):
         return Change(tmdb_id, title, "withheld", reason="; ".join(faults[:3]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit.convex import parsing
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tmdbkit.convex.validators import Test
 
 FUNCTIONS = 2  # the version of tmdbkit.ts that this package speaks with
+_NONE: Mapping[str, dict[str, Any]] = MappingProxyType({})
 OLDEST = 1  # which lacks what tells of references
 
 
@@ -126,21 +128,35 @@ class Contract:
             if not field["optional"] and name not in ours and not name.startswith("_")
         )
 
-    def check(self, table: str, ours: Collection[str]) -> None:
+    def check(
+        self, table: str, ours: Collection[str], own: Mapping[str, dict[str, Any]] = _NONE
+    ) -> None:
         """Make sure that documents with these fields can be created, before the first write.
+
+        Args:
+            table: Which table.
+            ours: Fields that every document has.
+            own: What the user's own fields accept, which some documents have.
 
         Raises:
             TargetRefused: The table needs a field that we do not have, or that we cannot fill.
         """
-        self.check_kinds(table, ours)
-        if lacking := self.lacking(table, ours):
+        self.check_kinds(table, [*ours, *own], own)
+        if lacking := self.lacking(table, [*ours, *own]):
             raise TargetRefused(
                 f"the table {table} needs {', '.join(lacking)}, which tmdbkit does not have; "
                 "make them optional in the app's schema.ts, and deploy"
             )
 
-    def check_kinds(self, table: str, ours: Collection[str]) -> None:
+    def check_kinds(
+        self, table: str, ours: Collection[str], own: Mapping[str, dict[str, Any]] = _NONE
+    ) -> None:
         """Make sure that what we have for these fields can be what they hold.
+
+        Args:
+            table: Which table.
+            ours: The fields.
+            own: What the user's own fields accept.
 
         Raises:
             TargetRefused: It never is.
@@ -156,9 +172,9 @@ class Contract:
                 f"apart; add {KEYS[table]}: v.number() and an index by_{KEYS[table]} on it to the "
                 "app's schema.ts, and deploy"
             )
-        own, theirs = validator(table)["value"], self.fields(table)
-        for name in sorted(theirs.keys() & own.keys() & set(ours)):
-            kind, wanted = theirs[name]["fieldType"], own[name]["fieldType"]
+        known, theirs = {**validator(table)["value"], **own}, self.fields(table)
+        for name in sorted(theirs.keys() & known.keys() & set(ours)):
+            kind, wanted = theirs[name]["fieldType"], known[name]["fieldType"]
             if not can_hold(kind, wanted):
                 raise TargetRefused(
                     f"{table}.{name} is {spelled(kind)}, which tmdbkit cannot fill; make it "

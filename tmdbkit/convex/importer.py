@@ -23,7 +23,7 @@ from tmdbkit.convex.delivery import READ, READ_SLUGS, Delivery, movie_batches, r
 from tmdbkit.convex.intents import intents, unknown
 from tmdbkit.convex.plan import Plan
 from tmdbkit.exceptions import PassingFault
-from tmdbkit.schema import CREW, GENRE, IMAGES, KEYS, MOVIE, ROW
+from tmdbkit.schema import CREW, GENRE, IMAGES, KEYS, MOVIE, ROW, own_validator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,6 +94,7 @@ class Importer:
         self.target = target
         self._scope, self._left = options.scope, options.limit
         self.contract = contact.contract
+        self._own = {name: own_validator(dtype) for name, dtype in options.own.items()}
         self._people = options.people or (
             "all" if self.contract.knows("movies", "crew") else "named"
         )
@@ -114,7 +115,8 @@ class Importer:
 
     def left_out(self) -> tuple[str, ...]:
         """Return the fields, tables and rows of ours that the target does not take."""
-        fields = [name for name in MOVIE.names() if not self.contract.knows("movies", name)]
+        ours = (*MOVIE.names(), *self._own)
+        fields = [name for name in ours if not self.contract.knows("movies", name)]
         tables = [name for name in COLUMNS if not self.contract.takes(name, COLUMNS[name])]
         unfit = [
             f"{faults.total():,} of {name} ({faults.most_common(1)[0][0]})"
@@ -161,9 +163,9 @@ class Importer:
     def _check_contract(self) -> None:
         """Make sure that what is planned can be created; a way back needs no new documents."""
         if self._scope.only is not None:  # which creates nothing, and names nobody
-            self.contract.check_kinds("movies", self._scope.only)
+            self.contract.check_kinds("movies", self._scope.only, self._own)
             return
-        self.contract.check("movies", SENT)
+        self.contract.check("movies", SENT, self._own)
         for table in self._naming:
             self.contract.check(table, COLUMNS[table])
 

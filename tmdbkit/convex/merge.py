@@ -51,14 +51,23 @@ class Scope:
         only: Iterable[str] | None = None,
         create_only: Iterable[str] = (),
         clear: Iterable[str] = (),
+        own: Iterable[str] = (),
     ) -> Scope:
         """Take names as a person gives them; `ratings` stands for the two vote objects.
+
+        Args:
+            only: What alone is compared and sent.
+            create_only: What is set on creation only.
+            clear: What is erased there where it is missing here.
+            own: The names of the user's own fields.
 
         Raises:
             UsageError: A name that is no field, or one that the app owns.
         """
-        chosen = None if only is None else _fields("only", only)
-        return cls(chosen, _fields("create-only", create_only), _fields("clear", clear))
+        known = OURS.union(own)
+        chosen = None if only is None else _fields("only", only, known)
+        kept = _fields("create-only", create_only, known)
+        return cls(chosen, kept, _fields("clear", clear, known))
 
     def names(self) -> dict[str, list[str] | None]:
         """Return the names in order, as a saved plan has them."""
@@ -68,23 +77,24 @@ class Scope:
     def touches(self, name: str) -> bool:
         """Tell whether a document that is there may get another value of this field."""
         is_meant = self.only is None or name in self.only
-        return name in OURS and name not in self.create_only and is_meant
+        is_known = name in OURS or name not in MOVIE  # which then is one of the user's own
+        return is_known and name not in self.create_only and is_meant
 
 
 ALL = Scope()
 
 
-def _fields(option: str, names: Iterable[str]) -> frozenset[str]:
+def _fields(option: str, names: Iterable[str], there: frozenset[str]) -> frozenset[str]:
     found: set[str] = set()
     for name in names:
         if name == "ratings":
             found |= RATINGS
-        elif name in OURS:
+        elif name in there:
             found.add(name)
         elif name in MOVIE:
             raise UsageError(f"--{option} {name}: that field is set on creation only, and stays")
         else:
-            known = ", ".join(sorted(OURS - RATINGS))
+            known = ", ".join(sorted(there - RATINGS))
             raise UsageError(f"--{option} {name}: no such field; there are ratings, {known}")
     return frozenset(found)
 
@@ -144,7 +154,7 @@ def _keep_or_erase(merged: Merged, name: str, scope: Scope) -> None:
         merged.kept.append(name)
         return
     merged.erased.append(name)
-    if name in OPTIONAL:
+    if name in OPTIONAL or name not in MOVIE:
         merged.unset.append(name)
     else:
         merged.set[name] = None if name in NULLABLE else _nothing(name)

@@ -10,6 +10,10 @@ from tmdbkit.exceptions import UsageError
 from tmdbkit.images import FORMS, ImageForm
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+
     from tmdbkit.settings import Settings
 
 PEOPLE = ("named", "all", "none")
@@ -24,12 +28,14 @@ class PushOptions:
         limit: How many movies are planned to go at most.
         people: `named`, `all` or `none`; None is `all` where movies there have a crew.
         images: The form of images.
+        own: The types of the user's own fields.
     """
 
     scope: Scope = ALL
     limit: int | None = None
     people: str | None = None
     images: ImageForm = field(default_factory=ImageForm)
+    own: Mapping[str, pl.DataType] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -40,6 +46,7 @@ class PushOptions:
         limit: int | None = None,
         people: str | None = None,
         images: str | ImageForm | None = None,
+        own: Mapping[str, pl.DataType] | None = None,
     ) -> PushOptions:
         """Take what a person chose; the form of images that is not chosen is that of the settings.
 
@@ -50,7 +57,7 @@ class PushOptions:
             raise UsageError(f"people is {people!r}; it must be one of {', '.join(PEOPLE)}")
         if not isinstance(images, ImageForm):
             images = _image_form(settings, images)
-        return cls(scope, limit, people, images)
+        return cls(scope, limit, people, images, own or {})
 
 
 def _image_form(settings: Settings, wanted: str | None) -> ImageForm:

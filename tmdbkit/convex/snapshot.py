@@ -6,7 +6,7 @@ import os
 import shutil
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tmdbkit.convex import parsing, zip_file
 from tmdbkit.convex.in_memory import Tables
@@ -21,7 +21,7 @@ from tmdbkit.files import atomic_write, make_folder, sweep
 from tmdbkit.schema import NEW_WITH_US
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import polars as pl
 
@@ -52,6 +52,7 @@ class ConvexSnapshot:
         if given.suffix.lower() != ".zip" and given.exists() and not given.is_dir():
             raise SettingsError(f"{given} is a file; --snapshot takes a folder or a .zip")
         self._given = contract
+        self._own: Mapping[str, dict[str, Any]] = {}
         self._made: list[tuple[Document, Document]] = []  # each change, and what was answered
         self._added: list[tuple[str, Sequence[Document]]] = []
         self._otherwise: dict[int, Document] = {}
@@ -77,7 +78,7 @@ class ConvexSnapshot:
         self._numbered = read.tables["_tables"]
         self._held = frozenset(read.tables)
         self._is_export = read.is_export
-        self._inferred = inferred(tables.rows, self._numbered, began_empty=not self._is_export)
+        self._inferred = self._infer()
         self._identity, self._writing = read.identity, read.writing
 
     def table(self, name: str) -> list[Document]:
@@ -113,12 +114,25 @@ class ConvexSnapshot:
         """Return what its tables accept: what was given, or else what can be inferred."""
         return self._given or self._inferred
 
-    def rehearse(self, known: Callable[[set[str]], Contract | None]) -> None:
+    def _infer(self) -> Contract:
+        return inferred(
+            self._tables.rows, self._numbered, began_empty=not self._is_export, own=self._own
+        )
+
+    def rehearse(
+        self,
+        known: Callable[[set[str]], Contract | None],
+        own: Mapping[str, dict[str, Any]],
+    ) -> None:
         """Take the contract of the deployment that it came from, where it has none.
 
         Args:
             known: Returns it by the `_id` of its movies.
+            own: What the user's own fields accept; of another contract nothing is known of them.
         """
+        if own != self._own:
+            self._own = own
+            self._inferred = self._infer()
         if self._given is None and self._is_export:
             self._given = known({str(r["_id"]) for r in self._tables.rows["movies"] if "_id" in r})
 

@@ -9,7 +9,6 @@ import polars as pl
 
 from tmdbkit.display import Drawn
 from tmdbkit.exceptions import NoSuchMovie
-from tmdbkit.executors import workers_of
 from tmdbkit.progress import counted
 from tmdbkit.schema import ROW
 from tmdbkit.stage import history, pushes
@@ -18,6 +17,7 @@ from tmdbkit.stage.damage import reading
 from tmdbkit.stage.decisions import WORDS, verdicts
 from tmdbkit.stage.doctor import Health, examine
 from tmdbkit.stage.flat_table import flat_table
+from tmdbkit.stage.own_fields import rows_of
 from tmdbkit.stage.status import Status, standing
 from tmdbkit.stage.store import StageStore
 from tmdbkit.stage.tables import DROPPED, PAYLOADS
@@ -25,13 +25,10 @@ from tmdbkit.transform import names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from concurrent.futures import Executor
     from pathlib import Path
     from typing import Literal
 
     from tmdbkit.settings import Settings
-
-READ_AT_ONCE = 500  # payloads, some 20 MB
 
 
 class Stage(Drawn):
@@ -69,10 +66,17 @@ class Stage(Drawn):
     def movies(self) -> pl.DataFrame:
         """Return the rows as documents will have them, by `tmdb_id`."""
         with reading(self._root):
-            return self.scan().sort("tmdb_id").collect()
+            rows = self._rows().sort("tmdb_id").collect()
+        return self.store.with_own(rows)
 
     def scan(self) -> pl.LazyFrame:
-        """Return the same rows lazily and in no order."""
+        """Return the same rows lazily and in no order; own fields are read at once."""
+        if not self.store.own.read().fields:
+            return self._rows()
+        own = self.store.with_own(pl.DataFrame({"tmdb_id": sorted(self.ids())}))
+        return self._rows().join(own.lazy(), on="tmdb_id", how="left")
+
+    def _rows(self) -> pl.LazyFrame:
         return self.store.overlay().over(self._movies.rows()).select(ROW.names())
 
     def ids(self) -> set[int]:
@@ -172,11 +176,11 @@ class Stage(Drawn):
             >>> people.filter(crew_type="Director").head(1).rows()
             [(525, 'Christopher Nolan', 'Director', 2)]
         """
-        return names.people(self._texts_at_a_time())
+        return names.people(self.store.texts())
 
     def names(self, of: Literal["genres", "keywords", "studios", "collections"]) -> pl.DataFrame:
         """Return `id, name, movies` of the genres, keywords …, the most frequent first."""
-        return names.named(self._texts_at_a_time(), of)
+        return names.named(self.store.texts(), of)
 
     def table(self, *, raw: bool = False) -> pl.DataFrame:
         """Return one flat row a movie, for reading: names instead of ids, year, points, votes.
@@ -188,7 +192,8 @@ class Stage(Drawn):
             raw: Show the ratings that a push withholds as well, which are null otherwise.
         """
         movies, ratings = self.store.for_rules()
-        return flat_table(movies, ratings, self.decisions(), now=self.store.now(), raw=raw)
+        found = flat_table(movies, ratings, self.decisions(), now=self.store.now(), raw=raw)
+        return self.store.with_own(found)
 
     def scan_table(self) -> pl.LazyFrame:
         """Return the flat table lazily, without what it takes all movies to know, in no order."""
@@ -243,6 +248,30 @@ class Stage(Drawn):
             found.append(("empty", f"looked in {self._root.full}; tmdbkit stage 603 fills it"))
         return found
 
+    def set_field(self, name: str, frame: pl.DataFrame) -> int:
+        """Set a field of your own, computed in Python, of some movies; return how many.
+
+        It goes with every push from this stage where the app's schema knows it. `fields.toml` in
+        the stage's folder names it; a value of null takes away what was set before.
+
+        Args:
+            name: The field's name in the documents.
+            frame: Has `tmdb_id`, and the values in a column of that name.
+
+        Raises:
+            UsageError: The frame is another one, or the field has another type.
+
+        Example:
+            >>> stage = tmdbkit.sample()
+            >>> rewatched = pl.DataFrame({"tmdb_id": [603, 550], "rewatched": [True, False]})
+            >>> stage.set_field("rewatched", rewatched)
+            2
+        """
+        rows = rows_of(frame, name)
+        self.store.own.define(name, frame[name].dtype)
+        self.store.add_fields(rows.with_columns(set_at=pl.lit(self.store.now())))
+        return rows.height
+
     def drop(self, tmdb_ids: Iterable[int], *, now: datetime | None = None) -> int:
         """Take movies out, and return how many; they can be staged again."""
         going = sorted(self.ids() & set(tmdb_ids))
@@ -264,22 +293,6 @@ class Stage(Drawn):
         """
         return self.store.compact(now or self.store.now())
 
-    def derive_all(self, *, executor: Executor | None = None, workers: int | None = None) -> int:
-        """Write the rows of parts whose transform is not today's, and return how many there were.
-
-        Reading does the same by itself; this is for whoever wants to choose the moment.
-
-        Args:
-            executor: Any `concurrent.futures.Executor`; its workers need access to the stage.
-            workers: How many parts are made at once; default what the executor says of itself.
-        """
-        if executor is None:
-            return self._movies.derive_stale()
-        return self._movies.derive_stale(executor, workers or workers_of(executor))
-
     def doctor(self) -> Health:
         """Look at every file, whole, and return what is wrong; nothing is changed or asked for."""
         return examine(self._root, self.store.now())
-
-    def _texts_at_a_time(self) -> Iterator[pl.DataFrame]:
-        return (payloads for _, payloads in self.store.batches(size=READ_AT_ONCE))

@@ -9,6 +9,7 @@ import polars as pl
 
 from tmdbkit import transform
 from tmdbkit.exceptions import DamageError, StopError
+from tmdbkit.executors import workers_of
 from tmdbkit.files import sweep
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
@@ -22,6 +23,7 @@ from tmdbkit.stage.log import Log, is_any_of
 from tmdbkit.stage.marker import Marker
 from tmdbkit.stage.movies import MovieLog
 from tmdbkit.stage.overlay import SAME_RATING, Overlay
+from tmdbkit.stage.own_fields import OwnFields
 from tmdbkit.stage.parts import Order
 from tmdbkit.stage.status import Ages, ages
 from tmdbkit.stage.storage import root_of
@@ -29,9 +31,11 @@ from tmdbkit.stage.tables import DECISIONS, IMPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Executor
     from datetime import datetime
     from pathlib import Path
 
+READ_AT_ONCE = 500  # payloads, some 20 MB
 ASSESSED = "assessed"  # where a reviewer's view is kept
 SAME_ANSWER = ("tmdb_id", "fetched_at", "http_status")
 
@@ -68,6 +72,7 @@ class StageStore:
         self.ratings = self._log("ratings", RATINGS, "fetched_at")
         self.decisions = self._log("decisions", DECISIONS, "at")
         self.imports = self._log("imports", IMPORTS, "pushed_at")
+        self.own = OwnFields(self.root)
         self.marker = Marker(self.root)
         self.now = now or self.marker.clock()
 
@@ -132,6 +137,10 @@ class StageStore:
         """Append intents or outcomes of a push, in some or all of the columns of `imports()`."""
         self._append(self.imports, pl.concat([IMPORTS.to_frame(), rows], how="diagonal_relaxed"))
 
+    def add_fields(self, rows: pl.DataFrame) -> None:
+        """Append values of a user's own fields, in `FIELDS`."""
+        self._append(self.own.log, rows)
+
     def _append(self, log: Log, rows: pl.DataFrame) -> None:
         if not rows.is_empty():
             self.marker.begin()
@@ -148,12 +157,33 @@ class StageStore:
         """
         with reading(self.root):
             found = self.movies.newest(tmdb_ids).sort("file", "tmdb_id").collect()
-            overlay = self.overlay()
+            overlay, own = self.overlay(), self.own.read()
         for some in found.iter_slices(size):
             with reading(self.root):
                 rows = overlay.over(self.movies.rows_of(some)).select(ROW.names()).collect()
                 texts = self.movies.texts(some).collect()
-            yield rows, texts
+            yield own.beside(rows, texts), texts
+
+    def texts(self, tmdb_ids: Iterable[int] | None = None) -> Iterator[pl.DataFrame]:
+        """Yield payloads of some movies at a time, in the order of the files."""
+        with reading(self.root):
+            found = self.movies.newest(tmdb_ids).sort("file", "tmdb_id").collect()
+        for some in found.iter_slices(READ_AT_ONCE):
+            with reading(self.root):
+                yield self.movies.texts(some).collect()
+
+    def with_own(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return rows of staged movies with a column for each of the user's own fields."""
+        with reading(self.root):
+            own = self.own.read()
+        if not own.fields:
+            return rows
+        ids = rows["tmdb_id"]
+        values = [own.beside(some.select("tmdb_id"), some) for some in self.texts(ids)]
+        empty = pl.DataFrame(schema={"tmdb_id": pl.Int64(), **own.types})
+        return rows.join(
+            pl.concat([empty, *values]), on="tmdb_id", how="left", maintain_order="left"
+        )
 
     def for_rules(self, tmdb_ids: Iterable[int] | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return what the rules look at: the flat table of movies, and the ratings that count."""
@@ -228,6 +258,19 @@ class StageStore:
 
     # Upkeep.
 
+    def derive_all(self, *, executor: Executor | None = None, workers: int | None = None) -> int:
+        """Write the rows of parts whose transform is not today's, and return how many there were.
+
+        Reading does the same by itself; this is for whoever wants to choose the moment.
+
+        Args:
+            executor: Any `concurrent.futures.Executor`; its workers need access to the stage.
+            workers: How many parts are made at once; default what the executor says of itself.
+        """
+        if executor is None:
+            return self.movies.derive_stale()
+        return self.movies.derive_stale(executor, workers or workers_of(executor))
+
     def compact(self, now: datetime) -> int:
         """Merge small files, and return how many were replaced.
 
@@ -256,9 +299,11 @@ class StageStore:
         if self.root.folder is not None:  # the logs sweep their own
             for folder in (self.root.folder, self.root.folder / ASSESSED):
                 sweep(folder)
-        others = (self.movies.derived.failures, self.ratings, self.decisions, self.imports)
-        return self.movies.compact(now) + sum(log.compact(now) for log in others)
+        return self.movies.compact(now) + sum(log.compact(now) for log in self._others())
+
+    def _others(self) -> tuple[Log, ...]:
+        failures = self.movies.derived.failures
+        return (failures, self.ratings, self.decisions, self.imports, self.own.log)
 
     def _logs(self) -> tuple[Log, ...]:
-        movies = (self.movies.payloads, self.movies.checks, self.movies.derived.failures)
-        return (*movies, self.ratings, self.decisions, self.imports)
+        return (self.movies.payloads, self.movies.checks, *self._others())

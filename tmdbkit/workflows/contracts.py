@@ -10,18 +10,32 @@ from tmdbkit.convex.contact import Contact
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.snapshot import ConvexSnapshot
 from tmdbkit.exceptions import TMDBKitError
+from tmdbkit.schema import own_validator
 from tmdbkit.stage.contracts import Contracts, KeptContract
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+
     from tmdbkit.convex.target import Target
     from tmdbkit.stage.stage import Stage
 
 
-def contact(stage: Stage, target: Target) -> Contact:
-    """Ask a target what its tables accept; what a deployment says is kept for its exports."""
+def contact(stage: Stage, target: Target, own: Mapping[str, pl.DataType]) -> Contact:
+    """Ask a target what its tables accept; what a deployment says is kept for its exports.
+
+    Args:
+        stage: Where it is kept.
+        target: Which is asked.
+        own: The types of the user's own fields.
+    """
     contracts = Contracts(stage.store.root)
     if isinstance(target, ConvexSnapshot):
-        target.rehearse(partial(_of_deployment, contracts))
+        target.rehearse(
+            partial(_of_deployment, contracts),
+            {name: own_validator(dtype) for name, dtype in own.items()},
+        )
         return Contact.of(target)
     made = Contact.of(target)
     kept = KeptContract(

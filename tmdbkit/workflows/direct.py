@@ -60,8 +60,9 @@ def import_direct(
         StopError: Going on is pointless, such as without a log to write to.
     """
     wanted = checked_ids(ids)
-    chosen = PushOptions.of(session.settings, people=people, images=images)
     stage = Stage(settings=session.settings) if stage is None else stage
+    own = stage.store.own.read()
+    chosen = PushOptions.of(session.settings, people=people, images=images, own=own.types)
     options = transform.Options.of(session.settings)
     unsent: list[tuple[int, str]] = []
 
@@ -70,7 +71,7 @@ def import_direct(
             made = transform.transform(payloads, options)
             unsent.extend(failed)
             unsent.extend(made.malformed.rows())
-            rows = made.rows.select(ROW.names())
+            rows = own.beside(made.rows.select(ROW.names()), payloads)
             yield rows, payloads, withheld_rows(rows, now())
 
     run = Run(stage, target, chosen, progress=progress, now=now)

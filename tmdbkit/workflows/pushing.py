@@ -71,7 +71,12 @@ def plan_push(
         The Matrix (603): create
     """
     options = PushOptions.of(
-        stage.store.settings, scope=scope, limit=limit, people=people, images=images
+        stage.store.settings,
+        scope=scope,
+        limit=limit,
+        people=people,
+        images=images,
+        own=stage.store.own.read().types,
     )
     run = Run(stage, target, options, progress=progress, now=now)
     plan = run.plan(Outgoing.of(stage, ids, scope, approved=approved))
@@ -139,7 +144,12 @@ def push(
         2
     """
     options = PushOptions.of(
-        stage.store.settings, scope=scope, limit=limit, people=people, images=images
+        stage.store.settings,
+        scope=scope,
+        limit=limit,
+        people=people,
+        images=images,
+        own=stage.store.own.read().types,
     )
     run = Run(stage, target, options, progress=progress, now=now)
     if plan is not None:

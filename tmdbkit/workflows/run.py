@@ -70,7 +70,7 @@ class Run:
     @cached_property
     def contact(self) -> Contact:
         """What the target said at the first contact."""
-        return contact(self.stage, self.target)
+        return contact(self.stage, self.target, self.options.own)
 
     def unsettled(self, *, needed: bool = True) -> UnsettledIntents:
         """Return the intents of earlier pushes of which it is not known whether they were done.

@@ -1,0 +1,178 @@
+"""A user's own fields: what may be named, what a payload has of them, what was set in Python."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tmdbkit import Stage
+from tmdbkit.exceptions import StageError, UsageError
+from tmdbkit.settings import Settings
+from tmdbkit.stage.own_fields import OwnField
+
+from .conftest import T0, answers, payload
+
+HOMEPAGE = '[homepage]\npath = "homepage"\ntype = "string"\n'
+
+
+def put(stage: Stage, **fields: Any) -> Stage:
+    stage.store.add(answers((1, json.dumps({**json.loads(payload(1)), **fields}), T0)))
+    return stage
+
+
+def name(stage: Stage, text: str) -> None:
+    assert stage.store.root.folder is not None
+    (stage.store.root.folder / "fields.toml").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "payload_has", "value"),
+    [
+        ("string", "homepage", {"homepage": "https://a.b"}, "https://a.b"),
+        ("string", "homepage", {"homepage": None}, None),
+        ("string", "homepage", {}, None),
+        ("string", "homepage", {"homepage": 5}, None),
+        ("string", "external_ids.facebook_id", {"external_ids": {"facebook_id": "x"}}, "x"),
+        ("string", "external_ids.facebook_id", {"external_ids": []}, None),
+        ("string", "external_ids.facebook_id", {"external_ids": None}, None),
+        ("number", "vote_average", {"vote_average": 8}, 8.0),
+        ("number", "vote_average", {"vote_average": True}, None),
+        ("boolean", "adult", {"adult": False}, False),
+        ("boolean", "adult", {"adult": 0}, None),
+        ("string[]", "tags[]", {"tags": ["a", None, 5, "b"]}, ["a", "b"]),
+        (
+            "string[]",
+            "a[].b[].c",
+            {"a": [{"b": [{"c": "x"}, {}]}, {"b": [{"c": "y"}]}]},
+            ["x", "y"],
+        ),
+        ("string[]", "a[].b", {"a": []}, None),
+        ("string", "a[].b", {"a": [{}, {"b": "first"}, {"b": "second"}]}, "first"),
+        (
+            "number[]",
+            "watch/providers.results.DE.flatrate[].provider_id",
+            {"watch/providers": {"results": {"DE": {"flatrate": [{"provider_id": 8}]}}}},
+            [8.0],
+        ),
+    ],
+)
+def test_a_path_leads_to_a_value_of_its_type_or_to_none(
+    kind: str, path: str, payload_has: Any, value: Any
+) -> None:
+    assert OwnField("own", kind, path).value_in(payload_has) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[homepage", "is not TOML"),
+        ('[title]\ntype = "string"', "title is a field of tmdbkit's"),
+        ('[home-page]\ntype = "string"', "'home-page' is no name of a field"),
+        ('[_id]\ntype = "string"', "'_id' is no name of a field"),
+        ("[homepage]", r"\[homepage\] has the type None; it must be string, number"),
+        ('[homepage]\ntype = "text"', "has the type 'text'"),
+        ('[homepage]\ntype = "string"\npath = ""', "has the path ''"),
+        ('[homepage]\ntype = "string"\npath = "a..b"', "has the path 'a..b'"),
+        ('[homepage]\ntype = "string"\npath = 5', "has the path 5"),
+        ('[homepage]\ntype = "string"\ndefault = "x"', r"\[homepage\] has path and type, and noth"),
+        ('homepage = "string"', r"\[homepage\] has path and type, and nothing else"),
+    ],
+)
+def test_a_file_of_fields_that_cannot_be_meant_is_one_line(
+    stage: Stage, text: str, said: str
+) -> None:
+    name(put(stage), text)
+    with pytest.raises(StageError, match=said):
+        stage.movies()
+
+
+def test_rows_and_the_table_have_them_and_none_of_it_is_fetched(stage: Stage) -> None:
+    name(put(stage, homepage="https://a.b"), HOMEPAGE)
+    for frame in (stage.movies(), stage.scan().collect(), stage.table()):
+        assert frame["homepage"].to_list() == ["https://a.b"]
+    stage.store.add(answers((1, payload(1), T0 + timedelta(days=1))))
+    assert stage.movies()["homepage"].to_list() == [None]
+
+
+def test_a_stage_without_fields_of_its_own_has_no_more_columns(stage: Stage) -> None:
+    before = put(stage).movies().columns
+    name(stage, "")
+    assert stage.movies().columns == before
+
+
+def test_an_empty_stage_has_their_columns(stage: Stage) -> None:
+    put(stage)
+    stage.drop([1])
+    name(stage, HOMEPAGE)
+    assert stage.movies().schema["homepage"] == pl.String
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["a"], "string"),
+        ([1], "number"),
+        ([0.5], "number"),
+        ([False], "boolean"),
+        ([["a", "b"]], "string[]"),
+        ([[1, 2]], "number[]"),
+    ],
+)
+def test_what_is_set_in_python_is_named_in_the_file_and_stays(
+    stage: Stage, values: list[Any], kind: str
+) -> None:
+    put(stage)
+    assert stage.set_field("mine", pl.DataFrame({"tmdb_id": [1], "mine": values})) == 1
+    folder = stage.store.root.folder
+    assert folder is not None
+    assert (folder / "fields.toml").read_text() == f'[mine]\ntype = "{kind}"\n'
+    again = Stage(folder, settings=Settings())
+    assert again.movies()["mine"].to_list() == values
+    assert again.compact() >= 0
+    assert again.table()["mine"].to_list() == values
+
+
+def test_the_last_value_counts_and_null_takes_it_away(stage: Stage) -> None:
+    name(put(stage, homepage="https://a.b"), HOMEPAGE)
+    for value in (1.0, 2.0, None):
+        frame = pl.DataFrame(
+            {"tmdb_id": [1], "mine": [value]}, schema_overrides={"mine": pl.Float64}
+        )
+        stage.set_field("mine", frame)
+        assert stage.movies()["mine"].to_list() == [value]
+    assert stage.movies()["homepage"].to_list() == ["https://a.b"]
+
+
+@pytest.mark.parametrize(
+    ("field", "frame", "said"),
+    [
+        ("mine", {"id": [1], "mine": [1]}, "no column tmdb_id; it has id, mine"),
+        ("mine", {"tmdb_id": [1]}, "no column mine"),
+        ("mine", {"tmdb_id": [1, 1], "mine": [1, 2]}, "each once"),
+        ("mine", {"tmdb_id": ["603"], "mine": [1]}, "one whole number a row"),
+        ("mine", {"tmdb_id": [None], "mine": [1]}, "one whole number a row"),
+        ("mine", {"tmdb_id": [1], "mine": [{"a": 1}]}, "fit no field"),
+        ("title", {"tmdb_id": [1], "title": ["x"]}, "title is a field of tmdbkit's"),
+        (
+            "homepage",
+            {"tmdb_id": [1], "homepage": ["x"]},
+            r"\[homepage\] of fields.toml has a path",
+        ),
+        ("number", {"tmdb_id": [1], "number": ["x"]}, r"\[number\] of fields.toml is number"),
+    ],
+)
+def test_what_cannot_be_set_is_one_line_and_changes_nothing(
+    stage: Stage, field: str, frame: dict[str, Any], said: str
+) -> None:
+    text = f'{HOMEPAGE}[number]\ntype = "number"\n'
+    name(put(stage), text)
+    with pytest.raises(UsageError, match=said):
+        stage.set_field(field, pl.DataFrame(frame))
+    assert stage.store.own.log.parts() == []
+    folder = stage.store.root.folder
+    assert folder is not None
+    assert (folder / "fields.toml").read_text() == text

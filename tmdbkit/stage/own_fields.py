@@ -1,0 +1,250 @@
+"""A user's own fields: named in `fields.toml`, taken out of payloads or set in Python."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tmdbkit.exceptions import StageError, UsageError
+from tmdbkit.schema import INSTANT, MOVIE
+from tmdbkit.stage.log import Log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tmdbkit.stage.storage import Root
+
+FILE = "fields.toml"
+FIELDS = pl.Schema(
+    {"tmdb_id": pl.Int64(), "field": pl.String(), "value": pl.String(), "set_at": INSTANT}
+)
+TYPES: dict[str, pl.DataType] = {
+    "string": pl.String(),
+    "number": pl.Float64(),
+    "boolean": pl.Boolean(),
+    "string[]": pl.List(pl.String()),
+    "number[]": pl.List(pl.Float64()),
+}
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")  # as Convex has names of fields
+_PATH = re.compile(r"[^.\[\]]+(\[\])?(\.[^.\[\]]+(\[\])?)*")
+_EXAMPLE = '[homepage] with path = "homepage" and type = "string"'
+
+
+@dataclass(frozen=True)
+class OwnField:
+    """A field that a user's documents have and tmdbkit's schema has not.
+
+    Attributes:
+        name: Its name in the documents.
+        kind: One of `TYPES`.
+        path: Where a payload has it, `a.b[].c`; None where its values are set in Python.
+    """
+
+    name: str
+    kind: str
+    path: str | None = None
+
+    def value_in(self, payload: Any) -> Any:
+        """Return what a payload has of it; None where there is nothing of its type."""
+        found = list(_at(payload, self.path.split("."))) if self.path else []
+        if self.kind.endswith("[]"):
+            return [each for each in found if _is(each, self.kind[:-2])] or None
+        return next((each for each in found if _is(each, self.kind)), None)
+
+
+def read_fields(root: Root) -> tuple[OwnField, ...]:
+    """Return the fields that a stage's `fields.toml` names; none where there is no such file.
+
+    Raises:
+        StageError: It is not TOML, or a field in it cannot be meant.
+    """
+    try:
+        content = root.read(FILE).decode("utf-8-sig")
+        tables = tomllib.loads(content)
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise StageError(f"{root.source(FILE)} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise StageError(f"{root.source(FILE)} is not TOML: {error}") from None
+    try:
+        return tuple(_field(name, table) for name, table in tables.items())
+    except UsageError as error:
+        raise StageError(f"{root.source(FILE)}: {error}; such as {_EXAMPLE}") from None
+
+
+def _field(name: str, table: Any) -> OwnField:
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name of a field: letters, digits and _ alone")
+    if name in MOVIE:
+        raise UsageError(f"{name} is a field of tmdbkit's; give yours another name")
+    if not isinstance(table, dict) or not table.keys() <= {"path", "type"}:
+        raise UsageError(f"[{name}] has path and type, and nothing else")
+    kind, path = table.get("type"), table.get("path")
+    if kind not in TYPES:
+        raise UsageError(f"[{name}] has the type {kind!r}; it must be {', '.join(TYPES)}")
+    if path is not None and not (isinstance(path, str) and _PATH.fullmatch(path)):
+        raise UsageError(f"[{name}] has the path {path!r}; it must be like a.b[].c")
+    return OwnField(name, kind, path)
+
+
+@dataclass(frozen=True)
+class OwnValues:
+    """The user's own fields as they stand, and the values that were set in Python.
+
+    Attributes:
+        fields: What `fields.toml` names.
+        given: `tmdb_id`, and a column for each field that has no path.
+    """
+
+    fields: tuple[OwnField, ...]
+    given: pl.DataFrame
+
+    @property
+    def types(self) -> dict[str, pl.DataType]:
+        """The type of each field by its name."""
+        return {field.name: TYPES[field.kind] for field in self.fields}
+
+    def beside(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
+        """Return rows with a column for each field.
+
+        Args:
+            rows: Of some movies.
+            payloads: `tmdb_id, payload` of the same.
+        """
+        if not self.fields:
+            return rows
+        taken = [field for field in self.fields if field.path]
+        read = [json.loads(text) for text in payloads["payload"]] if taken else []
+        columns = [
+            pl.Series(field.name, [field.value_in(payload) for payload in read], TYPES[field.kind])
+            for field in taken
+        ]
+        for some in (payloads.select("tmdb_id", *columns), self.given):
+            rows = rows.join(some, on="tmdb_id", how="left", maintain_order="left")
+        return rows.select(pl.exclude(self.types), *self.types)
+
+
+class OwnFields:
+    """A stage's file of fields, and the log of values that were set.
+
+    Args:
+        root: The stage's.
+    """
+
+    def __init__(self, root: Root) -> None:
+        self.log = Log(root.under("fields"), FIELDS, age=pl.col("set_at"), mixed=True)
+        self._root = root
+
+    def read(self) -> OwnValues:
+        """Return the fields as they stand.
+
+        Raises:
+            StageError: The file of fields cannot be meant.
+        """
+        fields = read_fields(self._root)
+        return OwnValues(fields, _given(self.log.scan(), fields))
+
+    def define(self, name: str, dtype: pl.DataType) -> None:
+        """Add a field to the file, where it is not there yet.
+
+        Raises:
+            UsageError: It is there with another type or a path, or has no type of Convex's.
+        """
+        known = next((field for field in read_fields(self._root) if field.name == name), None)
+        kind = known.kind if known and dtype == pl.Null else kind_of(dtype)
+        if known is None:
+            _field(name, {"type": kind})
+            self._root.write(FILE, _added(self._root, name, kind))
+        elif known.path:
+            raise UsageError(f"[{name}] of {FILE} has a path: its values are those of the payloads")
+        elif known.kind != kind:
+            raise UsageError(f"[{name}] of {FILE} is {known.kind}, and these values are {kind}")
+
+
+def _added(root: Root, name: str, kind: str) -> bytes:
+    try:
+        before = root.read(FILE).rstrip(b"\n") + b"\n\n"
+    except FileNotFoundError:
+        before = b""
+    return before + f'[{name}]\ntype = "{kind}"\n'.encode()
+
+
+def _given(log: pl.LazyFrame, fields: tuple[OwnField, ...]) -> pl.DataFrame:
+    """Return what was set last, one row a movie."""
+    latest = log.sort("part", maintain_order=True).unique(["tmdb_id", "field"], keep="last")
+    rows = latest.filter(pl.col("value") != "null").collect()
+    table = rows.select("tmdb_id").unique()
+    for field in fields:
+        if not field.path:
+            some = rows.filter(field=field.name)
+            values = [json.loads(text) for text in some["value"]]
+            column = pl.Series(field.name, values, TYPES[field.kind], strict=False)
+            table = table.join(some.select("tmdb_id", column), on="tmdb_id", how="left")
+    return table
+
+
+def rows_of(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Return `tmdb_id, field, value` of values that were computed for a field.
+
+    Args:
+        frame: Has `tmdb_id`, and the values in a column of the field's name.
+        name: The field's.
+
+    Raises:
+        UsageError: It lacks one of the columns, or an id, or has an id twice.
+    """
+    for column in ("tmdb_id", name):
+        if column not in frame.columns:
+            raise UsageError(f"the frame has no column {column}; it has {', '.join(frame.columns)}")
+    ids = frame["tmdb_id"]
+    if not ids.dtype.is_integer() or ids.null_count() or ids.n_unique() != len(ids):
+        raise UsageError("the frame's tmdb_id is to be one whole number a row, and each once")
+    values = [json.dumps(value, ensure_ascii=False) for value in frame[name].to_list()]
+    return frame.select(pl.col("tmdb_id").cast(pl.Int64), field=pl.lit(name)).with_columns(
+        value=pl.Series(values, dtype=pl.String)
+    )
+
+
+def kind_of(dtype: pl.DataType) -> str:
+    """Return the type of a field whose values have this type.
+
+    Raises:
+        UsageError: Convex's documents have none for it.
+    """
+    inner = dtype.inner if isinstance(dtype, pl.List) else dtype
+    kinds = {"String": "string", "Boolean": "boolean"}
+    kind = "number" if inner is not None and inner.is_numeric() else kinds.get(str(inner), "")
+    kind += "[]" if isinstance(dtype, pl.List) else ""
+    if kind not in TYPES:
+        raise UsageError(f"values of the type {dtype} fit no field; it must be {', '.join(TYPES)}")
+    return kind
+
+
+def _at(value: Any, steps: list[str]) -> Iterator[Any]:
+    """Yield what stands at the end of a path."""
+    if not steps:
+        if value is not None:
+            yield value
+        return
+    step, *rest = steps
+    name = step.removesuffix("[]")
+    if not isinstance(value, dict) or name not in value:
+        return
+    inner = value[name]
+    if step == name:
+        yield from _at(inner, rest)
+    elif isinstance(inner, list):
+        for each in inner:
+            yield from _at(each, rest)
+
+
+def _is(value: Any, kind: str) -> bool:
+    if isinstance(value, bool):
+        return kind == "boolean"
+    return isinstance(value, {"string": str, "number": int | float}.get(kind, ()))

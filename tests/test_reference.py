@@ -192,7 +192,7 @@ def test_the_settings_page_has_every_variable_with_its_field_and_default() -> No
 
 def _written(default: object) -> list[str]:
     if isinstance(default, tuple):
-        return [",".join(default)]
+        return [",".join(default)] if default else []
     if isinstance(default, Secret | Path | bool) or default == "":
         return []
     return [f"{default:g}" if isinstance(default, float) else str(default)]

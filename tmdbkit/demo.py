@@ -143,7 +143,7 @@ def sample_session(folder: str | Path | None = None) -> TMDBSession:
 def _remembering(session: TMDBSession, received_at: datetime | None = None) -> TMDBSession:
     """Put the sample's answers into a session's cache, as received then; default now."""
     for tmdb_id, text in sample_payloads().items():
-        path, params = movie_request(tmdb_id, session.settings.language)
+        path, params = movie_request(tmdb_id, session.settings)
         session.remember(path, params, text, received_at)
     return session
 

@@ -75,7 +75,7 @@ def _bare(server: TMDBProcess, ids: range) -> float:
         session.headers["Authorization"] = f"Bearer {server.token}"
 
         def get(tmdb_id: int) -> int:
-            path, params = movie_request(tmdb_id, "en-US")
+            path, params = movie_request(tmdb_id, Settings())
             return len(session.get(server.base_url + path, params=params).content)
 
         return seconds(lambda: list(pool.map(get, ids)))

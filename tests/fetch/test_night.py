@@ -341,7 +341,7 @@ def remember(server: TMDBServer, folder: Path, ids: range) -> None:
     settings = Settings(tmdb_base_url=server.base_url, cache=folder / "cache")
     with TMDBSession(settings) as session:
         for tmdb_id in ids:
-            session.remember(*movie_request(tmdb_id, settings.language), payload(tmdb_id))
+            session.remember(*movie_request(tmdb_id, settings), payload(tmdb_id))
 
 
 def test_a_terminal_shows_pages_and_then_movies_with_rate_time_left_and_what_came(

@@ -45,7 +45,7 @@ def stage_all(session: TMDBSession, stage: Stage, ids: Any, **more: Any) -> Stag
 
 
 def request_of(tmdb_id: int) -> tuple[str, dict[str, str]]:
-    return movie_request(tmdb_id, Settings().language)
+    return movie_request(tmdb_id, Settings())
 
 
 def there(server: TMDBServer, ids: Any) -> list[int]:

@@ -91,7 +91,7 @@ def speak(connect: Connect, server: Translated) -> Callable[[str], TMDBSession]:
 
     def in_language(language: str) -> TMDBSession:
         session = connect(server)
-        session.settings = replace(session.settings, language=language)
+        session.settings = replace(session.settings, languages=(language,))
         return session
 
     return in_language

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tmdbkit import Settings
 from tmdbkit.exceptions import NotFound, RequestRefused
 from tmdbkit.tmdb.client import APPENDED, LISTS, TMDBClient, movie_request
 
@@ -121,7 +122,7 @@ def test_a_cached_movie_is_found_by_the_method_and_by_its_request(
 ) -> None:
     client = TMDBClient(connect(server))
     client.movie(603)
-    path, params = movie_request(603, "en-US")
+    path, params = movie_request(603, Settings())
     assert client.session.get(path, params).cached
     assert params["append_to_response"] == APPENDED
 
@@ -133,7 +134,7 @@ def test_a_cached_movie_is_found_by_the_method_and_by_its_request(
 def test_videos_are_asked_for_in_the_language_and_in_english(
     language: str, videos: str | None, server: TMDBServer, connect: Connect
 ) -> None:
-    TMDBClient(connect(server, language=language)).movie(603)
+    TMDBClient(connect(server, languages=(language,))).movie(603)
     [request] = server.requests
     assert request.params["language"] == language
     assert request.params.get("include_video_language") == videos

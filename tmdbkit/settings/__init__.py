@@ -94,7 +94,8 @@ class Settings:
         backdrop_size: TMDB's name of a backdrop's size.
         cast: How many of the cast a document holds.
         reviewer: Whose name a decision carries; "" is the login's.
-        language: Of titles and overviews.
+        languages: Of titles and overviews: what the first lacks is taken from the next.
+        append: Sections of a movie that are asked for beside those that rows are made of.
         region: Of certifications, ISO 3166-1.
         omdb_api_key: OMDb's key.
         mdblist_api_key: MDBList's key.
@@ -122,7 +123,8 @@ class Settings:
     backdrop_size: str = "w1280"
     cast: int = 10
     reviewer: str = ""
-    language: str = "en-US"
+    languages: tuple[str, ...] = ("en-US",)
+    append: tuple[str, ...] = ()
     region: str = "US"
     omdb_api_key: Secret = field(default_factory=Secret)
     mdblist_api_key: Secret = field(default_factory=Secret)
@@ -146,6 +148,11 @@ class Settings:
         _check_choice("TMDBKIT_BACKDROP_SIZE", self.backdrop_size, BACKDROP_SIZES)
         if self.cast < 0:
             raise SettingsError(f"TMDBKIT_CAST is {self.cast}; it must be 0 or more")
+
+    @property
+    def language(self) -> str:
+        """That of what is asked for: the first of `languages`."""
+        return self.languages[0]
 
     @classmethod
     def from_env(
@@ -241,12 +248,35 @@ def _secret(_variable: str, text: str) -> Secret:
     return Secret(text)
 
 
+_SECTION = re.compile(r"[a-z_]+(/[a-z_]+)?")
+MOST_SECTIONS = 15  # of the 20 that TMDB appends to an answer, five may be asked for anyway
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 
 
 def _names(_variable: str, text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _languages(variable: str, text: str) -> tuple[str, ...]:
+    found = _names(variable, whole(text))
+    if not found:
+        raise SettingsError(f"{variable} names no language; write one such as de-DE")
+    return found
+
+
+def _sections(variable: str, text: str) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(_names(variable, text)))
+    for name in found:
+        if not _SECTION.fullmatch(name):
+            raise SettingsError(
+                f"{variable} has {name!r}; TMDB's sections are like watch/providers"
+            )
+    if len(found) > MOST_SECTIONS:
+        raise SettingsError(
+            f"{variable} has {len(found)} sections; TMDB takes {MOST_SECTIONS} more"
+        )
+    return found
 
 
 def _flag(variable: str, text: str) -> bool:
@@ -301,7 +331,8 @@ _VARIABLES: dict[str, tuple[str, Callable[[str, str], object]]] = {
     "IMDB_DATASETS_URL": ("imdb_datasets_url", _address),
     "TMDB_EXPORTS_URL": ("tmdb_exports_url", _address),
     "TMDBKIT_PROVIDERS": ("providers", _names),
-    "TMDBKIT_LANGUAGE": ("language", _text),
+    "TMDBKIT_LANGUAGE": ("languages", _languages),
+    "TMDBKIT_APPEND": ("append", _sections),
     "TMDBKIT_REGION": ("region", _region),
 }
 

@@ -92,6 +92,7 @@ class MovieCard:
             ("about", ", ".join(row["genres"])),
             ("runs", runtime),
             ("language", row["original_language"]),
+            ("translated", row.get("translated") or ""),
             ("tmdb", str(row["tmdb_id"])),
             ("imdb", row["imdb_id"]),
             *((SYSTEM_NAMES[system], self._rating(system)) for system in SYSTEMS),

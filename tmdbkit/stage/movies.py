@@ -17,6 +17,7 @@ from tmdbkit.stage.log import Log, is_any_of
 from tmdbkit.stage.parts import MERGED
 from tmdbkit.stage.storage import root_of
 from tmdbkit.stage.tables import DROPPED, FAILURES, MISSING, PAYLOADS, STAGED
+from tmdbkit.transform import translations
 from tmdbkit.transform.shape import DEFAULTS
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 KEYS = ("tmdb_id", "fetched_at", "file")  # of a row: both logs have it in a file of one name
 # Of rows that an older tmdbkit merged, a drop is before the others: it had taken out all it meant.
 ANSWERED = pl.when(pl.col("http_status") != DROPPED).then("fetched_at")
+READ_AT_ONCE = 500  # payloads, some 20 MB
 MISSING_FOR = timedelta(days=30)  # then a 404 is asked again
 REFUSED = (400, 422, 500)  # a 500 of the failures that do not pass is TMDB's "the ID is invalid"
 CHECKS = pl.Schema({"tmdb_id": pl.Int64(), "fetched_at": INSTANT, "checked_at": INSTANT})
@@ -80,12 +82,26 @@ class MovieLog:
         """Return `transform.ROWS` of the staged movies."""
         parts = self.parts()
         stored = self.derived.scan_files(parts).join(self._newest(parts), on=KEYS, how="semi")
-        return transform.shaped(stored, self._options)
+        return self._translated(transform.shaped(stored, self._options))
 
     def rows_of(self, found: pl.DataFrame) -> pl.LazyFrame:
         """Return the rows of some `KEYS`."""
         self.derived.ensure_rows(found["file"].unique().to_list())  # files may have gone since
-        return transform.shaped(_those(found, self.derived.scan_files), self._options)
+        shaped = transform.shaped(_those(found, self.derived.scan_files), self._options)
+        return self._translated(shaped)
+
+    def _translated(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """Return rows with the texts that the first language lacks; only they are read again."""
+        languages = self._options.languages
+        if not languages[1:]:
+            return rows
+        lacking = rows.filter(translations.may_lack()).select(KEYS).collect().sort("file")
+        patches = [
+            translations.patch(self.texts(some).collect(), languages)
+            for some in lacking.iter_slices(READ_AT_ONCE)
+        ]
+        empty = translations.PATCH.to_frame()
+        return translations.translated(rows, pl.concat([empty, *patches]))
 
     def texts(self, found: pl.DataFrame) -> pl.LazyFrame:
         """Return the payloads of some of the newest."""

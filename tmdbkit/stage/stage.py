@@ -223,6 +223,8 @@ class Stage(Drawn):
         if rows.is_empty():
             raise NoSuchMovie(f"{tmdb_id} is not staged in {self._root}")
         row = flat(rows).row(0, named=True)
+        if "translated" in rows.columns:
+            row["translated"] = rows["translated"].item()
         return MovieCard(row, self.store.poster(tmdb_id), online=not self.store.settings.offline)
 
     def __len__(self) -> int:

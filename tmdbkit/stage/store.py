@@ -21,7 +21,7 @@ from tmdbkit.stage.decisions import overrides
 from tmdbkit.stage.derived import TODAY
 from tmdbkit.stage.log import Log, is_any_of
 from tmdbkit.stage.marker import Marker
-from tmdbkit.stage.movies import MovieLog
+from tmdbkit.stage.movies import READ_AT_ONCE, MovieLog
 from tmdbkit.stage.overlay import SAME_RATING, Overlay
 from tmdbkit.stage.own_fields import OwnFields
 from tmdbkit.stage.parts import Order
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-READ_AT_ONCE = 500  # payloads, some 20 MB
 ASSESSED = "assessed"  # where a reviewer's view is kept
 SAME_ANSWER = ("tmdb_id", "fetched_at", "http_status")
 

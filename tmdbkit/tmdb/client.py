@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from tmdbkit.http.answers import Answer
     from tmdbkit.progress import Progress
+    from tmdbkit.settings import Settings
 
 APPENDED = "credits,keywords,release_dates,videos"  # one order for ever: it is part of a cache key
 LISTS = ("popular", "top_rated", "now_playing", "upcoming")
@@ -41,7 +42,7 @@ class TMDBClient:
 
     def movie_answer(self, tmdb_id: int, *, store: bool = True, refresh: bool = False) -> Answer:
         """Return the same with the text as received, for the stage."""
-        path, params = movie_request(tmdb_id, self.session.settings.language)
+        path, params = movie_request(tmdb_id, self.session.settings)
         return self.session.get(path, params, store=store, refresh=refresh)
 
     def movie_list(self, name: str, page: int = 1) -> Any:
@@ -94,9 +95,16 @@ class TMDBClient:
         return f"TMDBClient({self.session!r})"
 
 
-def movie_request(tmdb_id: int, language: str) -> tuple[str, dict[str, str]]:
-    """Return the path and the parameters that ask for a movie with all that a document needs."""
-    params = {"language": language, "append_to_response": APPENDED}
+def movie_request(tmdb_id: int, settings: Settings) -> tuple[str, dict[str, str]]:
+    """Return the path and the parameters that ask for a movie with all that a document needs.
+
+    Translations come along where there are more languages than one.
+    """
+    language = settings.language
+    translations = ["translations"] if settings.languages[1:] else []
+    more = [name for name in (*settings.append, *translations) if name not in APPENDED.split(",")]
+    sections = ",".join([APPENDED, *dict.fromkeys(more)])
+    params = {"language": language, "append_to_response": sections}
     if not language.startswith("en"):
         params["include_video_language"] = f"{language[:2]},en"
     return f"/movie/{tmdb_id}", params

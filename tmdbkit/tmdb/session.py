@@ -90,7 +90,7 @@ class TMDBSession(Session):
     def speaking(self, language: str) -> Iterator[None]:
         """Ask in a language for the time of a `with`."""
         usual = self.settings
-        self.settings = replace(usual, language=language)
+        self.settings = replace(usual, languages=(language, *usual.languages[1:]))
         try:
             yield
         finally:

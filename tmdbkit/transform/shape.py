@@ -25,6 +25,7 @@ class Options:
         backdrop_size: TMDB's name of a backdrop's size.
         cast: How many of the cast a row holds, by billing.
         region: Whose certifications, ISO 3166-1, in any case.
+        languages: Of texts: what the first lacks is taken from the next.
     """
 
     images: str = "url"
@@ -32,6 +33,7 @@ class Options:
     backdrop_size: str = "w1280"
     cast: int = 10
     region: str = "US"
+    languages: tuple[str, ...] = ("en-US",)
 
     @classmethod
     def of(cls, settings: Settings) -> Options:
@@ -42,6 +44,7 @@ class Options:
             settings.backdrop_size,
             settings.cast,
             settings.region,
+            settings.languages,
         )
 
 

@@ -400,6 +400,8 @@ FAULTS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("runtime_long", {"runtime_minutes": 1_201}, {"runtime_minutes": 1_200}),
     ("budget_in_millions", {"budget": 63}, {"budget": 63_000_000}),
     ("slug_empty", {"slug": ""}, {"slug": "a"}),
+    ("adult", {"adult": True}, {"adult": False}),
+    ("softcore", {"softcore": True}, {"softcore": None}),
     ("synopsis_missing", {"synopsis": " "}, {"synopsis": "A dog waits."}),
     ("synopsis_missing", {"synopsis": None}, {"synopsis": "X"}),
     ("poster_missing", {"main_poster": None}, {"main_poster": "https://example.org/p.jpg"}),

@@ -211,7 +211,7 @@ def test_a_verdict_holds_until_a_judged_value_moves(stage: Stage) -> None:
         stage.store.add(answers((1, new, T0 + timedelta(days=day))))
 
     def since() -> list[str]:
-        table = stage.scan_table().collect()
+        table = stage.store.scan_table().collect()
         return [line for _, *both in changed_since(table, stage.decisions()).rows()
                 for line in moved(*both)]  # fmt: skip
 

@@ -69,4 +69,4 @@ def test_a_rule_s_sentence_stands_with_its_finding(wrong: Stage) -> None:
 def test_findings_of_the_table_are_of_all_ratings(wrong: Stage) -> None:
     for raw in (False, True):
         assert "scale_mix_up" in wrong.table(raw=raw)["findings"].item()
-    assert wrong.scan_table().select(pl.col("metacritic_points")).collect().item() == 7.3
+    assert wrong.store.scan_table().select(pl.col("metacritic_points")).collect().item() == 7.3

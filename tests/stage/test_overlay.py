@@ -72,7 +72,7 @@ def test_every_view_of_a_movie_has_the_same_ratings(rated: Stage) -> None:
     of_batch = batch.row(by_predicate=pl.col("tmdb_id") == 1, named=True)["vote_pts_system"]
     row = rated.table().row(0, named=True)
     assert of_batch["imdb"] == row["imdb_points"] == rated[1].row["imdb_points"] == 7.5
-    assert rated.scan_table().filter(tmdb_id=1).collect()["imdb_votes"].item() == 1000
+    assert rated.store.scan_table().filter(tmdb_id=1).collect()["imdb_votes"].item() == 1000
 
 
 @pytest.mark.parametrize("order", [(T0, LATER), (LATER, T0)])

@@ -94,7 +94,7 @@ def test_counts_add_up_over_the_parts_that_are_read_at_a_time() -> None:
 def test_a_stage_of_any_size_is_read_a_few_movies_at_a_time(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tmdbkit.stage.stage.READ_AT_ONCE", 2)
+    monkeypatch.setattr("tmdbkit.stage.store.READ_AT_ONCE", 2)
     put(stage, *({"genres": [ACTION], "credits": people("Ann")} for _ in range(5)))
     assert stage.names("genres")["movies"].to_list() == stage.people()["movies"].to_list() == [5]
 
@@ -137,3 +137,54 @@ def test_whatever_a_movie_lacks_the_others_are_named(stage: Stage, odd: dict[str
     assert stage.names("genres").rows() == [(28, "Action", 1)]
     for kind in KINDS:
         assert stage.names(kind)["id"].null_count() == 0
+
+
+def test_credits_are_a_row_for_each_part_that_somebody_had(stage: Stage) -> None:
+    put(
+        stage,
+        {
+            "credits": {
+                "cast": [
+                    {"id": 1, "name": "Ann", "character": "A dog", "order": 0},
+                    {"id": 1, "name": "Ann", "character": "A cat", "order": 1},
+                    {"id": 2, "name": None},
+                ],
+                "crew": [{"id": 1, "name": "Ann", "department": "Directing", "job": "Director"}],
+            }
+        },
+        {"credits": {"cast": None}},
+    )
+    assert stage.credits().drop("tmdb_id").rows() == [
+        (1, "Ann", "Acting", "Actor", "A dog", 0),
+        (1, "Ann", "Acting", "Actor", "A cat", 1),
+        (1, "Ann", "Directing", "Director", None, None),
+    ]
+
+
+def test_a_stage_without_credits_has_the_same_columns(stage: Stage) -> None:
+    assert stage.credits().is_empty()
+    assert stage.credits().schema == put(stage, {}).credits().schema
+
+
+@pytest.mark.parametrize(("text", "found"), [("ANN", ["Ann"]), ("b", ["Bob"]), ("x", [])])
+def test_people_are_found_by_a_part_of_their_name(
+    stage: Stage, text: str, found: list[str]
+) -> None:
+    put(stage, {"credits": people("Ann", "Bob")})
+    assert stage.people(text)["crew_name"].to_list() == found
+
+
+def test_the_table_names_writers_keywords_and_studios(stage: Stage) -> None:
+    jobs = ("Writer", "Story", "Grip")
+    crew = [{"id": n, "name": f"N{n}", "job": job} for n, job in enumerate(jobs)]
+    movie = {
+        "credits": {"cast": [], "crew": crew},
+        "keywords": {"keywords": [ACTION]},
+        "production_companies": [ACTION, {"id": None, "name": "Nobody"}],
+    }
+    table = put(stage, movie).table()
+    assert table.select("writers", "keywords", "studios").row(0) == (
+        ["N0", "N1"],
+        ["Action"],
+        ["Action"],
+    )

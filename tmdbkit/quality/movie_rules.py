@@ -121,6 +121,8 @@ MOVIE_RULES = (
         pl.col("synopsis").fill_null("").str.strip_chars() == "",
         pl.lit(""),
     ),
+    _warning("adult", "TMDB has it among films for adults alone", pl.col("adult"), pl.lit("")),
+    _warning("softcore", "TMDB has it among softcore films", pl.col("softcore"), pl.lit("")),
     _warning("poster_missing", "TMDB has no poster", POSTER.fill_null("") == "", POSTER),
     _warning(
         "language_unknown",

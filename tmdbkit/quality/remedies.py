@@ -38,6 +38,8 @@ REMEDIES = {
     "budget_in_millions": _TMDB,
     "slug_empty": "set one in the Convex dashboard; a push leaves slugs alone",
     "slug_repeated": "nothing in a stage: a push adds year or id; in a target, change one there",
+    "adult": "tmdbkit review: reject it, if your app is not for that; or approve",
+    "softcore": "tmdbkit review: reject it, if your app is not for that; or approve",
     "synopsis_missing": "nothing, or write one on themoviedb.org and tmdbkit refresh",
     "poster_missing": "nothing, or upload one to themoviedb.org and tmdbkit refresh",
     "language_unknown": _TMDB,

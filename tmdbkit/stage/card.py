@@ -43,6 +43,9 @@ def flat(rows: Frame) -> Frame:
         names.field("directors"),
         names.field("cast"),
         names.field("genres"),
+        names.field("writers"),
+        names.field("keywords"),
+        names.field("studios"),
         "runtime_minutes",
         "original_language",
         "country",
@@ -60,6 +63,8 @@ def flat(rows: Frame) -> Frame:
         "tagline",
         "trailer_url",
         "main_poster",
+        "adult",
+        "softcore",
     )
 
 

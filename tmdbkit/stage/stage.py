@@ -168,15 +168,29 @@ class Stage(Drawn):
             targets=targets,
         )
 
-    def people(self) -> pl.DataFrame:
+    def people(self, text: str = "") -> pl.DataFrame:
         """Return `crew_id, crew_name, crew_type, movies` of everybody who is credited.
 
+        Args:
+            text: Only those whose name has it in it, in any case.
+
         Example:
-            >>> people = tmdbkit.sample().people()
-            >>> people.filter(crew_type="Director").head(1).rows()
+            >>> tmdbkit.sample().people("nolan").filter(crew_type="Director").rows()
             [(525, 'Christopher Nolan', 'Director', 2)]
         """
-        return names.people(self.store.texts())
+        found = names.people(self.store.texts())
+        wanted = text.casefold()
+        return found.filter([wanted in name.casefold() for name in found["crew_name"]])
+
+    def credits(self) -> pl.DataFrame:
+        """Return `tmdb_id, person_id, name, department, job, character, order`, a row a part.
+
+        Example:
+            >>> credits = tmdbkit.sample().credits()
+            >>> credits.filter(pl.col("character") == "Neo")["name"].to_list()
+            ['Keanu Reeves']
+        """
+        return names.credited(self.store.texts())
 
     def names(self, of: Literal["genres", "keywords", "studios", "collections"]) -> pl.DataFrame:
         """Return `id, name, movies` of the genres, keywords …, the most frequent first."""
@@ -194,10 +208,6 @@ class Stage(Drawn):
         movies, ratings = self.store.for_rules()
         found = flat_table(movies, ratings, self.decisions(), now=self.store.now(), raw=raw)
         return self.store.with_own(found)
-
-    def scan_table(self) -> pl.LazyFrame:
-        """Return the flat table lazily, without what it takes all movies to know, in no order."""
-        return flat(self.store.overlay().over(self._movies.rows()))
 
     def find(self, text: str) -> pl.DataFrame:
         """Return the rows of `table` whose title or people have `text` in them, in any case.

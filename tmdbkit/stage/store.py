@@ -184,6 +184,10 @@ class StageStore:
             pl.concat([empty, *values]), on="tmdb_id", how="left", maintain_order="left"
         )
 
+    def scan_table(self) -> pl.LazyFrame:
+        """Return the flat table lazily, without what it takes all movies to know, in no order."""
+        return flat(self.overlay().over(self.movies.rows()))
+
     def for_rules(self, tmdb_ids: Iterable[int] | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return what the rules look at: the flat table of movies, and the ratings that count."""
         with reading(self.root):

@@ -23,6 +23,30 @@ _NAMING = pl.Struct(
         "belongs_to_collection": NAMED,
     }
 )
+_PART = NAMED.to_schema()
+_CREDITED = pl.Struct(
+    {
+        "id": pl.Float64,
+        "title": pl.String,
+        "credits": pl.Struct(
+            {
+                "cast": pl.List(pl.Struct({**_PART, "character": pl.String, "order": pl.Float64})),
+                "crew": pl.List(pl.Struct({**_PART, "department": pl.String, "job": pl.String})),
+            }
+        ),
+    }
+)
+CREDITS = pl.Schema(
+    {
+        "tmdb_id": pl.Int64(),
+        "person_id": pl.Int64(),
+        "name": pl.String(),
+        "department": pl.String(),
+        "job": pl.String(),
+        "character": pl.String(),
+        "order": pl.Int64(),
+    }
+)
 _MOVIE = pl.col("movie").struct
 _WHERE = {
     "genres": _MOVIE.field("genres"),
@@ -72,6 +96,38 @@ def people(payloads: Iterable[pl.DataFrame]) -> pl.DataFrame:
     schema = pl.Schema({**CREW, "movies": pl.get_index_type()})
     found = pl.concat([schema.to_frame(), *(some.select(schema.names()) for some in credited)])
     return _counted(found, key, "crew_name").select(schema.names())
+
+
+def credited(payloads: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Return `CREDITS`: a row for each part that somebody had, in TMDB's order.
+
+    Args:
+        payloads: Frames of `tmdb_id, payload`, some movies at a time; each movie once.
+    """
+    acting = {"department": pl.lit("Acting"), "job": pl.lit("Actor")}
+    found = [
+        _parts(some, section, **more)
+        for frame in payloads
+        for chunks, _ in decode(frame, _CREDITED)
+        for some in chunks
+        for section, more in (("cast", acting), ("crew", {"character": pl.lit(None, pl.String)}))
+    ]
+    return pl.concat([CREDITS.to_frame(), *found]).sort("tmdb_id", maintain_order=True)
+
+
+def _parts(decoded: pl.DataFrame, section: str, **more: pl.Expr) -> pl.DataFrame:
+    person = pl.col("credits").struct.field(section).alias("person")
+    rows = (
+        decoded.select("tmdb_id", pl.col("movie").struct.field("credits"))
+        .select("tmdb_id", person)
+        .explode("person", empty_as_null=False, keep_nulls=False)
+        .select("tmdb_id", pl.col("person").struct.unnest())
+        .rename({"id": "person_id"})
+        .with_columns(**more)
+    )
+    if section == "crew":
+        rows = rows.with_columns(order=pl.lit(None, pl.Int64))
+    return rows.select(pl.col(name).cast(kind) for name, kind in CREDITS.items()).drop_nulls("name")
 
 
 def _counted(found: pl.DataFrame, key: list[str], name: str) -> pl.DataFrame:

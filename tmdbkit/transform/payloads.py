@@ -47,10 +47,12 @@ PAYLOAD = pl.Struct(
         "popularity": pl.Float64,
         "vote_average": pl.Float64,
         "vote_count": pl.Float64,
+        "adult": pl.Boolean,
+        "softcore": pl.Boolean,
         "poster_path": pl.String,
         "backdrop_path": pl.String,
         "genres": pl.List(NAMED),
-        "production_companies": pl.List(pl.Struct({"id": pl.Float64})),
+        "production_companies": pl.List(NAMED),
         "production_countries": pl.List(pl.Struct({"name": pl.String})),
         "spoken_languages": pl.List(
             pl.Struct({"english_name": pl.String, "iso_639_1": pl.String, "name": pl.String})
@@ -69,7 +71,7 @@ PAYLOAD = pl.Struct(
                 "crew": pl.List(pl.Struct({**_PERSON, "job": pl.String})),
             }
         ),
-        "keywords": pl.Struct({"keywords": pl.List(pl.Struct({"id": pl.Float64}))}),
+        "keywords": pl.Struct({"keywords": pl.List(NAMED)}),
         "release_dates": pl.Struct(
             {
                 "results": pl.List(

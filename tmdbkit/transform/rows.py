@@ -10,7 +10,7 @@ import polars as pl
 from tmdbkit.schema import CREW, GENRE, INSTANT, POINTS, ROW, SYSTEMS, VOTES
 from tmdbkit.transform.languages import LANGUAGES
 from tmdbkit.transform.payloads import MALFORMED, decode
-from tmdbkit.transform.shape import DEFAULTS, ROWS, STORED, TIERS, line_of, shaped
+from tmdbkit.transform.shape import DEFAULTS, FLAGS, ROWS, STORED, TIERS, line_of, shaped
 from tmdbkit.transform.slugs import movie_slug
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from tmdbkit.transform.shape import Options, Tier
 
 # Raise it whenever the same payload would give another row: stages follow by themselves.
-VERSION = 3
+VERSION = 4
 
+DIRECTORS, WRITERS = ("Director",), ("Screenplay", "Writer", "Story")  # jobs, as TMDB names them
 # Theatrical first: a premiere (1) often has no certification, or another one.
 RELEASE_TYPES = (3, 2, 4, 5, 6, 1)
 
@@ -136,7 +137,7 @@ def _rows(decoded: pl.LazyFrame) -> pl.LazyFrame:
         _trailer().alias("trailer_url"),
         *(_of_tier(tier, "id").cast(pl.List(pl.Int64)).alias(tier.ids) for tier in TIERS),
         _ids(_section("credits", "crew")).alias("crew"),
-        _ids(_directors()).alias("directors"),
+        _ids(_of_jobs(DIRECTORS)).alias("directors"),
         _ids(pl.col("genres")).alias("genres"),
         _ids(_section("keywords", "keywords")).alias("keywords"),
         _ids(pl.col("production_companies")).alias("production_studio"),
@@ -148,8 +149,12 @@ def _rows(decoded: pl.LazyFrame) -> pl.LazyFrame:
         _systems(POINTS, pl.col("vote_average")).alias("vote_pts_system"),
         pl.col("fetched_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").alias("tmdb_data_imported_at"),
         *(_of_tier(tier, "name").alias(tier.names) for tier in TIERS),
-        _called(_directors()).alias("director_names"),
+        _called(_of_jobs(DIRECTORS)).alias("director_names"),
         _called(pl.col("genres")).alias("genre_names"),
+        _called(_of_jobs(WRITERS)).alias("writer_names"),
+        _called(_section("keywords", "keywords")).alias("keyword_names"),
+        _called(pl.col("production_companies")).alias("studio_names"),
+        *(pl.col(name).fill_null(value=False) for name in FLAGS),
         "fetched_at",
     ).match_to_schema(STORED)
 
@@ -208,9 +213,9 @@ def _of_tier(tier: Tier, member: str) -> pl.Expr:
     return first.list.eval(pl.element().struct.field(member))
 
 
-def _directors() -> pl.Expr:
-    is_director = pl.element().struct.field("job") == "Director"
-    return _section("credits", "crew").list.eval(pl.element().filter(is_director))
+def _of_jobs(jobs: tuple[str, ...]) -> pl.Expr:
+    has_one = pl.element().struct.field("job").is_in(list(jobs))
+    return _section("credits", "crew").list.eval(pl.element().filter(has_one))
 
 
 def _ids(people_or_things: pl.Expr) -> pl.Expr:

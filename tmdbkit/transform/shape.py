@@ -76,11 +76,18 @@ TIERS = (
     Tier("cast_of_all", "cast_names_of_all", None),
 )
 _SHAPED = frozenset({"mpaa_rating"})  # made of what is stored under another name
-_NAMES = ("cast", "directors", "genres")
+_NAMES = ("cast", "directors", "genres", "writers", "keywords", "studios")
+_THINGS = ("genre", "writer", "keyword", "studio")
+FLAGS = ("adult", "softcore")
 
 # A row as everybody sees it; names are for reading only.
 ROWS = pl.Schema(
-    {**ROW, "names": pl.Struct(dict.fromkeys(_NAMES, pl.List(pl.String))), "fetched_at": INSTANT}
+    {
+        **ROW,
+        "names": pl.Struct(dict.fromkeys(_NAMES, pl.List(pl.String))),
+        **dict.fromkeys(FLAGS, pl.Boolean()),
+        "fetched_at": INSTANT,
+    }
 )
 # A row as a stage keeps it: images by their bare path, all of the cast, all certifications.
 STORED = pl.Schema(
@@ -90,7 +97,8 @@ STORED = pl.Schema(
         **{tier.ids: pl.List(pl.Int64()) for tier in TIERS},
         **{tier.names: pl.List(pl.String()) for tier in TIERS},
         "director_names": pl.List(pl.String()),
-        "genre_names": pl.List(pl.String()),
+        **{f"{name}_names": pl.List(pl.String()) for name in _THINGS},
+        **dict.fromkeys(FLAGS, pl.Boolean()),
         "fetched_at": INSTANT,
     }
 )
@@ -106,7 +114,7 @@ def shaped(stored: pl.LazyFrame, options: Options) -> pl.LazyFrame:
     names = (
         pl.col(tier.names).list.head(options.cast).list.drop_nulls().alias("cast"),
         pl.col("director_names").alias("directors"),
-        pl.col("genre_names").alias("genres"),
+        *(pl.col(f"{name}_names").alias(f"{name}s") for name in _THINGS),
     )
     made = stored.with_columns(
         _certification(options.region).alias("mpaa_rating"),

@@ -96,7 +96,7 @@ def withheld_of(stage: Stage) -> Withheld:
     An approval waives the findings that it saw, as long as what it judged has not moved, and as
     long as they can be waived.
     """
-    table = stage.scan_table().select(SEEN_BY_ERRORS).collect()
+    table = stage.store.scan_table().select(SEEN_BY_ERRORS).collect()
     said = verdicts(stage.decisions())
     kept_back = said.filter(pl.col("kind").is_in(["hold", "reject"]))
     reasons = {
@@ -109,7 +109,7 @@ def withheld_of(stage: Stage) -> Withheld:
 
 def withheld_unless_approved(stage: Stage) -> Withheld:
     """Return what no push of approved movies sends: those as well that have changed since."""
-    table = stage.scan_table().select(SEEN_BY_ERRORS).collect()
+    table = stage.store.scan_table().select(SEEN_BY_ERRORS).collect()
     approved = verdicts(stage.decisions()).filter(pl.col("kind") == "approve")
     changed = {
         tmdb_id: f"changed since it was approved: {'; '.join(moved(before, now))}"

@@ -400,6 +400,8 @@ FAULTS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("runtime_long", {"runtime_minutes": 1_201}, {"runtime_minutes": 1_200}),
     ("budget_in_millions", {"budget": 63}, {"budget": 63_000_000}),
     ("slug_empty", {"slug": ""}, {"slug": "a"}),
+    ("taken_back", {"taken_back": "main_poster"}, {"taken_back": None}),
+    ("not_on_tmdb", {"not_on_tmdb": True}, {"not_on_tmdb": None}),
     ("adult", {"adult": True}, {"adult": False}),
     ("softcore", {"softcore": True}, {"softcore": None}),
     ("synopsis_missing", {"synopsis": " "}, {"synopsis": "A dog waits."}),

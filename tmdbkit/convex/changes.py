@@ -42,6 +42,7 @@ class Change:
         before: The old values of both, where there were any.
         kept: Fields with a value there and none here.
         erased: Fields whose value there is given up.
+        taken_back: Kept fields whose value there TMDB gave once, and has no longer.
         reason: Why it is withheld, failed, not staged or unknown.
         withheld: Ratings that are not sent though the rest is: the system, and why.
     """
@@ -56,6 +57,7 @@ class Change:
     erased: tuple[str, ...] = ()
     reason: str = ""
     withheld: tuple[str, ...] = ()
+    taken_back: tuple[str, ...] = ()
 
     @property
     def goes(self) -> bool:

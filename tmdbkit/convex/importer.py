@@ -22,6 +22,7 @@ from tmdbkit.convex.changes import (
 from tmdbkit.convex.delivery import READ, READ_SLUGS, Delivery, movie_batches, row_batches
 from tmdbkit.convex.intents import intents, unknown
 from tmdbkit.convex.plan import Plan
+from tmdbkit.convex.taken_back import mark_taken_back
 from tmdbkit.exceptions import PassingFault
 from tmdbkit.schema import CREW, GENRE, IMAGES, KEYS, MOVIE, ROW, own_validator
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tmdbkit.convex.contact import Contact
     from tmdbkit.convex.intents import UnsettledIntents
     from tmdbkit.convex.options import PushOptions
+    from tmdbkit.convex.taken_back import Earlier
     from tmdbkit.convex.target import Document, Target
 
 MOST_NAMED = 200_000  # people in mind; then some are sent once more, which changes nothing
@@ -74,6 +76,7 @@ class Importer:
         unsettled: Intents of earlier pushes; what is read of their movies tells what they came to.
         log: Is given the intents of all rows before they are sent, and what came of them after.
         now: The clock.
+        earlier: Returns what TMDB gave for some movies before; for a plan, which says what is gone.
 
     Attributes:
         otherwise: The answers that turned out otherwise when all was made durable.
@@ -90,6 +93,7 @@ class Importer:
         unsettled: UnsettledIntents,
         log: Callable[[pl.DataFrame], None],
         now: Callable[[], datetime],
+        earlier: Earlier = lambda _: {},
     ) -> None:
         self.target = target
         self._scope, self._left = options.scope, options.limit
@@ -104,7 +108,7 @@ class Importer:
         self._images = image_form(contact.movies, options.images)
         self._first_images = not any(row.get(name) for row in contact.movies for name in IMAGES)
         self._sets_images = False
-        self._now, self._log, self._unsettled = now, log, unsettled
+        self._now, self._log, self._unsettled, self._earlier = now, log, unsettled, earlier
         self._intended: dict[int, Plan] = {}  # whose changes are in the log, and no outcomes yet
         self._held: list[pl.DataFrame] = []  # outcomes that count only after the flush
         self.otherwise: dict[int, Document] = {}
@@ -293,7 +297,7 @@ class Importer:
         )
         created = [change for change in changes if change.kind == "create"]
         self._given.append({str(change.set.get("slug")): change.tmdb_id for change in created})
-        return [*changes, *unknown(settled)]
+        return [*mark_taken_back(changes, there, self._earlier), *unknown(settled)]
 
     def _taken(self, new: list[Document], owners: dict[str, int]) -> dict[str, int]:
         """Return who has the slugs that new movies may get: there, or by a plan not sent yet.

@@ -38,11 +38,13 @@ class Scope:
         only: Compare and send these alone, for movies that the target has; None is all.
         create_only: Set these on creation only.
         clear: Erase these there where they are missing here.
+        own: The user's own fields among them.
     """
 
     only: frozenset[str] | None = None
     create_only: frozenset[str] = frozenset()
     clear: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -67,12 +69,14 @@ class Scope:
         known = OURS.union(own)
         chosen = None if only is None else _fields("only", only, known)
         kept = _fields("create-only", create_only, known)
-        return cls(chosen, kept, _fields("clear", clear, known))
+        erased = _fields("clear", clear, known)
+        return cls(chosen, kept, erased, (kept | erased | (chosen or frozenset())) - OURS)
 
     def names(self) -> dict[str, list[str] | None]:
         """Return the names in order, as a saved plan has them."""
         only = None if self.only is None else sorted(self.only)
-        return {"only": only, "keep": sorted(self.create_only), "clear": sorted(self.clear)}
+        names = {"only": only, "keep": sorted(self.create_only), "clear": sorted(self.clear)}
+        return {**names, **({"own": sorted(self.own)} if self.own else {})}
 
     def touches(self, name: str) -> bool:
         """Tell whether a document that is there may get another value of this field."""

@@ -20,7 +20,7 @@ from tmdbkit.exceptions import NoSuchMovie
 from tmdbkit.files import write_text
 from tmdbkit.images import form_of
 from tmdbkit.progress import counted
-from tmdbkit.schema import CREW, GENRE, KEYS, MOVIE, STAMPS
+from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -193,9 +193,11 @@ class Plan(Drawn):
         }
         changes = tuple(Change(**_tuples(change)) for change in saved["changes"])
         touched = saved["scope"]
-        own = [name for names in touched.values() for name in names or () if name not in MOVIE]
         scope = Scope.of(
-            only=touched["only"], create_only=touched["keep"], clear=touched["clear"], own=own
+            only=touched["only"],
+            create_only=touched["keep"],
+            clear=touched["clear"],
+            own=touched.get("own", ()),
         )
         left_out, undoes = tuple(saved["left_out"]), saved["undoes"]
         later = {name: saved[name] for name in ("identity", "contract") if name in saved}

@@ -136,7 +136,12 @@ _CHANGE = _object(
     # What came later, plans of before do not have.
     optional={part.name for part in fields(Change)} - {"tmdb_id", "title", "kind", "set", "before"},
 )
-_SCOPE = {"only": {"type": "union", "value": [_NULL, _TEXTS]}, "keep": _TEXTS, "clear": _TEXTS}
+_SCOPE = {
+    "only": {"type": "union", "value": [_NULL, _TEXTS]},
+    "keep": _TEXTS,
+    "clear": _TEXTS,
+    "own": _TEXTS,
+}
 _PLAN = {
     "plan": _NUMBER,
     "target": _TEXT,
@@ -145,7 +150,7 @@ _PLAN = {
     "notes": _TEXTS,
     "contract": _TEXT,
     "undoes": _TEXT,
-    "scope": _object(_SCOPE, optional=set()),
+    "scope": _object(_SCOPE, optional={"own"}),
     "names": _ANY,
     "changes": {"type": "array", "value": _CHANGE},
 }

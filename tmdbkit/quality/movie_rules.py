@@ -121,6 +121,13 @@ MOVIE_RULES = (
         pl.col("synopsis").fill_null("").str.strip_chars() == "",
         pl.lit(""),
     ),
+    _warning(
+        "taken_back",
+        "TMDB has no longer what it had when the movie was fetched before",
+        pl.col("taken_back").fill_null("") != "",
+        pl.col("taken_back"),
+    ),
+    _warning("not_on_tmdb", "TMDB has the movie no longer", pl.col("not_on_tmdb"), pl.lit("")),
     _warning("adult", "TMDB has it among films for adults alone", pl.col("adult"), pl.lit("")),
     _warning("softcore", "TMDB has it among softcore films", pl.col("softcore"), pl.lit("")),
     _warning("poster_missing", "TMDB has no poster", POSTER.fill_null("") == "", POSTER),

@@ -38,6 +38,8 @@ REMEDIES = {
     "budget_in_millions": _TMDB,
     "slug_empty": "set one in the Convex dashboard; a push leaves slugs alone",
     "slug_repeated": "nothing in a stage: a push adds year or id; in a target, change one there",
+    "taken_back": "look at its page on themoviedb.org; --clear FIELD erases it there, too",
+    "not_on_tmdb": "tmdbkit delete takes it out of your app; or leave it as it is",
     "adult": "tmdbkit review: reject it, if your app is not for that; or approve",
     "softcore": "tmdbkit review: reject it, if your app is not for that; or approve",
     "synopsis_missing": "nothing, or write one on themoviedb.org and tmdbkit refresh",

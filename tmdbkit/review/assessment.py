@@ -17,7 +17,7 @@ from tmdbkit.ratings.aggregate import CONSENSUS, consensus
 from tmdbkit.ratings.columns import COLUMNS, explain
 from tmdbkit.stage.card import flat
 from tmdbkit.stage.decisions import overrides
-from tmdbkit.stage.flat_table import AGREED
+from tmdbkit.stage.flat_table import AGREED, FOR_RULES_ALONE
 from tmdbkit.stage.log import Log
 from tmdbkit.stage.store import ASSESSED
 
@@ -142,7 +142,7 @@ def _table(
     if right is not None and right.height < ratings.height:
         agreed = consensus(right).select("tmdb_id", *AGREED[:-1])
         spread = spread.select("tmdb_id", AGREED[-1]).join(agreed, on="tmdb_id", how="left")
-    return movies.join(
+    return movies.drop(FOR_RULES_ALONE).join(
         spread.select("tmdb_id", *AGREED), on="tmdb_id", how="left", maintain_order="left"
     )
 

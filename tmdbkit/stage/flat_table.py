@@ -14,6 +14,7 @@ from tmdbkit.stage.decisions import changed_since, verdicts
 if TYPE_CHECKING:
     from datetime import datetime
 
+FOR_RULES_ALONE = ("taken_back", "not_on_tmdb")  # columns that nobody else looks at
 AGREED = ("consensus", "certainty", "spread")
 RATING_ERRORS = tuple(rule for rule in RULES if rule.of == "rating" and rule.severity == "error")
 WAIVED = ["tmdb_id", "rule", "system"]
@@ -43,7 +44,8 @@ def flat_table(
     by_movie = found.group_by("tmdb_id", maintain_order=True)
     names = by_movie.agg(findings=pl.col("rule").unique(maintain_order=True))
     said = verdicts(decisions).select("tmdb_id", decision="kind")
-    table = movies if raw else _without(movies, held)
+    shown = movies.drop(FOR_RULES_ALONE)
+    table = shown if raw else _without(shown, held)
     for more in (agreed.select("tmdb_id", pl.col(AGREED).round(2)), names, said):
         table = table.join(more, on="tmdb_id", how="left", maintain_order="left")
     return table.with_columns(pl.col("findings").fill_null(pl.lit([], pl.List(pl.String))))

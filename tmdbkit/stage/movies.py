@@ -32,6 +32,8 @@ KEYS = ("tmdb_id", "fetched_at", "file")  # of a row: both logs have it in a fil
 # Of rows that an older tmdbkit merged, a drop is before the others: it had taken out all it meant.
 ANSWERED = pl.when(pl.col("http_status") != DROPPED).then("fetched_at")
 READ_AT_ONCE = 500  # payloads, some 20 MB
+TAKEN_BACK = ("main_poster", "main_backdrop", "trailer_url", "synopsis", "collection")
+GONE = pl.Schema({"tmdb_id": pl.Int64(), "taken_back": pl.String(), "not_on_tmdb": pl.Boolean()})
 MISSING_FOR = timedelta(days=30)  # then a 404 is asked again
 REFUSED = (400, 422, 500)  # a 500 of the failures that do not pass is TMDB's "the ID is invalid"
 CHECKS = pl.Schema({"tmdb_id": pl.Int64(), "fetched_at": INSTANT, "checked_at": INSTANT})
@@ -144,6 +146,32 @@ class MovieLog:
         with reading(self._root):
             known = pl.col("fetched_at").is_between(instant, now)
             return set(self.newest().filter(~known).collect()["tmdb_id"])
+
+    def gone(self, tmdb_ids: Iterable[int] | None = None) -> pl.DataFrame:
+        """Return `GONE`: what TMDB had of movies when they were fetched before, and has no longer.
+
+        Only of movies with an earlier payload, or that TMDB dropped; nothing is read of the others.
+        """
+        dropped = self.missing().select("tmdb_id", not_on_tmdb=pl.lit(value=True))
+        return (
+            self._taken_back(tmdb_ids)
+            .join(dropped, on="tmdb_id", how="full", coalesce=True)
+            .match_to_schema(GONE)
+        )
+
+    def _taken_back(self, tmdb_ids: Iterable[int] | None) -> pl.DataFrame:
+        times = self._standing(self.parts(), tmdb_ids).group_by("tmdb_id").len()
+        again = times.filter(pl.col("len") > 1).collect()["tmdb_id"].to_list()
+        collection = pl.col("belong_to_collection").struct.field("name").alias("collection")
+        rows = self.rows_of(self.versions(again)).with_columns(collection).sort("fetched_at")
+        lost = (
+            rows.select("tmdb_id", *(pl.col(name).fill_null("") != "" for name in TAKEN_BACK))
+            .group_by("tmdb_id")
+            .agg((pl.col(name).any() & ~pl.col(name).last()) for name in TAKEN_BACK)
+        )
+        names = (pl.when(name).then(pl.lit(name)) for name in TAKEN_BACK)
+        told = pl.concat_str(*names, separator=", ", ignore_nulls=True)
+        return lost.select("tmdb_id", taken_back=told).filter(pl.col("taken_back") != "").collect()
 
     def missing(self) -> pl.DataFrame:
         """Return `tmdb_id, asked_at` of the ids that TMDB does not have, by its latest answer."""

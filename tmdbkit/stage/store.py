@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -28,9 +28,10 @@ from tmdbkit.stage.parts import Order
 from tmdbkit.stage.status import Ages, ages
 from tmdbkit.stage.storage import root_of
 from tmdbkit.stage.tables import DECISIONS, IMPORTS
+from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from concurrent.futures import Executor
     from datetime import datetime
     from pathlib import Path
@@ -199,6 +200,7 @@ class StageStore:
                 rows, overlay = self.movies.rows_of(found), self.overlay(wanted)
             read = rows.collect().lazy()  # the overlay looks at them more than once
             movies = flat(overlay.over(read)).sort("tmdb_id").collect()
+            movies = movies.join(self.movies.gone(tmdb_ids), on="tmdb_id", how="left")
             ratings = overlay.ratings(read).filter("chosen")
         return movies, ratings.join(movies, on="tmdb_id", how="semi").select(RATINGS.names())
 
@@ -241,6 +243,23 @@ class StageStore:
             of_provider = self.ratings.scan().filter(pl.col("provider") == provider)
             latest = of_provider.sort("part", maintain_order=True).unique("tmdb_id", keep="last")
             return latest.select("tmdb_id", asked_at="fetched_at").sort("tmdb_id").collect()
+
+    def earlier(self, tmdb_ids: Collection[int]) -> dict[int, list[dict[str, Any]]]:
+        """Return what TMDB gave for some movies before its last answer, and what was sent of it."""
+        with reading(self.root):
+            versions = self.movies.versions(tmdb_ids)
+            newest = self.movies.newest(tmdb_ids).collect()
+            older = versions.join(newest, on=["tmdb_id", "fetched_at"], how="anti")
+            rows = self.movies.rows_of(older).select(ROW.names()).collect().to_dicts()
+            log = self.imported().filter(is_any_of(tmdb_ids), pl.col("after").is_not_null())
+            sent = log.select("tmdb_id", "after").collect().rows()
+        found: dict[int, list[dict[str, Any]]] = {}
+        for row in rows:
+            found.setdefault(row["tmdb_id"], []).append(row)
+        for tmdb_id, after in sent:
+            with suppress(ValueError):  # of another hand
+                found.setdefault(tmdb_id, []).append(dict(loads(after)))
+        return found
 
     def ages(self, now: datetime) -> Ages:
         """Return how old the payloads are, and how many TMDB's terms want fetched again by now."""

@@ -15,6 +15,7 @@ from tmdbkit.convex.importer import CHUNK, Importer
 from tmdbkit.convex.intents import UnsettledIntents
 from tmdbkit.convex.plan import Plan
 from tmdbkit.convex.results import TOLD, add_up
+from tmdbkit.convex.taken_back import note_of
 from tmdbkit.exceptions import StageError, StopError
 from tmdbkit.executors import prefetch
 from tmdbkit.stage.pushes import PushLog
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tmdbkit.convex.importer import PlanWithNames
     from tmdbkit.convex.options import PushOptions
     from tmdbkit.convex.results import PushResult
+    from tmdbkit.convex.taken_back import Earlier
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
     from tmdbkit.stage.stage import Stage
@@ -93,13 +95,16 @@ class Run:
         parts = [outgoing.plan_of_failures(self.target)]
         with (
             self._showing("planning", outgoing.total) as update,
-            self._importer(self.unsettled(needed=False)) as importer,
+            self._importer(
+                self.unsettled(needed=False), earlier=self.stage.store.earlier
+            ) as importer,
         ):
             for piece in outgoing.pieces():
                 parts.append(importer.plan(*piece))
                 update(sum(map(len, parts)))
         joined = Plan.joined(str(self.target.title), parts)
-        return replace(joined, contract=self.contact.contract.source)
+        notes = (*joined.notes, *note_of(joined.changes))
+        return replace(joined, contract=self.contact.contract.source, notes=notes)
 
     def send(
         self,
@@ -152,9 +157,12 @@ class Run:
         return self.send(lambda _: plan.parts(CHUNK), len(plan), plan=plan)
 
     def _importer(
-        self, unsettled: UnsettledIntents, log: Callable[[pl.DataFrame], None] = lambda _: None
+        self,
+        unsettled: UnsettledIntents,
+        log: Callable[[pl.DataFrame], None] = lambda _: None,
+        earlier: Earlier = lambda _: {},
     ) -> Importer:
-        return Importer(self.target, self.options, self.contact, unsettled, log, self.now)
+        return Importer(self.target, self.options, self.contact, unsettled, log, self.now, earlier)
 
     @contextmanager
     def _showing(self, what: str, total: int) -> Iterator[Callable[[int], None]]:

@@ -16,6 +16,8 @@ from tmdbkit.stage.own_fields import OwnField
 
 from .conftest import T0, answers, payload
 
+pytestmark = pytest.mark.once
+
 HOMEPAGE = '[homepage]\npath = "homepage"\ntype = "string"\n'
 
 

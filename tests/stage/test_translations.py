@@ -20,6 +20,8 @@ from .conftest import T0, answers, payload
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.once
+
 GERMAN_FIRST = Settings(languages=("de-DE", "en-US"))
 
 

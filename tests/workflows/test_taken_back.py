@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+pytestmark = pytest.mark.once
+
 COLLECTION = {"id": 5, "name": "Dogs", "poster_path": "/a.jpg", "backdrop_path": None}
 HAD = {"belongs_to_collection": COLLECTION, "poster_path": "/p.jpg", "overview": "A dog."}
 NONE = {"belongs_to_collection": None, "poster_path": None, "overview": ""}

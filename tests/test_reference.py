@@ -111,6 +111,8 @@ def _opened(home: Path, stack: ExitStack) -> Iterator[object]:
     stage, target = tmdbkit.sample(home / "stage"), tmdbkit.ConvexSnapshot(home / "snapshot")
     plan = tmdbkit.plan_push(stage, target, [603], progress=quiet)
     yield from (stage, stage[603], stage.doctor(), target, plan, plan[603], Scope())
+    titles = pl.DataFrame(schema={"title": pl.String})
+    yield tmdbkit.match_titles(session, titles, progress=quiet)
     yield tmdbkit.check(stage)
     yield tmdbkit.collect_ratings(stage, [], progress=quiet)
     both = tmdbkit.run_local_import(session, stage, target, [603], progress=quiet)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tmdbkit import __version__
-from tmdbkit.cli import commands, output, upkeep
+from tmdbkit.cli import commands, matching, output, upkeep
 from tmdbkit.cli import ratings as rating_commands
 from tmdbkit.cli import review as review_command
 from tmdbkit.cli.arguments import (
@@ -126,6 +126,24 @@ def parser() -> Grammar:
     stage.add_argument("--refresh", action="store_true", help="fetch staged movies again too")
     takes_ids(stage, NEEDED)
     takes_source(stage)
+
+    match = _verb(
+        verbs,
+        matching.match,
+        "find the films that a list of titles means",
+        "match titles.txt --out matched.csv",
+        "match watched.csv --title Name --year Year --out matched.csv",
+    )
+    match.add_argument("file", metavar="FILE", help="CSV, TSV, JSON, Parquet; text: a title a line")
+    match.add_argument("--out", metavar="FILE", help="where it is written, as CSV")
+    for option, what in (
+        ("--title", "titles"),
+        ("--year", "years or dates"),
+        ("--director", "directors"),
+        ("--runtime", "lengths"),
+        ("--id", "TMDB or IMDb ids, where it has some"),
+    ):
+        match.add_argument(option, metavar="COLUMN", help=f"its column of {what}")
 
     ratings = _verb(
         verbs,

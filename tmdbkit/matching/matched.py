@@ -1,0 +1,138 @@
+"""A list with the films that its rows mean, as a table that a person may edit; pure."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tmdbkit.matching.candidates import Candidate, Match
+from tmdbkit.surrogates import loads
+from tmdbkit.tables import ASKED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tmdbkit.matching.asked import Asked
+
+COLUMNS = pl.Schema(
+    {
+        "tmdb_id": pl.Int64(),
+        "imdb_id": pl.String(),
+        "title": pl.String(),
+        "year": pl.Int64(),
+        "confidence": pl.Float64(),
+        "margin": pl.Float64(),
+        "how": pl.String(),
+        "sure": pl.Boolean(),
+        "others": pl.String(),  # JSON
+    }
+)
+DECIMALS = 3
+
+
+def is_matched(table: pl.DataFrame) -> bool:
+    """Tell whether a table is one that was matched before."""
+    return set(COLUMNS) <= set(table.columns)
+
+
+def own_columns(table: pl.DataFrame) -> pl.DataFrame:
+    """Return a list's own columns, those renamed that the answer has as well."""
+    if is_matched(table):
+        return table.drop(*COLUMNS)
+    return table.rename({name: f"{ASKED}{name}" for name in table.columns if name in COLUMNS})
+
+
+def earlier_matches(table: pl.DataFrame) -> list[Match]:
+    """Return what each row of a matched table comes to; what a person typed over it is `id`."""
+    return [_earlier(row) for row in table.select(*COLUMNS).to_dicts()]
+
+
+def _earlier(row: dict[str, Any]) -> Match:
+    others = _candidates(row["others"])
+    tmdb_id, sure = _id(row["tmdb_id"]), str(row["sure"]).strip().lower() in ("true", "1", "yes")
+    guessed = None if sure or not others else others[0].tmdb_id
+    is_typed = tmdb_id is not None and not sure and tmdb_id != guessed
+    is_picked = sure and tmdb_id in {one.tmdb_id for one in others}
+    how = "id" if is_typed or is_picked else row["how"] or ""
+    known = next((one for one in others if one.tmdb_id == tmdb_id), None)
+    best = None if tmdb_id is None else known or _of_row(row, tmdb_id)
+    if is_typed and known is None:
+        best = Candidate(tmdb_id or 0)  # of which nothing is known yet
+    confidence, margin = (float(row[name] or 0) for name in ("confidence", "margin"))
+    return Match(best, confidence, margin, how, sure or is_typed, others)
+
+
+def _of_row(row: dict[str, Any], tmdb_id: int) -> Candidate:
+    year = _id(row["year"])
+    return Candidate(tmdb_id, row["title"] or "", year=year, imdb_id=row["imdb_id"] or None)
+
+
+def _id(value: object) -> int | None:
+    digits = str(value or "").strip().removesuffix(".0")
+    return int(digits) if digits.isascii() and digits.isdigit() else None
+
+
+def _candidates(text: str | None) -> list[Candidate]:
+    try:
+        found = loads(text or "[]")
+    except ValueError:
+        return []
+    listed = found if isinstance(found, list) else []
+    return [
+        Candidate(one["tmdb_id"], str(one.get("title") or ""), year=_id(one.get("year")))
+        for one in listed
+        if isinstance(one, dict) and isinstance(one.get("tmdb_id"), int)
+    ]
+
+
+def told_apart(matches: Iterable[Match]) -> list[Match]:
+    """Return them without being sure of any whose film another row means as well."""
+    found = list(matches)
+    claims = Counter(match.best.tmdb_id for match in found if match.best)
+    return [
+        replace(match, sure=False, others=_with_best(match))
+        if match.best and claims[match.best.tmdb_id] > 1
+        else match
+        for match in found
+    ]
+
+
+def _with_best(match: Match) -> list[Candidate]:
+    best = [match.best] if match.best else []
+    return best + [one for one in match.others if one.tmdb_id not in {b.tmdb_id for b in best}]
+
+
+def answers(matches: Sequence[Match]) -> pl.DataFrame:
+    """Return matches as the columns that stand behind a list's own."""
+    return pl.DataFrame([_answer(match) for match in matches], COLUMNS, orient="row")
+
+
+def _answer(match: Match) -> tuple[Any, ...]:
+    best = match.best
+    of_best = (best.tmdb_id, best.imdb_id, best.title, best.year) if best else (None,) * 4
+    others = json.dumps([one.facts() for one in match.others], ensure_ascii=False)
+    confidence, margin = (round(n, DECIMALS) for n in (match.confidence, match.margin))
+    return (*of_best, confidence, margin, match.how, match.sure, others)
+
+
+def carried_over(own: pl.DataFrame, earlier: pl.DataFrame) -> list[Match | None]:
+    """Return for each row what an earlier table has of the same row; None where it has none."""
+    known: dict[tuple[str | None, ...], list[Match]] = defaultdict(list)
+    columns = own_columns(earlier)
+    if columns.columns != own.columns:
+        return [None] * own.height
+    for row, match in zip(columns.rows(), earlier_matches(earlier), strict=True):
+        known[row].append(match)
+    return [known[row].pop(0) if known[row] else None for row in own.rows()]
+
+
+def kept(match: Match | None, asked: Asked) -> Match | None:
+    """Return what nobody has to be asked for again: it was sure, or a person typed the id."""
+    if match is None:
+        return None
+    is_typed = match.how == "id" and match.best is not None and asked.id is None
+    return replace(match, sure=True) if match.sure or is_typed else None

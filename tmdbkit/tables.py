@@ -30,7 +30,7 @@ IMDB_WORD = r"(?i)^(?:tt[0-9]{7,10}$|(?:https?://)?(?:[a-z]+\.)?imdb\.com/)"
 ID_NAMES = {
     "tmdb": ("tmdbid", "tmdb", "themoviedbid", "tmdbmovieid", "moviedbid"),
     "imdb": ("imdbid", "imdb", "const", "tconst", "imdbconst", "imdburl", "imdblink"),
-    "": ("id", "movieid", "filmid", "url", "link", "uri"),
+    "": ("id", "movieid", "filmid", "url", "link", "uri", "value"),
 }
 ASKED = "asked_"  # before the name of a list's column, where what is found has one of that name
 SEPARATORS = ",;\t|"
@@ -119,17 +119,17 @@ def id_columns(
     if name is not None:
         if name not in table.columns:
             raise UsageError(f"there is no column {name!r}; there are {', '.join(table.columns)}")
-        return [(name, _whose(table[name]) or _by_name(name))]
+        own = ["imdb"] if _is_of_imdb(name) else _whose(table[name]) or ["tmdb"]
+        return [(name, of) for of in own]
     found = []
     for of in ("tmdb", "imdb"):
         column = first_named(table.columns, ID_NAMES[of])
-        if column and (_whose(table[column]) == of or _is_clear(table, column, of)):
+        if column and (of in _whose(table[column]) or _is_clear(table, column, of)):
             found.append((column, of))
     for column in table.columns if not found else ():
-        of = _whose(table[column])
         is_named = numbers and key_of(column) in ID_NAMES[""]
-        if of and (is_named or not _are_numbers(table[column])):
-            found.append((column, of))
+        if is_named or not _are_numbers(table[column]):
+            found += [(column, of) for of in _whose(table[column])]
     return found
 
 
@@ -165,19 +165,20 @@ def id_in(word: str) -> int | str | None:
     return f"tt{found}" if of == "imdb" else int(found)
 
 
-def _by_name(column: str) -> str:
-    key = key_of(column)
-    return "imdb" if key.startswith("imdb") or key in ID_NAMES["imdb"] else "tmdb"
+def _is_of_imdb(column: str) -> bool:
+    return key_of(column).startswith("imdb") or key_of(column) in ID_NAMES["imdb"]
 
 
-def _whose(values: pl.Series) -> str:
-    """Return whose ids most of the values are; "" where they are none."""
+def _whose(values: pl.Series) -> list[str]:
+    """Return whose ids are in a column most of whose values are ids."""
     given = values.drop_nulls()
-    for of, pattern in (("imdb", IMDB_WORD), ("tmdb", None)):
-        patterns = [pattern] if pattern else _PATTERNS[of]
-        if 2 * sum(given.str.contains(p).sum() for p in patterns) > given.len():
-            return of
-    return ""
+    patterns = {"tmdb": _PATTERNS["tmdb"], "imdb": (IMDB_WORD,)}
+    found = {of: sum(given.str.contains(p).sum() for p in each) for of, each in patterns.items()}
+    return (
+        [of for of, count in found.items() if count]
+        if 2 * sum(found.values()) > given.len()
+        else []
+    )
 
 
 def _are_numbers(values: pl.Series) -> bool:
@@ -190,7 +191,7 @@ def _decoded(content: bytes) -> str:
     return decoded(content)
 
 
-def _scan_csv(path: Path, separators: str = SEPARATORS) -> pl.LazyFrame:
+def scan_csv(path: Path, separators: str = SEPARATORS) -> pl.LazyFrame:
     """Read all of it as text, so that a value that is no number is still there to be shown."""
     content = path.read_bytes()
     if not content.isascii():
@@ -242,8 +243,8 @@ def _flat(row: dict[str, Any], before: str = "") -> Iterator[tuple[str, str | No
 
 
 READERS: dict[str, Callable[[Path], pl.LazyFrame]] = {
-    ".csv": _scan_csv,
-    ".tsv": partial(_scan_csv, separators="\t"),
+    ".csv": scan_csv,
+    ".tsv": partial(scan_csv, separators="\t"),
     ".json": _scan_json,
     ".jsonl": _scan_json_lines,
     ".ndjson": _scan_json_lines,

@@ -95,3 +95,77 @@ def test_a_mistake_is_one_clear_line_and_nothing_is_asked(
     assert (status, said.count("\n"), tmdb.requests) == (2, 1, [])
     assert complaint in said
     assert Path("titles.csv").read_text(encoding="utf-8") == "Title\nEmma\n"
+
+
+# Lists of ids.
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("imdb.csv", "Const,Your Rating,Title\ntt0000603,9,The Matrix\nTT0209144,8,Memento\n", []),
+        ("links.csv", "movieId,imdbId,tmdbId\n1,0000603,603\n2,0209144,\n", []),
+        ("urls.tsv", "Film\tWhere\nMatrix\thttps://www.themoviedb.org/movie/603-the-matrix\n"
+                     "Memento\thttps://imdb.com/title/tt0209144/?a=b\n", []),
+        ("trakt.json", '[{"movie": {"title": "The Matrix", "ids": {"trakt": 1, "tmdb": 603}}},'
+                       ' {"movie": {"title": "Memento", "ids": {"imdb": "tt0209144"}}}]', []),
+        ("ids.json", "[603, 77]", []),
+        ("app.json", '{"movies": [{"id": 603}, {"id": 77}]}', []),
+        ("lines.jsonl", '{"tmdb_id": 603}\n{"tmdb_id": 77}\n', []),
+        ("named.csv", "no;film\n1;603\n2;77\n", ["--id", "film"]),
+        ("bare.csv", "603,77\n", []),
+        ("heading.txt", "tmdb_id\n603\n77\n", []),
+        ("urls.txt", "https://www.themoviedb.org/movie/603\nimdb.com/title/tt0209144/ # it\n", []),
+    ],
+)  # fmt: skip
+def test_a_table_with_a_column_of_ids_is_staged(
+    name: str, text: str, words: list[str], run: Run
+) -> None:
+    status, counts, said = run("stage", "--from-file", written(name, text), *words)
+    assert (status, counts["staged"], said) == (0, 2, "")
+
+
+def test_parquet_is_a_table_as_well(run: Run) -> None:
+    pl.DataFrame({"tmdbId": [603, 77]}).write_parquet("ids.parquet")
+    assert run("stage", "--from-file", "ids.parquet")[1]["staged"] == 2
+
+
+def test_rows_without_an_id_are_named_and_counted(run: Run) -> None:
+    rows = "Title,tmdb_id\nThe Matrix,603\nMystery,\nHeat,soon\n"
+    status, counts, said = run("stage", "--from-file", written("list.csv", rows))
+    assert (status, counts["staged"]) == (1, 1)
+    assert said == "tmdbkit: 2 rows of list.csv left out, without an id: 2 (Mystery), 3 (Heat)\n"
+
+
+def test_of_a_matched_list_only_what_is_sure_is_staged_or_what_a_person_typed(run: Run) -> None:
+    run("match", written("t.txt", "Memento\nEmma (2020)\n"), "--out", "m.csv")
+    status, counts, said = run("stage", "--from-file", "m.csv")
+    assert (status, counts["requested"]) == (1, 1)
+    assert said == "tmdbkit: 1 row of m.csv left out, not sure: 2 (Emma)\n"
+    pl.read_csv("m.csv").with_columns(tmdb_id=pl.Series([77, 402])).write_csv("m.csv")
+    assert run("stage", "--from-file", "m.csv")[:2][0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "complaint"),
+    [
+        ("Title\nEmma\n", [], "no column of ids is recognised; there are Title: name it"),
+        ("Title\nEmma\n", ["--id", "Film"], "there is no column 'Film'; there are Title"),
+        ("", [], "ids.csv has no ids in it"),
+    ],
+)
+def test_a_table_without_ids_is_one_clear_line(
+    text: str, words: list[str], complaint: str, run: Run, tmdb: TMDBServer
+) -> None:
+    status, _, said = run("stage", "--from-file", written("ids.csv", text), *words)
+    assert (status, said.count("\n"), tmdb.requests) == (2, 1, [])
+    assert complaint in said
+
+
+def test_ratings_are_taken_by_whatever_ids_a_table_has(run: Run) -> None:
+    run("stage", "603", "77")
+    rows = "Const;Mine\ntt0000603;4.5\nTT0209144;4\n;3\n"
+    words = ("--table", written("mine.csv", rows), "--points", "letterboxd=Mine")
+    status, counts, said = run("ratings", *words)
+    assert (status, counts["rated"]) == (1, 2)
+    assert said == "tmdbkit: 1 row of mine.csv left out, without an id: 3\n"

@@ -157,8 +157,7 @@ def parser() -> Grammar:
     )
     ratings.add_argument("--dry-run", action="store_true", help="say what it takes; ask nobody")
     ratings.add_argument("--older-than", metavar="AGE", type=age, help="30d: ask again for older")
-    ratings.add_argument("--table", metavar="FILE", help="a CSV or Parquet file of your own")
-    ratings.add_argument("--id", default="tmdb_id", metavar="COLUMN", help="its column of ids")
+    ratings.add_argument("--table", metavar="FILE", help="a table of your own: CSV, JSON, Parquet")
     for option in ("--points", "--votes"):
         ratings.add_argument(
             option, action="append", metavar="SYSTEM=COLUMN", help=f"its column of {option[2:]}"

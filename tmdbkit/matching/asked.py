@@ -98,12 +98,12 @@ def asked_in(
     """
     named = id_columns(table, id_column, numbers=False)
     ids = ids_in(table, [column for column in named if column[0] != columns.get("title")])
-    texts = table.select(table[column].alias(name) for name, column in columns.items())
-    return [_asked(row, tmdb_id) for row, tmdb_id in zip(texts.to_dicts(), ids, strict=True)]
+    texts = table.select(ids, *(table[column].alias(name) for name, column in columns.items()))
+    return [_asked(row) for row in texts.to_dicts()]
 
 
-def _asked(row: Mapping[str, str | None], text: str | None) -> Asked:
-    title, year = row.get("title") or "", _year(row.get("year"))
+def _asked(row: Mapping[str, str | None]) -> Asked:
+    title, year, text = row.get("title") or "", _year(row.get("year")), row["id"]
     is_id = not title.isdigit() and id_in(title)  # digits alone are a title here
     if is_id:
         title, text = "", text or str(is_id)

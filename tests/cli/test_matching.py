@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 
 from tests.servers.titles import film
 from tests.servers.tmdb import TMDBServer
+from tmdbkit import Stage
 from tmdbkit.cli.main import main
+from tmdbkit.workflows import note_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,7 +75,7 @@ def test_what_is_to_decide_is_status_1_until_somebody_did(run: Run) -> None:
     columns = ("--title", "Film", "--year", "When")
     status, counts, said = run("match", titles, *columns, "--out", "m.csv")
     assert (status, counts["unsure"]) == (1, 1)
-    assert said.startswith("1 row of m.csv to decide")
+    assert said.startswith("1 row of m.csv to decide: say --pick")
     pl.read_csv("m.csv").with_columns(tmdb_id=pl.Series([402, 77])).write_csv("m.csv")
     assert run("match", "m.csv")[0] == 0
 
@@ -95,6 +98,93 @@ def test_a_mistake_is_one_clear_line_and_nothing_is_asked(
     assert (status, said.count("\n"), tmdb.requests) == (2, 1, [])
     assert complaint in said
     assert Path("titles.csv").read_text(encoding="utf-8") == "Title\nEmma\n"
+
+
+# Deciding.
+
+
+@pytest.fixture
+def answer(run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Match a text and answer what is asked: the status, what was shown, and the file after it."""
+
+    def once(titles: str, *lines: str) -> tuple[int, str, pl.DataFrame]:
+        monkeypatch.setattr("sys.stdin", StringIO("".join(f"{line}\n" for line in lines)))
+        status = main(["match", written("t.txt", titles), "--out", "m.csv", "--pick"])
+        return status, capsys.readouterr().out, pl.read_csv("m.csv")
+
+    return once
+
+
+def test_candidates_are_shown_side_by_side_and_a_digit_chooses(answer: Any) -> None:
+    status, shown, rows = answer("Emma (2020)\nMemento (2000)\n", "2")
+    assert "1 of 1: Emma (2020)" in shown
+    line = next(line for line in shown.splitlines() if line.startswith("  1  "))
+    assert line.split() == (
+        ["1", "Emma", "2020", "Autumn", "de", "Wilde", "125", "min", "1,500", "votes", "401"]
+    )
+    assert (status, rows["tmdb_id"].to_list()) == (0, [402, 77])
+    assert rows.select("how", "sure").row(0) == ("id", True)
+
+
+@pytest.mark.parametrize(
+    ("keys", "tmdb_id", "how", "status"),
+    [
+        (["n"], None, "none", 0),
+        ([""], 401, "exact", 1),
+        (["q"], 401, "exact", 1),
+        ([], 401, "exact", 1),
+        (["?", "7", "x", "1"], 401, "id", 0),
+        (["s matrix", "1"], 603, "id", 0),
+        (["s tt0209144", "1"], 77, "id", 0),
+        (["s nothing at all", "s Memento", "1"], 77, "id", 0),
+    ],
+)
+def test_each_key_does_what_it_says(
+    keys: list[str], tmdb_id: int | None, how: str, status: int, answer: Any
+) -> None:
+    ended, _, rows = answer("Emma (2020)\n", *keys)
+    assert (ended, rows["tmdb_id"][0], rows["how"][0]) == (status, tmdb_id, how)
+
+
+def test_what_was_decided_is_not_asked_again(answer: Any) -> None:
+    answer("Emma (2020)\n", "n")
+    assert answer("Emma (2020)\n")[:2][0] == 0
+
+
+def test_two_rows_that_a_person_gives_one_film_are_said(answer: Any) -> None:
+    status, _, rows = answer("Memento (2000)\nEmma (2020)\n", "s tt0209144", "1")
+    assert (status, rows["sure"].to_list()) == (1, [False, False])
+
+
+# What was asked for.
+
+
+def test_what_a_list_asked_for_stays_with_the_movie_and_wakes_its_rules(run: Run) -> None:
+    rows = "Title,Year,tmdb_id\nThe Matrix,1999,603\nHeat,1995,77\n"
+    run("stage", "--from-file", written("list.csv", rows))
+    found = {rule["rule"] for rule in run("check")[1]["rules"]}
+    assert {"title_not_asked_for", "year_not_asked_for"} <= found
+    asked = Stage().table().filter(tmdb_id=77).select("title", "asked_title", "asked_year")
+    assert asked.row(0) == ("Memento", "Heat", 1995)
+
+
+def test_of_two_rows_on_one_movie_the_one_that_is_farthest_off_is_compared(run: Run) -> None:
+    rows = "Title,Year,Const\nEmma,1996,tt0000401\nEmma,2020,tt0000401\n"
+    run("stage", "--from-file", written("list.csv", rows))
+    assert Stage().table()["asked_year"].to_list() == [1996]
+    assert [rule["rule"] for rule in run("check")[1]["rules"]].count("year_not_asked_for") == 1
+
+
+def test_the_same_list_again_is_noted_once_and_another_one_counts_from_then_on(run: Run) -> None:
+    stage = Stage()
+    run("stage", "--from-file", written("list.csv", "Title,tmdb_id\nMatrix,603\n"))
+    table = pl.DataFrame({"Title": ["Matrix"], "tmdb_id": ["603"]})
+    assert note_asked(stage, table) == 0
+    assert note_asked(stage, table.with_columns(Title=pl.lit("The Matrix"))) == 1
+    assert stage.table()["asked_title"].to_list() == ["The Matrix"]
+    stage.compact()
+    assert stage.table()["asked_title"].to_list() == ["The Matrix"]
+    assert stage.doctor().problems == ()
 
 
 # Lists of ids.

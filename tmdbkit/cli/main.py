@@ -136,6 +136,7 @@ def parser() -> Grammar:
     )
     match.add_argument("file", metavar="FILE", help="CSV, TSV, JSON, Parquet; text: a title a line")
     match.add_argument("--out", metavar="FILE", help="where it is written, as CSV")
+    match.add_argument("--pick", action="store_true", help="ask about each row that is not sure")
     for option, what in (
         ("--title", "titles"),
         ("--year", "years or dates"),

@@ -16,26 +16,23 @@ if TYPE_CHECKING:
 
 def match(args: argparse.Namespace) -> int:
     """Find the films that the rows of a list mean, and write them down with the list."""
+    from tmdbkit.cli.picking import pick
+    from tmdbkit.tmdb.client import TMDBClient
     from tmdbkit.workflows import match_titles
 
+    if args.pick and args.json:
+        raise UsageError("--pick asks a person; leave out --json")
     out = output_file(args.out or _same_file(args.file), "--out")
+    named = {name: getattr(args, name) for name in ("title", "year", "director", "runtime", "id")}
     with open_session() as session:
-        result = match_titles(
-            session,
-            args.file,
-            title=args.title,
-            year=args.year,
-            director=args.director,
-            runtime=args.runtime,
-            id=args.id,
-            out=out,
-        )
+        result = match_titles(session, args.file, **named, out=out)
+        if args.pick and result.to_decide().height:
+            pick(TMDBClient(session), result, out)
+            result = match_titles(session, out, out=out)
     left = result.to_decide().height
     status = show(args, result, failed=left)
     if left:
-        say_aside(
-            f"{counted(left, 'row')} of {out} to decide: edit its tmdb_id, and match it again"
-        )
+        say_aside(f"{counted(left, 'row')} of {out} to decide: say --pick, or edit its tmdb_id")
     return status
 
 

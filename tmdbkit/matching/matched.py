@@ -119,6 +119,23 @@ def _answer(match: Match) -> tuple[Any, ...]:
     return (*of_best, confidence, margin, match.how, match.sure, others)
 
 
+def candidates_of(frame: pl.DataFrame, row: int) -> list[Candidate]:
+    """Return what a row of a matched list may mean, the likeliest first."""
+    return _candidates(frame["others"][row])
+
+
+def with_choice(frame: pl.DataFrame, row: int, chosen: Candidate | None) -> pl.DataFrame:
+    """Return a matched list in which a person chose a row's film, or said that there is none."""
+    how = "none" if chosen is None else "id"
+    match = Match(chosen, 1.0, 1.0, how, sure=True, others=candidates_of(frame, row))
+    answer = dict(zip(COLUMNS, _answer(match), strict=True))
+    is_row = pl.int_range(pl.len()) == row
+    return frame.with_columns(
+        pl.when(is_row).then(pl.lit(answer[name], dtype)).otherwise(name).alias(name)
+        for name, dtype in COLUMNS.items()
+    )
+
+
 def carried_over(own: pl.DataFrame, earlier: pl.DataFrame) -> list[Match | None]:
     """Return for each row what an earlier table has of the same row; None where it has none."""
     known: dict[tuple[str | None, ...], list[Match]] = defaultdict(list)

@@ -13,6 +13,7 @@ from tmdbkit.executors import workers_of
 from tmdbkit.files import sweep
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.settings import Settings
+from tmdbkit.stage import asked
 from tmdbkit.stage.derived import TODAY
 from tmdbkit.stage.doctor import Health, examine
 from tmdbkit.stage.log import Log, among
@@ -68,7 +69,8 @@ class Archive:
         self._ratings = self._log("ratings", RATINGS, "fetched_at")
         self._decisions = self._log("decisions", DECISIONS, "at")
         self._imports = self._log("imports", IMPORTS, "pushed_at")
-        self._logs = (self._failures, self._ratings, self._decisions, self._imports)
+        self._asked = asked.log_of(self.root)
+        self._logs = (self._failures, self._ratings, self._decisions, self._imports, self._asked)
         self.marker = Marker(self.root)
         self.now = now or self.marker.clock()
 
@@ -170,7 +172,8 @@ class Archive:
 
     def mark(self) -> str:
         """Return a text that is another one once rows or ratings are; decisions do not count."""
-        parts = (*self._holdings.payloads.parts(), *self._ratings.parts())
+        logs = (self._holdings.payloads, self._ratings, self._asked)
+        parts = (part for log in logs for part in log.parts())
         return " ".join([TODAY, str(self.options), *self.providers, *parts])
 
     def compact(self, *, now: datetime | None = None) -> int:

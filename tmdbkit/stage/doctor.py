@@ -33,6 +33,7 @@ HOLD = {  # what a row of each log is; what is made again by itself is no loss
     "ratings": "rating",
     "decisions": "decision",
     "imports": "line of the import log",
+    "asked": "row of a list",
 }
 LOGS = (*HOLD, "movies")
 NAMED = 50  # movies that a line names; `Problem.ids` has all of them

@@ -12,7 +12,7 @@ from tmdbkit.exceptions import NoSuchMovie
 from tmdbkit.progress import counted
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
-from tmdbkit.stage import history, pushes, understood
+from tmdbkit.stage import asked, history, pushes, understood
 from tmdbkit.stage.archive import Archive
 from tmdbkit.stage.card import MovieCard, flat
 from tmdbkit.stage.damage import reading
@@ -286,7 +286,7 @@ class Stage(Drawn, Archive):
 
     def scan_table(self) -> pl.LazyFrame:
         """Return the flat table lazily, without what it takes all movies to know, in no order."""
-        return flat(self._overlay().over(self._holdings.rows()))
+        return asked.beside(flat(self._overlay().over(self._holdings.rows())), self._asked)
 
     def for_rules(self, tmdb_ids: Iterable[int] | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return what the rules look at: the flat table of movies, and the ratings that count."""
@@ -298,7 +298,7 @@ class Stage(Drawn, Archive):
                 found = self._holdings.newest(wanted).collect()
                 rows, overlay = self._holdings.rows_of(found), self._overlay(wanted)
             read = rows.collect().lazy()  # the overlay looks at them more than once
-            movies = flat(overlay.over(read)).sort("tmdb_id").collect()
+            movies = asked.beside(flat(overlay.over(read)), self._asked).sort("tmdb_id").collect()
             ratings = overlay.ratings(read).filter("chosen")
         return movies, ratings.join(movies, on="tmdb_id", how="semi").select(RATINGS.names())
 

@@ -4,7 +4,7 @@ from tmdbkit.workflows.both import LocalImport, run_local_import
 from tmdbkit.workflows.deleting import absent_from_stage, delete_movies, plan_deletion
 from tmdbkit.workflows.direct import import_direct
 from tmdbkit.workflows.fetching import refresh_movies, stage_movies
-from tmdbkit.workflows.matching import match_titles
+from tmdbkit.workflows.matching import match_titles, note_asked
 from tmdbkit.workflows.pushing import plan_push, push, undo, verify
 from tmdbkit.workflows.rating import check, collect_ratings, rating_costs
 
@@ -16,6 +16,7 @@ __all__ = [
     "delete_movies",
     "import_direct",
     "match_titles",
+    "note_asked",
     "plan_deletion",
     "plan_push",
     "push",

@@ -15,6 +15,7 @@ from tmdbkit.exceptions import NotFound, OfflineError, PassingFault, RequestRefu
 from tmdbkit.files import write_text
 from tmdbkit.matching.asked import Asked, asked_in, columns_of
 from tmdbkit.matching.candidates import Match
+from tmdbkit.matching.listed import named_in
 from tmdbkit.matching.matched import (
     answers,
     carried_over,
@@ -24,6 +25,7 @@ from tmdbkit.matching.matched import (
     own_columns,
     told_apart,
 )
+from tmdbkit.stage.asked import note
 from tmdbkit.surrogates import decoded
 from tmdbkit.tables import ASKED, READERS, reading, scan, texts, title_of
 from tmdbkit.tmdb.client import TMDBClient
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tmdbkit.progress import Progress
+    from tmdbkit.stage.stage import Stage
     from tmdbkit.tables import Source
     from tmdbkit.tmdb.session import TMDBSession
 
@@ -50,6 +53,7 @@ class Matches(Drawn):
         frame: The list's columns, and behind them `matched.COLUMNS`.
         http_requests: How many were made.
         failures: `title, reason` of the rows that could not be asked for.
+        asked: What each row asks for, as it was understood.
     """
 
     _heading = "Titles"
@@ -57,6 +61,7 @@ class Matches(Drawn):
     frame: pl.DataFrame
     http_requests: int
     failures: pl.DataFrame = field(repr=False)
+    asked: tuple[Asked, ...] = field(default=(), repr=False)
 
     def counts(self) -> dict[str, int]:
         """Return the counts by name; a film that two rows mean is claimed twice."""
@@ -139,7 +144,7 @@ def match_titles(
     finally:
         if out is not None:
             write_matched(frame(), out)
-    return Matches(frame(), session.requests - before, rows.failures())
+    return Matches(frame(), session.requests - before, rows.failures(), (*asked,))
 
 
 class _Rows:
@@ -213,6 +218,31 @@ def _earlier(known: pl.DataFrame, own: pl.DataFrame, out: str | Path | None) -> 
     if not is_matched(before):
         raise UsageError(f"{out} is there, and is no list that was matched; name another file")
     return carried_over(own, before)
+
+
+def note_asked(stage: Stage, source: Source, *, id: str | None = None) -> int:  # noqa: A002
+    """Keep with each staged movie what a list asked for, for rules to compare, and for `table()`.
+
+    Args:
+        stage: Where the movies are.
+        source: The list, matched or with a column of ids; a frame or a file.
+        id: Which column holds the ids, where it is not recognised.
+
+    Returns:
+        Of how many movies that was not known yet.
+    """
+    return note_listed(stage, named_in(texts(source), id))
+
+
+def note_listed(stage: Stage, listed: pl.DataFrame) -> int:
+    """Do what `note_asked` says, of frames of `LISTED`."""
+    staged = stage.scan().select("tmdb_id", "imdb_id").collect()
+    of_tmdb = listed.with_columns(pl.col("id").cast(pl.Int64, strict=False).alias("tmdb_id"))
+    of_imdb = listed.join(staged, left_on="id", right_on="imdb_id")
+    columns = ["tmdb_id", pl.col("title").alias("asked_title"), pl.col("year").alias("asked_year")]
+    asked = pl.concat([of_tmdb.select(columns), of_imdb.select(columns)])
+    told = asked.filter(pl.col("asked_title") != "").join(staged, on="tmdb_id", how="semi")
+    return note(stage.root, told, stage.now())
 
 
 def write_matched(frame: pl.DataFrame, out: str | Path) -> None:

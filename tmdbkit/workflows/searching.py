@@ -75,6 +75,15 @@ def details(client: TMDBClient, tmdb_id: int) -> Candidate:
     return candidate(movie, tmdb_id)
 
 
+def found_by(client: TMDBClient, query: str) -> list[Candidate]:
+    """Return what TMDB finds under a title, the most popular first."""
+    return _films(client.search(query))
+
+
+def _films(page: Any) -> list[Candidate]:
+    return [candidate(movie, tmdb_id) for movie in page["results"] if (tmdb_id := id_of(movie))]
+
+
 class _Search:
     """What was found for a row so far."""
 
@@ -101,9 +110,8 @@ class _Search:
     def ask(self, query: str, year: int | None) -> None:
         """Search, and judge anew."""
         page: Any = self._client.search(query, year=year)
-        pages = page.get("total_pages", 1)
-        self._all = self._all or (year is None and pages <= 1)
-        self._take(candidate(m, i) for m in page["results"] if (i := id_of(m)))
+        self._all = self._all or (year is None and page.get("total_pages", 1) <= 1)
+        self._take(_films(page))
 
     def look_into(self, some: Iterable[Candidate]) -> None:
         """Ask for the details of some, and judge anew."""

@@ -33,6 +33,7 @@ ID_NAMES = {
     "": ("id", "movieid", "filmid", "url", "link", "uri", "value"),
 }
 ASKED = "asked_"  # before the name of a list's column, where what is found has one of that name
+OF_OTHERS = re.compile(r"(?:^|\.)(?:show|season|episode|person|list)\.")  # in Trakt's exports
 SEPARATORS = ",;\t|"
 LIST_OF_LETTERBOXD = b"Letterboxd list export"  # begins with lines about the list
 
@@ -99,7 +100,8 @@ def first_named(columns: Iterable[str], names: Iterable[str]) -> str | None:
     """Return the column that has the first of some names."""
     known: dict[str, str] = {}
     for column in columns:
-        known.setdefault(key_of(column), column)
+        if not OF_OTHERS.search(column):
+            known.setdefault(key_of(column), column)
     return next((known[name] for name in names if name in known), None)
 
 

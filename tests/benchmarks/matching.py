@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 KINDS = {"as it is": 30, "article, accent": 25, "subtitle": 15, "year": 15, "typo": 15}
 SUBTITLED, LONG = ".: .|. - .", 0.1  # such a title, and the share of them
-ALLOWED, TIMED = 38, 300
+ALLOWED, TIMED, LATENCY = 38, 300, 0.1  # a second; titles; seconds an answer
 ACCENTED = dict(zip("aeiouncy", "áèîöúñçý", strict=True))
 
 
@@ -180,7 +180,7 @@ def main() -> int:
         is_fit = pl.col("tmdb_id").hash(15) % 2 == 0
         films = films.filter(is_fit if given.half == "fit" else ~is_fit)
     asked = drawn(films.unique("tmdb_id").sort("tmdb_id"), given.titles, given.seed)
-    with TMDBServer.process(films=given.table) as server:
+    with TMDBServer.process(films=given.table, latency=LATENCY) as server:
         lines = [*measured(server, asked, show=given.show), timed(server, asked)]
     for line in lines:
         print(line.drawn())

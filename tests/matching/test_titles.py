@@ -26,6 +26,8 @@ SAME = [
     ("Lodz", "Łódź"),
     ("The V/H/S", "V/H/S"),
     ("Part One", "Part I"),
+    ("Godfather 2", "The Godfather Part II"),
+    ("Kill Bill 1", "Kill Bill: Vol. 1"),
     ("千と千尋の神隠し", "千と千尋の神隠し"),
     ("$", "$"),
 ]

@@ -40,6 +40,15 @@ FILMS = [
     film(36557, "Casino Royale", "2006-11-14", votes=11000),
     film(401, "Emma", "2020-02-13", votes=1500, director="Autumn de Wilde", runtime=125),
     film(402, "Emma", "2020-05-01", votes=900, director="Somebody Else", runtime=20),
+    film(
+        671,
+        "Harry Potter and the Philosopher's Stone",
+        "2001-11-16",
+        votes=27000,
+        others=["Harry Potter and the Sorcerer's Stone"],
+    ),
+    film(1367, "Rocky II", "1979-06-15", votes=4000),
+    film(557, "Spider-Man", "2002-05-01", votes=19000),
     film(954, "Mission: Impossible", "1996-05-22", votes=9000),
     film(353081, "Mission: Impossible - Fallout", "2018-07-13", votes=8000),
 ]
@@ -108,6 +117,9 @@ def test_a_title_and_its_year_are_one_request_and_sure(match: Match) -> None:
         ("Star Wars: Episode IV - A New Hope", 1977, 11, "near"),
         ("Live Die Repeat", 2014, 137113, "other_title"),
         ("A New Hope", 1977, 11, "near"),
+        ("Harry Potter and the Sorcerer's Stone", 2001, 671, "other_title"),
+        ("Rocky 2", 1979, 1367, "exact"),
+        ("Spiderman", 2002, 557, "exact"),
         ("Mission: Impossible", 2018, 353081, "near"),
         ("The Thing", 1982, 1091, "exact"),
         ("The Thing", 2011, 60935, "exact"),
@@ -190,6 +202,11 @@ def test_a_series_is_not_taken_for_a_film_of_its_title(match: Match) -> None:
             "Position,Name,Year,URL,Description\n1,The Thing,1982,https://boxd.it/1,\n",
         ),
         ("trakt.json", '[{"type":"movie","movie":{"title":"The Thing","year":1982,"ids":{}}}]'),
+        (
+            "shows.json",
+            '[{"type":"show","show":{"title":"The Matrix","year":1999,"ids":{"tmdb":603}}},'
+            '{"type":"movie","movie":{"title":"The Thing","year":1982,"ids":{"tmdb":1091}}}]',
+        ),
         ("trakt.csv", "rated_at,type,title,year,trakt_id\n2024,movie,The Thing,1982,8\n"),
         ("imdb.csv", "Const,Title,Title Type,Runtime (mins),Year,Directors\n"
                      "tt0001091,The Thing,Movie,109,1982,John Carpenter\n"),
@@ -206,7 +223,7 @@ def test_lists_are_recognised_by_their_columns(
     name: str, text: str, match: Match, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
-    assert match(str(tmp_path / name)).frame.select("tmdb_id", "sure").row(0) == (1091, True)
+    assert match(str(tmp_path / name)).frame.select("tmdb_id", "sure").row(-1) == (1091, True)
 
 
 def test_an_id_in_the_list_is_kept_where_the_film_fits_the_title(match: Match) -> None:

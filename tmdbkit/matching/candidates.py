@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tmdbkit.matching.titles import BARE, bare, likeness, words
+from tmdbkit.matching.titles import BARE, last_part, likeness, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 APART = {0: 1.0, 1: 0.92, 2: 0.7, 3: 0.5}  # by years between what is asked for and the release
 FAR, NO_YEAR, UNDATED = 0.35, 0.9, 0.8  # more years; none is asked for; the film has none
 OTHER_DIRECTOR, OTHER_LENGTH = 0.6, 0.8
-SHARPNESS, EXPONENT, FLOOR = 12.0, 0.5, 10  # how fit and votes weigh, where several fit
-POSSIBLE, FITS, CLEAR = 0.5, 0.8, 0.9  # confidence to be named at all, to be sure; margin for it
+SHARPNESS, FLOOR = 12.0, 5  # how fit and votes weigh, where several fit
+POSSIBLE, FITS, CLEAR = 0.5, 0.8, 0.8  # confidence to be named at all, to be sure; margin for it
 SHOWN = 9
 
 
@@ -103,7 +103,7 @@ def judge(asked: Asked, candidates: Iterable[Candidate]) -> Match:
     if len(ranked) > 1:
         second = by_id[ranked[1]]
         margin -= 10 ** (_weight(fits[ranked[1]], second) - _weight(confidence, best))
-    sure = confidence >= FITS and margin >= CLEAR
+    sure = confidence >= FITS and margin >= CLEAR and confidence == max(fits.values())
     others = shown[1:] if sure else shown
     return Match(best, confidence, margin, how_named(asked, best), sure, others)
 
@@ -135,7 +135,7 @@ def _alike(asked: Asked, title: str) -> float:
 
 def _weight(fit: float, one: Candidate) -> float:
     """Return the decimal logarithm of how likely a film is meant: by its fit and its renown."""
-    return SHARPNESS * fit + EXPONENT * math.log10(one.votes + FLOOR)
+    return SHARPNESS * fit + math.log10(one.votes + FLOOR)
 
 
 def _directed(asked: str, directors: Iterable[str]) -> bool:
@@ -170,11 +170,13 @@ def _number(value: object) -> int | None:
 def queries(asked: Asked) -> tuple[str, str]:
     """Return what to search for: the title without its article, and what a slip in it may leave.
 
-    TMDB wants all words to be in a title, the last ones perhaps as beginnings: an article too many
-    would find nothing, and one too few finds the same.
+    TMDB wants all words to be in a title, or to begin one: an article too many would find nothing,
+    and one too few finds the same.
     """
     title = asked.title or asked.original
     title = re.sub(r"(?<=\S)\s*[(\[][^)\]]*[)\]]$", "", title)
     plain = re.sub(r"^(the|an?)\s+(?=\S)", "", title, flags=re.IGNORECASE)
-    longest = sorted(bare(title), key=len, reverse=True)[: 1 if asked.year else 2]
-    return plain, " ".join(word[:4] for word in bare(title) if word in longest)
+    part = last_part(title)
+    known = [word for word in part if not word.isdigit()] or part
+    longest = sorted(known, key=len, reverse=True)[: 1 if asked.year else 2]
+    return plain, " ".join(word[:4] for word in known if word in longest)

@@ -68,7 +68,14 @@ def words(title: str) -> tuple[str, ...]:
         if word == "i":
             is_numeral = bool(written) and written[-1] in NUMBERED
         written.append(WRITTEN.get(word, word) if is_numeral else word)
-    return tuple(written) or (title.strip().casefold(),)
+    return tuple(_without_part(written)) or (title.strip().casefold(),)
+
+
+def _without_part(found: list[str]) -> list[str]:
+    """Return `godfather 2` of `godfather part 2`."""
+    numbers = [word.isdigit() for word in (*found[1:], "")]
+    pairs = zip(found, numbers, strict=False)
+    return [word for word, before_number in pairs if not (word in NUMBERED and before_number)]
 
 
 def _plain(text: str) -> str:
@@ -81,6 +88,12 @@ def bare(title: str) -> tuple[str, ...]:
     """Return a title's words without the article before it."""
     found = words(title)
     return found[1:] if len(found) > 1 and found[0] in ARTICLES else found
+
+
+def last_part(title: str) -> tuple[str, ...]:
+    """Return the words of what stands after the last colon or dash, where that is a title."""
+    last = bare(_APART.split(title.rstrip(" )]"))[-1])
+    return last if len(last) > 1 else bare(title)
 
 
 def likeness(asked: str, title: str) -> float:

@@ -17,7 +17,7 @@ from tmdbkit.matching.candidates import (
     judge,
     queries,
 )
-from tmdbkit.matching.titles import BEGINS, bare, likeness
+from tmdbkit.matching.titles import BEGINS, LAST_PART, bare, likeness
 from tmdbkit.tmdb.discovery import id_of
 
 if TYPE_CHECKING:
@@ -53,16 +53,15 @@ def find_by_title(client: TMDBClient, asked: Asked) -> Match:
     for query, year in search.queries():
         search.ask(query, year)
     if not search.match.sure:
-        search.look_into(_telling(asked, search.match))
+        search.look_into(search.telling())
     return _with_id(client, asked, search.match)
 
 
 def by_id(client: TMDBClient, named: int | str) -> Candidate | None:
     """Return the film of an id, IMDb's or TMDB's, with its details; None where there is none."""
     if isinstance(named, str):
-        movies = client.find(named)["movie_results"]
-        ids = [tmdb_id for movie in movies if (tmdb_id := id_of(movie))]
-        return replace(candidate(movies[0], ids[0]), imdb_id=named) if ids else None
+        found = _films(client.find(named)["movie_results"])
+        return replace(found[0], imdb_id=named) if found else None
     with suppress(NotFound):
         return details(client, named)
     return None
@@ -77,11 +76,11 @@ def details(client: TMDBClient, tmdb_id: int) -> Candidate:
 
 def found_by(client: TMDBClient, query: str) -> list[Candidate]:
     """Return what TMDB finds under a title, the most popular first."""
-    return _films(client.search(query))
+    return _films(client.search(query)["results"])
 
 
-def _films(page: Any) -> list[Candidate]:
-    return [candidate(movie, tmdb_id) for movie in page["results"] if (tmdb_id := id_of(movie))]
+def _films(movies: Iterable[Any]) -> list[Candidate]:
+    return [candidate(movie, tmdb_id) for movie in movies if (tmdb_id := id_of(movie))]
 
 
 class _Search:
@@ -90,6 +89,7 @@ class _Search:
     def __init__(self, client: TMDBClient, asked: Asked) -> None:
         self._client, self._asked = client, asked
         self._found: dict[int, Candidate] = {}
+        self._by_title: set[int] = set()  # found under all that is asked for, not under a part
         self._all = False  # whether no search without a year would find more
         self.match = Match()
 
@@ -104,18 +104,36 @@ class _Search:
         for year in dict.fromkeys(years):
             if not (self._all or self._is_clear()):
                 yield title, year
-        if rest != title and self.match.confidence < BEGINS and not _telling(asked, self.match):
+        self._by_title = {*self._found}
+        if rest != title and self.match.confidence < BEGINS and not self.telling():
             yield rest, asked.year
 
     def ask(self, query: str, year: int | None) -> None:
         """Search, and judge anew."""
         page: Any = self._client.search(query, year=year)
         self._all = self._all or (year is None and page.get("total_pages", 1) <= 1)
-        self._take(_films(page))
+        self._take(_films(page["results"]))
 
     def look_into(self, some: Iterable[Candidate]) -> None:
         """Ask for the details of some, and judge anew."""
         self._take([details(self._client, one.tmdb_id) for one in some])
+
+    def telling(self) -> list[Candidate]:
+        """Return the films whose details may tell: those of one title, or one by another title.
+
+        TMDB finds a film by titles that it does not list: of the right year, it may be the one.
+        """
+        named = [one for one in _named(self.match) if not one.is_whole]
+        if self.match.best and (self._asked.director or self._asked.minutes):
+            return named[:LOOKED_INTO]
+        return [one for one in named if self._may_be(one)][:1]
+
+    def _may_be(self, one: Candidate) -> bool:
+        titles = (one.title, *one.other_titles)
+        likest = max(likeness(asked, title) for asked in self._asked.titles for title in titles)
+        year = self._asked.year
+        near = year is None or (one.year is not None and abs(year - one.year) <= 1)
+        return near and likest < LAST_PART and one.tmdb_id in self._by_title
 
     def _is_clear(self) -> bool:
         best = self.match.best
@@ -125,24 +143,6 @@ class _Search:
     def _take(self, some: Iterable[Candidate]) -> None:
         self._found |= {one.tmdb_id: one for one in some}
         self.match = judge(self._asked, self._found.values())
-
-
-def _telling(asked: Asked, match: Match) -> list[Candidate]:
-    """Return the films whose details may tell: those of one title, or one by another title.
-
-    TMDB finds a film by titles that it does not list: of the right year, it may be the one.
-    """
-    named = [one for one in _named(match) if not one.is_whole]
-    if match.best and (asked.director or asked.minutes):
-        return named[:LOOKED_INTO]
-    if match.confidence >= BEGINS:
-        return []
-    return [one for one in named if _may_be(asked, one)][:1]
-
-
-def _may_be(asked: Asked, one: Candidate) -> bool:
-    likest = max(likeness(a, t) for a in asked.titles for t in (one.title, *one.other_titles))
-    return asked.year is not None and one.year == asked.year and likest < BEGINS
 
 
 def _named(match: Match) -> list[Candidate]:

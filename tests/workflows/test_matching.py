@@ -283,6 +283,40 @@ def test_matching_again_into_the_same_file_keeps_what_is_decided(
     assert found.counts()["sure"] == 2
 
 
+def test_a_film_of_those_shown_may_be_typed_where_none_was_likely(
+    match: Match, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    assert others(match(title=["The Matrix"], year=[1950], out=out)) == [603, 604]
+    pl.read_csv(out).with_columns(tmdb_id=pl.Series([603])).write_csv(out)
+    assert match(out).frame.select("tmdb_id", "how", "sure").row(0) == (603, "id", True)
+
+
+@pytest.mark.parametrize("trouble", ["404", "500"])
+def test_a_typed_id_is_not_lost_where_tmdb_does_not_answer_with_it(
+    trouble: str, match: Match, tmdb: TMDBServer, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    match(title=["Emma"], year=[2020], out=out)
+    pl.read_csv(out).with_columns(tmdb_id=pl.Series([77])).write_csv(out)
+    tmdb.script = {"/3/movie/77": [error(34) if trouble == "404" else error(44)]}
+    assert match(out).frame["tmdb_id"].to_list() == [77]
+    assert pl.read_csv(out)["tmdb_id"].to_list() == [77]
+
+
+def test_what_is_shown_beside_a_film_is_the_same_after_matching_again(
+    match: Match, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    first = match(title=["2012", "Emma"], year=[2009, 2020], out=out).frame["others"]
+    assert match(out).frame["others"].to_list() == first.to_list()
+
+
+def test_an_imdb_id_is_trusted_where_the_title_is_another_one_of_the_film(match: Match) -> None:
+    found = match(Const=["tt0137113"], Title=["Live Die Repeat"], Year=[2014])
+    assert found.frame.select("tmdb_id", "imdb_id", "sure").row(0) == (137113, "tt0137113", True)
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [

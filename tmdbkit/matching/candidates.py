@@ -42,6 +42,20 @@ class Candidate:
         more = {"director": ", ".join(self.directors), "minutes": self.minutes}
         return {**known, **{n: v for n, v in more.items() if v}, "votes": self.votes}
 
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any]) -> Candidate:
+        """Return the film of such facts, as far as they are any."""
+        numbers = {name: _number(facts.get(name)) for name in ("tmdb_id", "year", "votes")}
+        director = _text(facts.get("director"))
+        return cls(
+            numbers["tmdb_id"] or 0,
+            title=_text(facts.get("title")),
+            year=numbers["year"],
+            votes=numbers["votes"] or 0,
+            directors=(director,) if director else (),
+            minutes=_number(facts.get("minutes")),
+        )
+
 
 @dataclass(frozen=True)
 class Match:
@@ -89,10 +103,7 @@ def candidate(movie: Mapping[str, Any], tmdb_id: int) -> Candidate:
 
 def judge(asked: Asked, candidates: Iterable[Candidate]) -> Match:
     """Return which candidate is meant, and whether that is sure."""
-    by_id: dict[int, Candidate] = {}
-    for one in candidates:
-        if one.tmdb_id not in by_id or one.is_whole:
-            by_id[one.tmdb_id] = one
+    by_id = {one.tmdb_id: one for one in candidates}
     fits = {tmdb_id: fit(asked, one) for tmdb_id, one in by_id.items()}
     ranked = sorted(by_id, key=lambda i: _weight(fits[i], by_id[i]), reverse=True)
     shown = [by_id[i] for i in ranked[:SHOWN]]

@@ -52,28 +52,25 @@ def earlier_matches(table: pl.DataFrame) -> list[Match]:
 
 
 def _earlier(row: dict[str, Any]) -> Match:
-    others = _candidates(row["others"])
-    tmdb_id, sure = _id(row["tmdb_id"]), str(row["sure"]).strip().lower() in ("true", "1", "yes")
-    guessed = None if sure or not others else others[0].tmdb_id
-    is_typed = tmdb_id is not None and not sure and tmdb_id != guessed
-    is_picked = sure and tmdb_id in {one.tmdb_id for one in others}
-    how = "id" if is_typed or is_picked else row["how"] or ""
-    known = next((one for one in others if one.tmdb_id == tmdb_id), None)
-    best = None if tmdb_id is None else known or _of_row(row, tmdb_id)
-    if is_typed and known is None:
-        best = Candidate(tmdb_id or 0)  # of which nothing is known yet
+    others, best = _candidates(row["others"]), _film(row)
+    sure = str(row["sure"]).strip().lower() in ("true", "1", "yes")
+    how, ids = row["how"] or "", [one.tmdb_id for one in others]
+    guessed = ids[:1] if how not in ("", "none") else []
+    is_typed = best is not None and not sure and [best.tmdb_id] != guessed
+    is_other = best is not None and sure and best.tmdb_id in ids
+    if best and (is_typed or is_other):  # of which the row's own title does not tell
+        how = "id"
+        best = next((one for one in others if one.tmdb_id == best.tmdb_id), Candidate(best.tmdb_id))
     confidence, margin = (float(row[name] or 0) for name in ("confidence", "margin"))
     return Match(best, confidence, margin, how, sure or is_typed, others)
 
 
-def _of_row(row: dict[str, Any], tmdb_id: int) -> Candidate:
-    year = _id(row["year"])
-    return Candidate(tmdb_id, row["title"] or "", year=year, imdb_id=row["imdb_id"] or None)
-
-
-def _id(value: object) -> int | None:
-    digits = str(value or "").strip().removesuffix(".0")
-    return int(digits) if digits.isascii() and digits.isdigit() else None
+def _film(row: dict[str, Any]) -> Candidate | None:
+    numbers = {
+        name: str(row[name] or "").strip().removesuffix(".0") for name in ("tmdb_id", "year")
+    }
+    found = Candidate.of_facts({**row, **numbers})
+    return replace(found, imdb_id=row["imdb_id"] or None) if found.tmdb_id else None
 
 
 def _candidates(text: str | None) -> list[Candidate]:
@@ -82,11 +79,8 @@ def _candidates(text: str | None) -> list[Candidate]:
     except ValueError:
         return []
     listed = found if isinstance(found, list) else []
-    return [
-        Candidate(one["tmdb_id"], str(one.get("title") or ""), year=_id(one.get("year")))
-        for one in listed
-        if isinstance(one, dict) and isinstance(one.get("tmdb_id"), int)
-    ]
+    films = [Candidate.of_facts(one) for one in listed if isinstance(one, dict)]
+    return [one for one in films if one.tmdb_id]
 
 
 def told_apart(matches: Iterable[Match]) -> list[Match]:
@@ -103,7 +97,7 @@ def told_apart(matches: Iterable[Match]) -> list[Match]:
 
 def _with_best(match: Match) -> list[Candidate]:
     best = [match.best] if match.best else []
-    return best + [one for one in match.others if one.tmdb_id not in {b.tmdb_id for b in best}]
+    return best + [one for one in match.others if one.tmdb_id not in [b.tmdb_id for b in best]]
 
 
 def answers(matches: Sequence[Match]) -> pl.DataFrame:

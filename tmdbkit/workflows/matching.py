@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -156,19 +156,14 @@ class _Rows:
     """
 
     def __init__(self, asked: list[Asked], earlier: list[Match | None]) -> None:
-        self._kept = [kept(*pair) for pair in zip(earlier, asked, strict=True)]
-        self._asked = [
-            Asked(id=match.best.tmdb_id) if match and match.best and not match.best.title else one
-            for match, one in zip(self._kept, asked, strict=True)
-        ]
+        self._rows = [_todo(*pair) for pair in zip(asked, earlier, strict=True)]
         self._found: dict[Asked, Match] = {}
         self._failed: dict[Asked, str] = {}
 
     def ask(self, client: TMDBClient) -> Iterator[None]:
         """Find what is not known yet, several rows at a time, and yield for each that was."""
-        todo = [one for one, match in self._rows() if match is None]
-        each = list(dict.fromkeys(todo))
-        yield from ask_each(client, partial(self._find, client), each, "matching title")
+        todo = list(dict.fromkeys(asked for asked, _ in self._rows if asked))
+        yield from ask_each(client, partial(self._find, client), todo, "matching title")
 
     def _find(self, client: TMDBClient, asked: Asked) -> None:
         try:
@@ -176,19 +171,28 @@ class _Rows:
         except OF_THE_ROW as error:
             self._failed[asked] = str(error)
 
-    def _rows(self) -> Iterator[tuple[Asked, Match | None]]:
-        for one, match in zip(self._asked, self._kept, strict=True):
-            is_bare = match is not None and match.best is not None and not match.best.title
-            yield one, self._found.get(one) if match is None or is_bare else match
-
     def matches(self) -> list[Match]:
-        """Return what each row came to so far."""
-        return [match or Match(how="") for _, match in self._rows()]
+        """Return what each row came to so far; an id that a person typed stays, whatever comes."""
+        return [
+            replace(known, sure=False)
+            if known and found and found.best is None
+            else found or known or Match(how="")
+            for found, known in ((self._found.get(a) if a else None, k) for a, k in self._rows)
+        ]
 
     def failures(self) -> pl.DataFrame:
         """Return `title, reason` of what could not be asked for."""
         rows = [(one.title or str(one.id), reason) for one, reason in self._failed.items()]
         return pl.DataFrame(rows, FAILED, orient="row")
+
+
+def _todo(asked: Asked, earlier: Match | None) -> tuple[Asked | None, Match | None]:
+    """Return what is to be asked for a row, if anything, and what is known of it before."""
+    known = kept(earlier, asked)
+    if known is None:
+        return asked, None
+    is_bare = known.best is not None and not known.best.title
+    return (Asked(id=known.best.tmdb_id) if known.best and is_bare else None), known
 
 
 def _given(source: Source) -> pl.DataFrame:

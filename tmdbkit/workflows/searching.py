@@ -39,6 +39,9 @@ def find(client: TMDBClient, asked: Asked) -> Match:
     if own is None:
         return find_by_title(client, asked) if asked.titles else Match()
     confidence = fit(asked, own) if asked.titles else 1.0
+    if confidence < POSSIBLE and not own.is_whole:  # perhaps by a title that was not listed
+        own = replace(details(client, own.tmdb_id), imdb_id=own.imdb_id)
+        confidence = fit(asked, own)
     found = Match(own, confidence, 1.0, "id", sure=True)
     if confidence >= POSSIBLE or not asked.titles:
         return found

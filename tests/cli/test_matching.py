@@ -146,6 +146,13 @@ def test_each_key_does_what_it_says(
     assert (ended, rows["tmdb_id"][0], rows["how"][0]) == (status, tmdb_id, how)
 
 
+def test_titles_that_strangers_wrote_steer_no_terminal(answer: Any, tmdb: TMDBServer) -> None:
+    tmdb.payloads[401]["title"] = "Emma\x1b\u202e"
+    shown = answer("Emma\x1b (2020)\n", "q")[1]
+    assert "1 of 1: Emma  (2020)" in shown
+    assert not {"\x1b", "\u202e"} & set(shown)
+
+
 def test_what_was_decided_is_not_asked_again(answer: Any) -> None:
     answer("Emma (2020)\n", "n")
     assert answer("Emma (2020)\n")[:2][0] == 0

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def match(args: argparse.Namespace) -> int:
     """Find the films that the rows of a list mean, and write them down with the list."""
     from tmdbkit.cli.picking import pick
-    from tmdbkit.tmdb.client import TMDBClient
     from tmdbkit.workflows import match_titles
+    from tmdbkit.workflows.picking import Picking
 
     if args.pick and args.json:
         raise UsageError("--pick asks a person; leave out --json")
@@ -27,7 +27,7 @@ def match(args: argparse.Namespace) -> int:
     with open_session() as session:
         result = match_titles(session, args.file, **named, out=out)
         if args.pick and result.to_decide().height:
-            pick(TMDBClient(session), result, out)
+            pick(Picking(session, result, out))
             result = match_titles(session, out, out=out)
     left = result.to_decide().height
     status = show(args, result, failed=left)

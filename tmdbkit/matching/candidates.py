@@ -34,6 +34,7 @@ class Candidate:
     imdb_id: str | None = None
     directors: tuple[str, ...] = ()
     minutes: int | None = None
+    poster: str = ""
     is_whole: bool = False  # with its details
 
     def facts(self) -> dict[str, Any]:
@@ -97,6 +98,7 @@ def candidate(movie: Mapping[str, Any], tmdb_id: int) -> Candidate:
         imdb_id=_text(movie.get("imdb_id")) or None,
         directors=tuple(_text(one.get("name")) for one in crew if one.get("job") == "Director"),
         minutes=_number(movie.get("runtime")) or None,
+        poster=_text(movie.get("poster_path")),
         is_whole="credits" in movie,
     )
 

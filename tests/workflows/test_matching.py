@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -281,6 +282,22 @@ def test_matching_again_into_the_same_file_keeps_what_is_decided(
     found = match(titles, out=out)
     assert found.frame["tmdb_id"].to_list() == [402, 77]
     assert found.counts()["sure"] == 2
+
+
+def test_rows_and_columns_may_come_and_go_and_what_is_decided_stays(
+    match: Match, tmp_path: Path
+) -> None:
+    titles, out = pl.DataFrame({"title": ["Emma (2020)", "Memento"]}), tmp_path / "out.csv"
+    match(titles, out=out)
+    pl.read_csv(out).with_columns(tmdb_id=pl.Series([402, 77])).write_csv(out)
+    more = pl.DataFrame(
+        {
+            "seen": [datetime(2024, 1, 5, tzinfo=UTC), None],
+            "title": ["Star Wars (1977)", "Emma (2020)"],
+        }
+    )
+    for _ in range(2):
+        assert match(more, out=out).frame["tmdb_id"].to_list() == [11, 402]
 
 
 def test_a_film_of_those_shown_may_be_typed_where_none_was_likely(

@@ -130,15 +130,14 @@ def with_choice(frame: pl.DataFrame, row: int, chosen: Candidate | None) -> pl.D
     )
 
 
-def carried_over(own: pl.DataFrame, earlier: pl.DataFrame) -> list[Match | None]:
-    """Return for each row what an earlier table has of the same row; None where it has none."""
-    known: dict[tuple[str | None, ...], list[Match]] = defaultdict(list)
-    columns = own_columns(earlier)
-    if columns.columns != own.columns:
-        return [None] * own.height
-    for row, match in zip(columns.rows(), earlier_matches(earlier), strict=True):
+def carried_over(
+    asked: Iterable[Asked], before: Iterable[tuple[Asked, Match]]
+) -> list[Match | None]:
+    """Return for each row what a row that asked for the same came to; None where there is none."""
+    known: dict[Asked, list[Match]] = defaultdict(list)
+    for row, match in before:
         known[row].append(match)
-    return [known[row].pop(0) if known[row] else None for row in own.rows()]
+    return [known[row].pop(0) if known[row] else None for row in asked]
 
 
 def kept(match: Match | None, asked: Asked) -> Match | None:

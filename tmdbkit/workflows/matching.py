@@ -33,7 +33,7 @@ from tmdbkit.tmdb.pages import ask_each
 from tmdbkit.workflows.searching import find
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tmdbkit.progress import Progress
     from tmdbkit.stage.stage import Stage
@@ -126,25 +126,27 @@ def match_titles(
     given = _given(source)
     known = texts(given)
     own = own_columns(known)
-    columns = {"title": title, "year": year, "director": director, "runtime": runtime}
-    named = {what: _renamed(own, column) for what, column in columns.items()}
-    asked = asked_in(own, columns_of(own, named), _renamed(own, id))
-    rows = _Rows(asked, _earlier(known, own, out))
+    columns = {"title": title, "year": year, "director": director, "runtime": runtime, "id": id}
+    asked = _asked(own, columns)
+    if is_matched(known):
+        rows = _Rows(asked, [*earlier_matches(known)])
+    else:
+        rows = _Rows(asked, carried_over(asked, _before(out, columns)))
     client = TMDBClient(session, progress=progress or progresses.default())
     before = session.requests
     typed = own if any(dtype.is_nested() for dtype in given.dtypes) else own_columns(given)
 
-    def frame() -> pl.DataFrame:
-        return pl.concat([typed, answers(told_apart(rows.matches()))], how="horizontal")
+    def beside(columns: pl.DataFrame) -> pl.DataFrame:
+        return pl.concat([columns, answers(told_apart(rows.matches()))], how="horizontal")
 
     try:
         for count, _ in enumerate(rows.ask(client), start=1):
             if out is not None and count % WRITTEN_AFTER == 0:
-                write_matched(frame(), out)
+                write_matched(beside(own), out)
     finally:
         if out is not None:
-            write_matched(frame(), out)
-    return Matches(frame(), session.requests - before, rows.failures(), (*asked,))
+            write_matched(beside(own), out)
+    return Matches(beside(typed), session.requests - before, rows.failures(), (*asked,))
 
 
 class _Rows:
@@ -207,21 +209,23 @@ def _given(source: Source) -> pl.DataFrame:
     return pl.DataFrame({"title": titles})
 
 
-def _renamed(own: pl.DataFrame, column: str | None) -> str | None:
-    """Return what a column that a person names is called, now that it may have been renamed."""
-    return f"{ASKED}{column}" if f"{ASKED}{column}" in own.columns else column
+def _asked(own: pl.DataFrame, columns: dict[str, str | None]) -> list[Asked]:
+    """Return what the rows ask for; a column that a person names may have been renamed."""
+    renamed = {name: f"{ASKED}{name}" for name in columns.values() if f"{ASKED}{name}" in own}
+    named = {what: renamed.get(name, name) for what, name in columns.items()}
+    return asked_in(own, columns_of(own, named), named.get("id"))
 
 
-def _earlier(known: pl.DataFrame, own: pl.DataFrame, out: str | Path | None) -> list[Match | None]:
-    """Return what each row came to before, in the list itself or in the file that it goes to."""
-    if is_matched(known):
-        return [*earlier_matches(known)]
+def _before(
+    out: str | Path | None, columns: dict[str, str | None]
+) -> Iterable[tuple[Asked, Match]]:
+    """Return what rows came to in the file that is to be written, where it is there."""
     if out is None or not Path(out).expanduser().exists():
-        return [None] * own.height
+        return []
     before = texts(Path(out))
     if not is_matched(before):
         raise UsageError(f"{out} is there, and is no list that was matched; name another file")
-    return carried_over(own, before)
+    return zip(_asked(own_columns(before), columns), earlier_matches(before), strict=True)
 
 
 def note_asked(stage: Stage, source: Source, *, id: str | None = None) -> int:  # noqa: A002

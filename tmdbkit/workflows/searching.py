@@ -129,7 +129,8 @@ class _Search:
         named = [one for one in _named(self.match) if not one.is_whole]
         if self.match.best and (self._asked.director or self._asked.minutes):
             return named[:LOOKED_INTO]
-        return [one for one in named if self._may_be(one)][:1]
+        likely = named[:1] if self.match.best else named
+        return [one for one in likely if self._may_be(one)][:1]
 
     def _may_be(self, one: Candidate) -> bool:
         titles = (one.title, *one.other_titles)

@@ -191,5 +191,8 @@ def queries(asked: Asked) -> tuple[str, str]:
     plain = re.sub(r"^(the|an?)\s+(?=\S)", "", title, flags=re.IGNORECASE)
     part = last_part(title)
     known = [word for word in part if not word.isdigit()] or part
-    longest = sorted(known, key=len, reverse=True)[: 1 if asked.year else 2]
-    return plain, " ".join(word[:4] for word in known if word in longest)
+    count, letters = (
+        (1, 3) if asked.year else (2, 4)
+    )  # a year leaves so few films that less will do
+    longest = sorted(known, key=len, reverse=True)[:count]
+    return plain, " ".join(word[:letters] for word in known if word in longest)

@@ -64,7 +64,15 @@ def test_the_column_of_ids_is_recognised(
 
 
 @pytest.mark.parametrize(
-    "columns", [{"Year": ["1999"]}, {"Rating": ["7"]}, {"imdb": ["7.4"]}, {"Title": ["2012"]}]
+    "columns",
+    [
+        {"Year": ["1999"]},
+        {"Rating": ["7"]},
+        {"imdb": ["7.4"]},
+        {"Title": ["2012"]},
+        {"movieId": ["603"]},  # MovieLens has its own
+        {"id": ["1", "2", "3"]},
+    ],
 )
 def test_numbers_of_another_kind_are_no_ids(columns: dict[str, list[str]]) -> None:
     assert id_columns(pl.DataFrame(columns)) == []

@@ -30,7 +30,7 @@ IMDB_WORD = r"(?i)^(?:tt[0-9]{7,10}$|(?:https?://)?(?:[a-z]+\.)?imdb\.com/)"
 ID_NAMES = {
     "tmdb": ("tmdbid", "tmdb", "themoviedbid", "tmdbmovieid", "moviedbid"),
     "imdb": ("imdbid", "imdb", "const", "tconst", "imdbconst", "imdburl", "imdblink"),
-    "": ("id", "movieid", "filmid", "url", "link", "uri", "value"),
+    "": ("id", "url", "link", "uri", "value"),
 }
 ASKED = "asked_"  # before the name of a list's column, where what is found has one of that name
 OF_OTHERS = re.compile(r"(?:^|\.)(?:show|season|episode|person|list)\.")  # in Trakt's exports
@@ -129,7 +129,7 @@ def id_columns(
         if column and (of in _whose(table[column]) or _is_clear(table, column, of)):
             found.append((column, of))
     for column in table.columns if not found else ():
-        is_named = numbers and key_of(column) in ID_NAMES[""]
+        is_named = key_of(column) in ID_NAMES[""] and numbers and not _counts_rows(table[column])
         if is_named or not _are_numbers(table[column]):
             found += [(column, of) for of in _whose(table[column])]
     return found
@@ -181,6 +181,10 @@ def _whose(values: pl.Series) -> list[str]:
         if 2 * sum(found.values()) > given.len()
         else []
     )
+
+
+def _counts_rows(values: pl.Series) -> bool:
+    return any(values.to_list() == [str(first + n) for n in range(len(values))] for first in (0, 1))
 
 
 def _are_numbers(values: pl.Series) -> bool:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Match = Callable[..., Matches]
 
+pytestmark = pytest.mark.once
+
 FILMS = [
     film(603, "The Matrix", "1999-03-31", votes=26000, director="Lana Wachowski", runtime=136),
     film(604, "The Matrix Reloaded", "2003-05-15", votes=11000),

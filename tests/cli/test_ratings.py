@@ -417,7 +417,10 @@ def test_the_cache_counts_what_providers_answered_and_clears_it(
         ("ratings --provider table", "--provider table needs --table FILE"),
         ("ratings --points imdb=mine", "add --table FILE"),
         ("ratings --table nowhere.csv --points imdb=p", "there is no file nowhere.csv"),
-        ("ratings --table ids.txt --points imdb=p", "its name must end in .csv or .parquet"),
+        (
+            "ratings --table ids.txt --points imdb=p",
+            "its name must end in .csv, .tsv, .json",
+        ),
         ("ratings --table mine.csv", "no column is named; name one, such as --points imdb=rating"),
         ("ratings --table nowhere.csv", "there is no file nowhere.csv"),
         ("ratings --table mine.csv --points imdb", "--points takes SYSTEM=COLUMN"),

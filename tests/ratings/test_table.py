@@ -226,12 +226,12 @@ def test_a_call_that_cannot_be_meant_is_one_clear_line(
     ("name", "content", "words"),
     [
         ("none.csv", None, "there is no file "),
-        ("mine.xlsx", b"PK", "its name must end in .csv or .parquet"),
+        ("mine.xlsx", b"PK", "its name must end in .csv, .tsv, .json, .jsonl, .ndjson or .parquet"),
         ("mine.parquet", b"tmdb_id,lb\n603,4.2\n", "cannot be read: "),
         ("mine.csv", b"", "cannot be read: "),
         ("mine.csv", b"tmdb_id,lb\n603,4.2,5\n", "cannot be read: "),
         ("mine.csv", b"tmdb_id,lb\n603,\xff\xfe\n", "cannot be read: "),
-        ("mine.csv", b"tmdb_id;lb\n603;4,2\n", "has no column 'tmdb_id'; it has tmdb_id;lb"),
+        ("mine.csv", b"tmdb_id lb\n603 4.2\n", "has no column 'tmdb_id'; it has tmdb_id lb"),
     ],
 )
 def test_a_file_that_is_no_table_is_one_clear_line(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from .generated import Generated, details, dumps
+from .titles import Titles, films_of
 from .trouble import CACHED, chance, error
 from .wire import Answer
 
@@ -65,6 +66,8 @@ class Catalogue:
     changes: the ids that changed, by day (YYYY-MM-DD); unknown ids come with `adult: null`.
     dates: the release dates by which discover filters; other movies have their payload's.
     shared, collections: ids of lists that people made, and of collections, by their own id.
+    films: what a search finds by its titles: films by id, or a table of them (see `titles`); it is
+        part of the payloads.
     """
 
     def __init__(
@@ -79,7 +82,12 @@ class Catalogue:
         dates: Mapping[int, str] | None = None,
         shared: Mapping[int, Sequence[int]] | None = None,
         collections: Mapping[int, Sequence[int]] | None = None,
+        films: Mapping[int, dict[str, Any]] | str | None = None,
     ) -> None:
+        if films is not None:
+            films = films_of(films) if isinstance(films, str) else films
+            payloads = {**films, **(payloads or {})}
+        self._titles = None if films is None else Titles(films)
         self.payloads: dict[int, Payload] = {int(i): p for i, p in (payloads or {}).items()}
         self.lists, self.changes = dict(lists or {}), dict(changes or {})
         self.dates = {int(i): day for i, day in (dates or {}).items()}
@@ -208,6 +216,8 @@ class Catalogue:
     def _search(self, params: Mapping[str, str]) -> Answer:
         query = params.get("query", "").casefold()
         year = params.get("primary_release_year", params.get("year", ""))
+        if self._titles:
+            return _page(self._titles.search(query, year), params, per_page=20, row=self._row)
 
         def fits(facts: dict[str, Any]) -> bool:
             titles = f"{facts['title']}\n{facts['original_title']}".casefold()

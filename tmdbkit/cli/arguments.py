@@ -23,7 +23,10 @@ def takes_ids(verb: argparse.ArgumentParser, without: str) -> None:
     which.add_argument(
         "ids", nargs="*", metavar="ID", help=f"TMDB ids, such as 603, or IMDb ids; {without}"
     )
-    which.add_argument("--from-file", metavar="FILE", help="ids in a file, apart by space or line")
+    which.add_argument(
+        "--from-file", metavar="FILE", help="a text of ids, or any table that has a column of them"
+    )
+    which.add_argument("--id", metavar="COLUMN", help="which column of a table; else recognised")
     which.add_argument(
         "--list",
         metavar="NAME|NUMBER",

@@ -19,6 +19,7 @@ from tmdbkit.cli.inputs import (
     open_target,
     output_file,
 )
+from tmdbkit.cli.listed import table_of_file
 from tmdbkit.cli.output import FINE, FOUND, printed_json, say, say_aside, show
 from tmdbkit.exceptions import UsageError
 from tmdbkit.progress import counted
@@ -88,11 +89,15 @@ def _print_next_steps(done: Demo, folder: str | None, copied: int) -> None:
 def stage(args: argparse.Namespace) -> int:
     """Fetch movies into the stage."""
     from tmdbkit.workflows import stage_movies
+    from tmdbkit.workflows.matching import note_listed
 
     staged = open_stage(args)
     with open_session() as session:
         staged.store.marker.check(session.settings.language)  # before TMDB is asked for ids
         result = stage_movies(session, staged, needed_ids(args), refresh=args.refresh)
+    listed = table_of_file(args.from_file, args.id) if args.from_file else None
+    if listed is not None:
+        note_listed(staged, listed)
     return show(args, result, failed=result.failed)
 
 

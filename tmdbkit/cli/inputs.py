@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tmdbkit import progress
+from tmdbkit.cli.listed import an_id, ids_of_file
 from tmdbkit.cli.output import say_aside
 from tmdbkit.display import plain
 from tmdbkit.exceptions import NotFound, SettingsWarning, UsageError
-from tmdbkit.surrogates import decoded
 
 if TYPE_CHECKING:
     import argparse
@@ -227,13 +227,15 @@ def named_ids(args: argparse.Namespace) -> list[int] | None:
     Raises:
         UsageError: What was named is no id, no list, no such day.
     """
+    if args.id and not (args.from_file or getattr(args, "table", None)):
+        raise UsageError("--id names a column of a table; add --from-file FILE")
     if args.min_popularity is not None and not args.export:
         raise UsageError("--min-popularity is of --export; name a day, such as --export latest")
     if not names_ids(args):
         return None
-    named = [_id(text, "the arguments") for text in args.ids]
+    named = [an_id(text, "the arguments") for text in args.ids]
     if args.from_file:
-        named += _ids_of_file(Path(args.from_file).expanduser())
+        named += ids_of_file(args.from_file, args.id)
     found = _by_tmdb_id(named)
     if _asks_tmdb(args):
         found += _ids_of_tmdb(args)
@@ -328,32 +330,3 @@ def _by_tmdb_id(named: list[int | str]) -> list[int]:
     if unknown:
         say_aside(f"TMDB has no movie under {', '.join(unknown)}: left out")
     return [i for name in named for i in ([name] if isinstance(name, int) else known.get(name, []))]
-
-
-def _ids_of_file(path: Path) -> list[int | str]:
-    try:
-        lines = decoded(path.read_bytes()).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise UsageError(f"{path} cannot be read: {reason}") from None
-    words = [
-        (word, number)
-        for number, line in enumerate(lines, start=1)
-        for word in re.split(r"[\s,;]+", line.partition("#")[0])
-        if word
-    ]
-    if not words:
-        raise UsageError(f"{path} has no ids in it")
-    return [_id(word, f"line {number} of {path}") for word, number in words]
-
-
-def _id(text: str, where: str) -> int | str:
-    """Return a TMDB id as a number, or an IMDb id as text."""
-    if re.fullmatch(r"tt[0-9]{7,10}", text):
-        return text
-    if not re.fullmatch(r"[0-9]{1,15}", text) or int(text) == 0:
-        raise UsageError(
-            f"{text!r} in {where} is not a TMDB id, a whole number such as 603, "
-            "nor an IMDb id such as tt0133093"
-        )
-    return int(text)

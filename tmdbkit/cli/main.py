@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tmdbkit import __version__
-from tmdbkit.cli import commands, output, upkeep
+from tmdbkit.cli import commands, matching, output, upkeep
 from tmdbkit.cli import ratings as rating_commands
 from tmdbkit.cli import review as review_command
 from tmdbkit.cli.arguments import (
@@ -127,6 +127,25 @@ def parser() -> Grammar:
     takes_ids(stage, NEEDED)
     takes_source(stage)
 
+    match = _verb(
+        verbs,
+        matching.match,
+        "find the films that a list of titles means",
+        "match titles.txt --out matched.csv",
+        "match watched.csv --title Name --year Year --out matched.csv",
+    )
+    match.add_argument("file", metavar="FILE", help="CSV, TSV, JSON, Parquet; text: a title a line")
+    match.add_argument("--out", metavar="FILE", help="where it is written, as CSV")
+    match.add_argument("--pick", action="store_true", help="ask about each row that is not sure")
+    for option, what in (
+        ("--title", "titles"),
+        ("--year", "years or dates"),
+        ("--director", "directors"),
+        ("--runtime", "lengths"),
+        ("--id", "TMDB or IMDb ids, where it has some"),
+    ):
+        match.add_argument(option, metavar="COLUMN", help=f"its column of {what}")
+
     ratings = _verb(
         verbs,
         rating_commands.ratings,
@@ -139,8 +158,7 @@ def parser() -> Grammar:
     )
     ratings.add_argument("--dry-run", action="store_true", help="say what it takes; ask nobody")
     ratings.add_argument("--older-than", metavar="AGE", type=age, help="30d: ask again for older")
-    ratings.add_argument("--table", metavar="FILE", help="a CSV or Parquet file of your own")
-    ratings.add_argument("--id", default="tmdb_id", metavar="COLUMN", help="its column of ids")
+    ratings.add_argument("--table", metavar="FILE", help="a table of your own: CSV, JSON, Parquet")
     for option in ("--points", "--votes"):
         ratings.add_argument(
             option, action="append", metavar="SYSTEM=COLUMN", help=f"its column of {option[2:]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tmdbkit.cli.inputs import (
     filled,
@@ -67,20 +67,28 @@ def _providers(args: argparse.Namespace) -> list[str | Provider] | None:
             raise UsageError(f"there is no file {path}")
         if not args.points:
             raise UsageError("no column is named; name one, such as --points imdb=rating")
-        found.append(
-            Table(
-                path,
-                points=_pairs(args.points, "points"),
-                votes=_pairs(args.votes, "votes"),
-                id=args.id,
-                id_of="imdb" if args.id.startswith("imdb") else "tmdb",
-            )
-        )
+        points, votes = _pairs(args.points, "points"), _pairs(args.votes, "votes")
+        column, of = _id_column(path, args.id)
+        found.append(Table(path, points=points, votes=votes, id=column, id_of=of))
     elif "table" in (args.provider or []):
         raise UsageError("--provider table needs --table FILE, and --points imdb=COLUMN")
     elif args.points or args.votes:
         raise UsageError("--points and --votes name columns of a table; add --table FILE")
     return found or None
+
+
+def _id_column(path: Path, name: str | None) -> tuple[str, Literal["tmdb", "imdb"]]:
+    """Return a table's column of ids, and whose they are; say which rows have none."""
+    from tmdbkit.cli.listed import tell_left_out
+    from tmdbkit.matching.listed import named_in
+    from tmdbkit.tables import id_columns, texts
+
+    table = texts(path)
+    columns = [] if name and name not in table.columns else id_columns(table, name)
+    column, of = columns[0] if columns else (name or "tmdb_id", "tmdb")
+    if columns:
+        tell_left_out(str(path), named_in(table, column))
+    return column, "imdb" if of == "imdb" else "tmdb"
 
 
 def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:

@@ -12,13 +12,16 @@ from tmdbkit.notebook.prompt import ask_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from tmdbkit.convex.target import Target
     from tmdbkit.notebook.confirm import PushPanel
     from tmdbkit.notebook.form import StageForm
     from tmdbkit.notebook.panel import ReviewPanel
+    from tmdbkit.notebook.titles import MatchPanel
     from tmdbkit.stage.stage import Stage
     from tmdbkit.tmdb.session import TMDBSession
+    from tmdbkit.workflows.matching import Matches
 
 if hasattr(get_ipython(), "kernel"):  # a kernel is running, not only installed
     tmdbkit.progress.register(WidgetProgress)
@@ -39,6 +42,19 @@ def review(stage: Stage, *, by: str = "", **filters: Any) -> ReviewPanel:
     from tmdbkit.notebook.panel import ReviewPanel
 
     return ReviewPanel(stage, by=by, **filters)
+
+
+def match(session: TMDBSession, matches: Matches, out: str | Path | None = None) -> MatchPanel:
+    """Decide which films the rows of a list mean that are not sure, by their posters and facts.
+
+    Args:
+        session: Whom to ask.
+        matches: What `match_titles` returned.
+        out: Where the list is written after each choice; default nowhere.
+    """
+    from tmdbkit.notebook.titles import MatchPanel
+
+    return MatchPanel(session, matches, out)
 
 
 def stage(stage: Stage, session: TMDBSession | None = None) -> StageForm:

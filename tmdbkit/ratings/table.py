@@ -1,11 +1,9 @@
-"""Ratings of the user's own: a CSV or Parquet file or a frame, its columns named in the call."""
+"""Ratings of the user's own: a file or a frame, its columns named in the call."""
 
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,28 +11,15 @@ import polars as pl
 
 from tmdbkit.exceptions import UsageError
 from tmdbkit.ratings.model import FAILED, POINTS_OF, Collected, Cost
-from tmdbkit.ratings.rows import IMDB_ID, as_ratings, by_imdb_id
-from tmdbkit.surrogates import decoded
+from tmdbkit.ratings.rows import as_ratings, by_imdb_id
+from tmdbkit.tables import ids, reading, scan, title_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    Source = str | Path | pl.DataFrame | pl.LazyFrame
-
-
-def _scan_csv(path: Path) -> pl.LazyFrame:
-    """Read all of it as text, so that a value that is no number is still there to be shown."""
-    content = path.read_bytes()
-    if not content.isascii():
-        with suppress(UnicodeDecodeError):  # polars says itself what is no UTF-8
-            content = decoded(content).encode()
-    return pl.scan_csv(content, infer_schema=False)
+    from tmdbkit.tables import Source
 
 
-READERS: dict[str, Callable[[Path], pl.LazyFrame]] = {
-    ".csv": _scan_csv,
-    ".parquet": partial(pl.scan_parquet, glob=False),
-}
 IDS = {"tmdb": "TMDB ids, such as 603", "imdb": "IMDb ids, such as tt0133093"}
 LONGEST_VALUE = 40  # characters of a value that is shown
 DECIMALS = 6  # of points that were on another scale
@@ -48,7 +33,8 @@ class Table:
     too, unless both rows say the same: a person has to say which of them is meant.
 
     Args:
-        source: A path that ends in `.csv` or `.parquet`, or a frame of polars, lazy or not.
+        source: A path that ends in `.csv`, `.tsv`, `.json`, `.jsonl` or `.parquet`, or a frame of
+            polars, lazy or not.
         points: The column of each system's points.
         votes: The column of each system's votes, for systems that have points.
         id: The column that says which movie a row is.
@@ -87,7 +73,7 @@ class Table:
         _check_call(points, votes, scales, id_of, fetched_at)
         self.name = name
         self.systems = tuple(points)
-        self._title = _title(source)
+        self._title = title_of(source)
         self._key = f"{id_of}_id"
         texts = _texts(source, [id, *points.values(), *votes.values()])
         known = texts.with_columns(_key(id, id_of)).drop_nulls(self._key)
@@ -148,10 +134,6 @@ def _check_call(
         raise UsageError("fetched_at has no time zone; give it one, such as datetime.UTC")
 
 
-def _title(source: Source) -> str:
-    return "the frame" if isinstance(source, pl.DataFrame | pl.LazyFrame) else str(source)
-
-
 def _changed_at(source: Source) -> datetime:
     if isinstance(source, pl.DataFrame | pl.LazyFrame):
         return datetime.now(UTC)
@@ -160,10 +142,10 @@ def _changed_at(source: Source) -> datetime:
 
 def _texts(source: Source, columns: Sequence[str]) -> pl.DataFrame:
     """Return the columns as text without space around it, null where it is blank."""
-    title = _title(source)
+    title = title_of(source)
     names = list(dict.fromkeys(columns))
-    with _reading(title):
-        table = _scan(source)
+    with reading(title):
+        table = scan(source)
         schema = table.collect_schema()
         _check_columns(schema, names, title)
         bare = table.select(
@@ -172,30 +154,6 @@ def _texts(source: Source, columns: Sequence[str]) -> pl.DataFrame:
         )
         stripped = pl.all().cast(pl.String).str.strip_chars()
         return bare.select(stripped.replace("", None)).collect()
-
-
-def _scan(source: Source) -> pl.LazyFrame:
-    if isinstance(source, pl.DataFrame | pl.LazyFrame):
-        return source.lazy()
-    if not isinstance(source, str | Path):
-        raise UsageError(f"{type(source).__name__} is no table; give a path or a frame of polars")
-    path = Path(source).expanduser()
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise UsageError(f"{source} is no table; its name must end in {' or '.join(READERS)}")
-    if not path.is_file():
-        raise UsageError(f"there is no file {source}")
-    return reader(path)
-
-
-@contextmanager
-def _reading(title: str) -> Iterator[None]:
-    """Turn what polars says of a file into one clear line."""
-    try:
-        yield
-    except (pl.exceptions.PolarsError, OSError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UsageError(f"{title} cannot be read: {first}") from None
 
 
 def _check_columns(schema: pl.Schema, names: Sequence[str], title: str) -> None:
@@ -212,11 +170,9 @@ def _check_columns(schema: pl.Schema, names: Sequence[str], title: str) -> None:
 
 def _key(column: str, id_of: str) -> pl.Expr:
     """Return the ids of a column of text, null where it holds none."""
-    text = pl.col(column)
     if id_of == "imdb":
-        return pl.when(text.str.contains(IMDB_ID)).then(text).alias("imdb_id")
-    number = text.str.strip_suffix(".0").cast(pl.Int64, strict=False)  # floats where some are null
-    return pl.when(number > 0).then(number).alias("tmdb_id")
+        return pl.format("tt{}", ids(column, id_of)).alias("imdb_id")
+    return ids(column, id_of).cast(pl.Int64).alias("tmdb_id")
 
 
 def _long(

@@ -15,6 +15,7 @@ from tmdbkit.exceptions import StopError
 from tmdbkit.quality import FINDINGS, RULES, find, withheld
 from tmdbkit.ratings.aggregate import CONSENSUS, consensus
 from tmdbkit.ratings.columns import COLUMNS, explain
+from tmdbkit.stage.asked import TOLD
 from tmdbkit.stage.card import flat
 from tmdbkit.stage.decisions import overrides
 from tmdbkit.stage.flat_table import AGREED, FOR_RULES_ALONE
@@ -29,7 +30,11 @@ if TYPE_CHECKING:
 
 MANY = 500  # changed movies from which on all are judged anew
 TABLE = pl.Schema(
-    {**flat(transform.ROWS.to_frame()).schema, **{name: CONSENSUS[name] for name in AGREED}}
+    {
+        **flat(transform.ROWS.to_frame()).schema,
+        **TOLD,
+        **{name: CONSENSUS[name] for name in AGREED},
+    }
 )
 KEPT = {"table": TABLE, "findings": FINDINGS, "columns": COLUMNS}  # each whole or not there
 OF, BY_HAND = "tmdbkit.assessed", "tmdbkit.by_hand"

@@ -26,6 +26,7 @@ REMEDIES = {
     "again",
     "decisions": "put that file back from a backup, for nothing else has what people decided; "
     "without one, keep it elsewhere, and decide again",
+    "asked": "move that file away, and stage from the same list again",
     "imports": "put that file back from a backup, for its pushes cannot be undone without it; "
     "without one, keep it elsewhere",
 }

@@ -34,6 +34,7 @@ HOLD = {  # what a row of each log is; what is made again by itself is no loss
     "decisions": "decision",
     "imports": "line of the import log",
     "fields": "value of a field of your own",
+    "asked": "row of a list",
 }
 LOGS = (*HOLD, "movies")
 NAMED = 50  # movies that a line names; `Problem.ids` has all of them

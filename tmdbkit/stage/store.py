@@ -14,7 +14,7 @@ from tmdbkit.files import sweep
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
-from tmdbkit.stage import pushes, validation
+from tmdbkit.stage import asked, pushes, validation
 from tmdbkit.stage.card import flat
 from tmdbkit.stage.damage import reading
 from tmdbkit.stage.decisions import overrides
@@ -73,6 +73,7 @@ class StageStore:
         self.decisions = self._log("decisions", DECISIONS, "at")
         self.imports = self._log("imports", IMPORTS, "pushed_at")
         self.own = OwnFields(self.root)
+        self.listed = asked.log_of(self.root)
         self.marker = Marker(self.root)
         self.now = now or self.marker.clock()
 
@@ -187,7 +188,7 @@ class StageStore:
 
     def scan_table(self) -> pl.LazyFrame:
         """Return the flat table lazily, without what it takes all movies to know, in no order."""
-        return flat(self.overlay().over(self.movies.rows()))
+        return asked.beside(flat(self.overlay().over(self.movies.rows())), self.listed)
 
     def for_rules(self, tmdb_ids: Iterable[int] | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return what the rules look at: the flat table of movies, and the ratings that count."""
@@ -199,7 +200,7 @@ class StageStore:
                 found = self.movies.newest(wanted).collect()
                 rows, overlay = self.movies.rows_of(found), self.overlay(wanted)
             read = rows.collect().lazy()  # the overlay looks at them more than once
-            movies = flat(overlay.over(read)).sort("tmdb_id").collect()
+            movies = asked.beside(flat(overlay.over(read)), self.listed).sort("tmdb_id").collect()
             movies = movies.join(self.movies.gone(tmdb_ids), on="tmdb_id", how="left")
             ratings = overlay.ratings(read).filter("chosen")
         return movies, ratings.join(movies, on="tmdb_id", how="semi").select(RATINGS.names())
@@ -275,7 +276,8 @@ class StageStore:
 
     def version(self) -> str:
         """Return a text that is another one once rows or ratings are; decisions do not count."""
-        parts = (*self.movies.payloads.parts(), *self.ratings.parts())
+        logs = (self.movies.payloads, self.ratings, self.listed)
+        parts = (part for log in logs for part in log.parts())
         return " ".join([TODAY, str(self.options), *self.settings.providers, *parts])
 
     # Upkeep.
@@ -325,7 +327,7 @@ class StageStore:
 
     def _others(self) -> tuple[Log, ...]:
         failures = self.movies.derived.failures
-        return (failures, self.ratings, self.decisions, self.imports, self.own.log)
+        return (failures, self.ratings, self.decisions, self.imports, self.own.log, self.listed)
 
     def _logs(self) -> tuple[Log, ...]:
         return (self.movies.payloads, self.movies.checks, *self._others())

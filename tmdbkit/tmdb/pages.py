@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 LAST_PAGE = 500  # TMDB serves no page above, whatever `total_pages` says
-THREADS = 8
+THREADS = 12
 AT_ONCE = 200  # asked for and not yet taken, so that memory does not grow with the items
 
 

@@ -4,6 +4,7 @@ from tmdbkit.workflows.deleting import absent_from_stage, delete_movies, plan_de
 from tmdbkit.workflows.direct import import_direct
 from tmdbkit.workflows.fetching import refresh_movies, stage_movies
 from tmdbkit.workflows.local_import import LocalImport, run_local_import
+from tmdbkit.workflows.matching import match_titles, note_asked
 from tmdbkit.workflows.pushing import plan_push, push, undo, verify
 from tmdbkit.workflows.rating import check, collect_ratings, rating_costs
 
@@ -14,6 +15,8 @@ __all__ = [
     "collect_ratings",
     "delete_movies",
     "import_direct",
+    "match_titles",
+    "note_asked",
     "plan_deletion",
     "plan_push",
     "push",

@@ -17,6 +17,7 @@ from tmdbkit.quality.features import features
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.schema import INSTANT, ROW, SYSTEMS
+from tmdbkit.stage.asked import TOLD
 from tmdbkit.stage.decisions import JUDGED, WORDS, changed_since, moved, verdicts
 from tmdbkit.stage.flat_table import RATING_ERRORS, not_waived
 from tmdbkit.stage.stage import Stage
@@ -83,10 +84,14 @@ def read_for_rules(
 
 
 def applicable(rules: Sequence[Rule], movies: pl.DataFrame, now: datetime) -> list[Rule]:
-    """Return the rules that can be looked at: all of their columns can be had of these movies."""
+    """Return the rules that can be looked at: all of their columns can be had of these movies.
+
+    Where nobody said what was asked for, nothing is to be compared with that.
+    """
     rated = any(f"{system}_points" in movies.columns for system in SYSTEMS)
     of_ratings = features(RATINGS.to_frame(), movies.clear(), now=now).columns if rated else ()
-    seen = {"movie": {*movies.columns, "now"}, "rating": {*of_ratings}}
+    unsaid = {name for name in TOLD if name in movies.columns and movies[name].is_null().all()}
+    seen = {"movie": {*movies.columns, "now"} - unsaid, "rating": {*of_ratings}}
     return [rule for rule in rules if rule.needs() <= seen[rule.of]]
 
 

@@ -26,6 +26,7 @@ class DrippingServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.asked = threading.Event()
+        self.received = b""
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._listen, daemon=True).start()
@@ -43,7 +44,7 @@ class DrippingServer:
 
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError), connection:
-            connection.recv(65536)
+            self.received = connection.recv(65536)
             self.asked.set()
             for drop in self._drops(self._ended):
                 if self._ended.is_set():

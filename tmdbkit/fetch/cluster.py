@@ -42,7 +42,7 @@ class Errand:
         part: The name of the part that they become: whoever does the errand again replaces it.
         root: The stage's path or address, which the worker reaches as well.
         shapes: The settings that shape rows.
-        asks: The settings of the session, with the keys, and this errand's share of the rate.
+        asks: The settings of the session, TMDB's key alone, and its share of the rate.
         threads: How many requests are under way at once.
         refresh: Whether cached answers are passed over.
         reached: Whether TMDB has answered before, so that an outage is waited for.
@@ -156,7 +156,7 @@ def _errands(
             ids=tuple(ids[first : first + BATCH]),
             part=stage.new_part(),
             root=stage.root.full,
-            shapes=stage.settings,
+            shapes=stage.settings.keyless(),
             asks=replace(session.as_settings(), rate=allowance.share),
             threads=threads,
             refresh=refresh,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from tmdbkit.http.proxy import Proxy
     from tmdbkit.http.service import Service
 
 WireError = requests.RequestException | urllib3.exceptions.HTTPError | ValueError
@@ -35,6 +36,7 @@ OUTAGE_PATIENCE = 4 * 3600.0  # seconds; a night's run waits for the network thi
 LONGEST_OUTAGE_PAUSE = 60.0
 PATIENCE = 900.0  # seconds; a server that wants a longer pause is come back to by a person
 SOON = 1.0  # seconds
+PROXY_LOGIN = "write it into the variable as http://name:password@host:port"
 FAULTS_IN_A_ROW = 40  # of all threads: where nothing else comes, it is no matter of one request
 
 
@@ -207,7 +209,7 @@ class Contact:
         return backoff(rounds, LONGEST_OUTAGE_PAUSE) if rounds else 0.0
 
 
-def fault(error: WireError, path: str, service: Service) -> ServiceError:
+def fault(error: WireError, path: str, service: Service, proxy: Proxy | None) -> ServiceError:
     """Say in our words what requests ran into; its own name the address with its key.
 
     Args:
@@ -215,7 +217,11 @@ def fault(error: WireError, path: str, service: Service) -> ServiceError:
             own where a file's bytes are read below requests.
         path: What was asked for.
         service: What was asked.
+        proxy: By which it was, if by any.
     """
+    if proxy and (meaning := _of_proxy(error, proxy)):
+        kind, wrong = meaning
+        return kind(f"{service.name} cannot be reached by {proxy}{wrong}")
     if is_unreachable(error):
         host = urlsplit(service.base_url).netloc.rpartition("@")[2]
         cause = "certificate" if isinstance(error, requests.exceptions.SSLError) else "network"
@@ -225,6 +231,20 @@ def fault(error: WireError, path: str, service: Service) -> ServiceError:
     if isinstance(error, requests.Timeout | urllib3.exceptions.ReadTimeoutError):
         return PassingFault(f"did not answer in {READ_TIMEOUT:.0f} s", path=path, lost=True)
     return PassingFault("the answer broke off", path=path, lost=True)
+
+
+def _of_proxy(error: WireError, proxy: Proxy) -> tuple[type[StopError], str] | None:
+    """Return what is wrong with a proxy, and what to do; None where it is none of its doing."""
+    if isinstance(error, requests.exceptions.InvalidSchema):
+        return StopError, ", which takes PySocks; pip install PySocks"
+    if isinstance(error, requests.exceptions.InvalidURL):
+        return StopError, f", which is no address of one; {PROXY_LOGIN}"
+    if isinstance(error, requests.exceptions.ProxyError) and "failed: 407" in str(error):
+        return StopError, f", a proxy that wants a login; {PROXY_LOGIN}"
+    refused = isinstance(error, requests.exceptions.ProxyError)
+    if refused or (proxy.is_socks and is_unreachable(error)):
+        return HostUnreachable, "; check whether it runs, or unset the variable"
+    return None
 
 
 def is_unreachable(error: WireError) -> bool:

@@ -31,6 +31,7 @@ from tmdbkit.http.retry import Contact, Turn, retrying
 from tmdbkit.http.waiting import Waiting
 from tmdbkit.http.wire import Wire
 from tmdbkit.progress import Silent
+from tmdbkit.settings import without_login
 from tmdbkit.surrogates import whole, whole_json
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Session:
         self.service = service
         self.settings = settings
         self.offline = settings.offline if offline is None else offline
-        self.base_url = service.base_url
+        self.base_url = without_login(service.base_url)
         self.pacer = Pacer(service.rate, clock=clock, sleep=sleep)
         self.cache = AnswerCache.open(settings.cache, service.name.lower()) if cache else None
         self.requests = 0
@@ -327,7 +328,7 @@ class Session:
             self.requests += 1
             self._waiting.asked()
         outcome = self._wire.exchange(
-            call, signed, self._contact.connect_timeout, partial(self._take, call)
+            call, signed, self.service, self._contact.connect_timeout, partial(self._take, call)
         )
         if isinstance(outcome, CredentialsRefused):
             self._refused = outcome

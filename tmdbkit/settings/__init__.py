@@ -6,7 +6,7 @@ import math
 import os
 import re
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -182,6 +182,23 @@ class Settings:
             variable = str(error).partition(" ")[0]
             raise SettingsError(f"{error} (from {where[variable]})") from None
 
+    def keyless(self) -> Settings:
+        """Return the same without any key, as it goes to another process."""
+        none = Secret()
+        return replace(
+            self,
+            tmdb_token=none,
+            tmdb_api_key=none,
+            convex_key=none,
+            omdb_api_key=none,
+            mdblist_api_key=none,
+        )
+
+    def __repr__(self) -> str:
+        named = (f.name for f in fields(self) if f.repr)
+        facts = (f"{name}={_masked(repr(getattr(self, name)))}" for name in named)
+        return f"Settings({', '.join(facts)})"
+
     def shown(self) -> list[dict[str, str]]:
         """Return `variable, value, source` of each setting; of a key only whether it is set."""
         return [
@@ -202,7 +219,19 @@ def _shown(value: object) -> str:
         return ",".join(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return re.sub(r"//[^/@]*@", "//…@", f"{value:g}" if isinstance(value, float) else str(value))
+    return _masked(f"{value:g}" if isinstance(value, float) else str(value))
+
+
+_LOGIN = re.compile(r"(?<=//)[^/?#]*@")
+
+
+def _masked(address: str) -> str:
+    return _LOGIN.sub("…@", address)
+
+
+def without_login(address: str) -> str:
+    """Return an address without the name and password in it, which are sent nowhere."""
+    return _LOGIN.sub("", address)
 
 
 def find_folder(start: Path) -> Path:

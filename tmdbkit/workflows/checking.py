@@ -67,7 +67,7 @@ def looked_at_on(
         return stage.for_rules()
     needed = {name for rule in rules for name in rule.needs()}
     columns = {*OF_EVERY_RULE, *needed}
-    work = partial(read_for_rules, stage.root.full, stage.settings, columns)
+    work = partial(read_for_rules, stage.root.full, stage.settings.keyless(), columns)
     pieces = (ids[first : first + PIECE] for first in range(0, len(ids), PIECE))
     read = list(spread(executor, work, pieces, workers))
     movies = pl.concat([movies for movies, _ in read]).sort("tmdb_id")

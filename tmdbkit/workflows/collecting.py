@@ -173,7 +173,7 @@ def look_up_on(
         return
     carried = provider.name if provider.name in BY_NAME else provider  # connections stay here
     pieces = wanted.iter_slices(max(1, -(-wanted.height // workers)))
-    for came in spread(executor, partial(collected, settings, carried), pieces, workers):
+    for came in spread(executor, partial(collected, settings.keyless(), carried), pieces, workers):
         yield from came
 
 

@@ -97,6 +97,34 @@ def test_an_answer_that_trickles_ends_in_time(drops: Drops, tmp_path: Path) -> N
         assert time.monotonic() - began < 3
 
 
+def handshake(ended: threading.Event) -> Iterator[bytes]:
+    """The greeting of a TLS server, of 16 KiB as it says, a byte now and then."""
+    yield from trickle(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03", ended)
+
+
+def tunnel(ended: threading.Event) -> Iterator[bytes]:
+    yield from trickle(b"HTTP/1.1 200 Connected\r\nX-Slow: ", ended)
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("proxy", [False, True])
+def test_a_handshake_that_trickles_ends_in_time(
+    proxy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with DrippingServer(tunnel if proxy else handshake) as server:
+        url = server.url.replace("http:", "https:")
+        if proxy:
+            monkeypatch.setenv("HTTPS_PROXY", server.url)
+            url = "https://api.example.org"
+        began = time.monotonic()
+        with (
+            tmdb(url, tmp_path) as session,
+            pytest.raises(PassingFault, match=r"did not answer in full in [01] s"),
+        ):
+            session.get("/movie/603")
+        assert time.monotonic() - began < 3
+
+
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("drops", [head, body, chunks, silence])
 def test_so_does_convex_and_says_that_it_may_be_done(drops: Drops) -> None:

@@ -98,7 +98,8 @@ class StageResult(Drawn):
 
     def _facts(self) -> list[tuple[str, str]]:
         facts = counted_facts({name.replace("http_", ""): n for name, n in self.counts().items()})
-        reasons = self.failures.group_by("reason").len().sort("len", "reason", descending=True)
+        reason = pl.col("reason").str.replace(r"^/\S+: ", "")  # one and the same of any movie
+        reasons = self.failures.group_by(reason).len().sort("len", "reason", descending=True)
         return facts + [(f"failed: {count:,}", reason) for reason, count in reasons.head(5).rows()]
 
 

@@ -152,6 +152,7 @@ class Contact:
         self.reached = False
         self.is_known = False
         self.faults = 0
+        self._pages = 0
         self._failing_since = 0.0
 
     @property
@@ -183,7 +184,22 @@ class Contact:
     def answered(self) -> None:
         """Note an answer that only the service itself gives."""
         self.is_known = True
+        self.faults = self._pages = 0
+
+    def refused(self, error: ServiceError, service: Service) -> None:
+        """Note what will never be answered.
+
+        Raises:
+            HostUnreachable: One after the other is refused, in none of the service's own words.
+        """
         self.faults = 0
+        own = error.status in (None, requests.codes.ok) or error.code is not None or error.message
+        self._pages = 0 if own else self._pages + 1
+        if self._pages >= STRANGE_FAULTS:
+            raise HostUnreachable(
+                f"{service.name} {error.reason} to {self._pages} requests in a row, and in none of "
+                f"its own words; {_in_between(service)}"
+            )
 
     def lull(self, error: PassingFault, service: Service, now: float) -> float:
         """Return the seconds that everybody waits after a passing fault, the longer the more came.
@@ -201,12 +217,18 @@ class Contact:
         if not self.is_known and self.faults >= STRANGE_FAULTS and lasted >= STRANGE_SECONDS:
             raise HostUnreachable(
                 f"{service.name} has not answered as itself yet: {error.reason}, "
-                f"{self.faults} times in {lasted:.0f} s; it may be blocked, or a proxy, a VPN or a "
-                f"login page may stand in between: check the network and {service.variable}",
+                f"{self.faults} times in {lasted:.0f} s; {_in_between(service)}",
                 lost=error.lost,
             )
         rounds = self.faults // FAULTS_IN_A_ROW
         return backoff(rounds, LONGEST_OUTAGE_PAUSE) if rounds else 0.0
+
+
+def _in_between(service: Service) -> str:
+    return (
+        "it may be blocked, or a proxy, a VPN or a login page may stand in between: "
+        f"check the network and {service.variable}"
+    )
 
 
 def fault(error: WireError, path: str, service: Service, proxy: Proxy | None) -> ServiceError:

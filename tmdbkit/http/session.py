@@ -302,8 +302,8 @@ class Session:
             except NotFound:
                 self._contact.answered()
                 raise
-            except ServiceError:
-                self._contact.faults = 0
+            except ServiceError as error:
+                self._contact.refused(error, self.service)
                 raise
             else:
                 self._contact.answered()

@@ -111,6 +111,7 @@ def tunnel(ended: threading.Event) -> Iterator[bytes]:
 def test_a_handshake_that_trickles_ends_in_time(
     proxy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(call, "LEAST_SECONDS", 0.5)
     with DrippingServer(tunnel if proxy else handshake) as server:
         url = server.url.replace("http:", "https:")
         if proxy:

@@ -145,6 +145,12 @@ class _Noted:
         _note(self._twin)
         return made
 
+    def _tunnel(self) -> None:
+        """Ask a proxy for the way; a word of it that was cut off looks like a yes."""
+        super()._tunnel()  # type: ignore[misc]
+        if was_cut():
+            raise ConnectionResetError
+
     def connect(self) -> None:
         try:
             super().connect()  # type: ignore[misc]

@@ -226,7 +226,8 @@ _LOGIN = re.compile(r"(?<=//)[^/?#]*@")
 
 
 def _masked(address: str) -> str:
-    return _LOGIN.sub("…@", address)
+    """Return it without a login, and with none of a key that has slashes in it."""
+    return re.sub(r"(?<=//)([^/?#]*|[^/?#]*:.*)@", "…@", address)
 
 
 def without_login(address: str) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -33,6 +37,7 @@ COLUMNS = pl.Schema(
         "video": pl.Boolean(),
     }
 )
+LONGEST_LINE = 2**20  # bytes
 ROW_GROUP = 50_000  # rows that a reader holds at once
 
 
@@ -259,8 +264,28 @@ def convert(source: Path, parquet: Path, path: str) -> None:
                 raise pl.exceptions.NoDataError(f"{without:,} of its {rows:,} lines have no id")
     except (OSError, pl.exceptions.PolarsError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
+        line = _bad_line(source)
+        where = f"line {line:,} of it is no movie, and none of it is used" if line else first
         raise StopError(
-            f"answered with something that is not a whole export ({first}); try again later, "
+            f"answered with something that is not a whole export ({where}); try again later, "
             "and check TMDB_EXPORTS_URL",
             path=path,
         ) from error
+
+
+def _bad_line(source: Path) -> int:
+    """Return the number of the first line that is no movie; 0 where it is the file that is cut."""
+    try:
+        with gzip.open(source) as file:
+            lines = iter(partial(file.readline, LONGEST_LINE), b"")
+            return next((n for n, line in enumerate(lines, 1) if not _is_movie(line)), 0)
+    except (OSError, EOFError, zlib.error):
+        return 0
+
+
+def _is_movie(line: bytes) -> bool:
+    try:
+        found = json.loads(line)
+        return isinstance(found, dict) and type(found.get("id")) is int
+    except (ValueError, RecursionError):
+        return False

@@ -158,6 +158,9 @@ BAD_LINES = [
     b"null",
     b"<html>",
     b'{"id":7}}',
+    b'{"id":7,"popularity":"much"}',
+    b'{"id":7,"adult":"no"}',
+    b'{"id":99999999999999999999}',
 ]
 
 

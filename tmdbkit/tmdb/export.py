@@ -37,6 +37,7 @@ COLUMNS = pl.Schema(
         "video": pl.Boolean(),
     }
 )
+KINDS = (("popularity", (int, float)), ("adult", bool), ("video", bool))
 LONGEST_LINE = 2**20  # bytes
 ROW_GROUP = 50_000  # rows that a reader holds at once
 
@@ -286,6 +287,7 @@ def _bad_line(source: Path) -> int:
 def _is_movie(line: bytes) -> bool:
     try:
         found = json.loads(line)
-        return isinstance(found, dict) and type(found.get("id")) is int
-    except (ValueError, RecursionError):
+        whole = type(found["id"]) is int and abs(found["id"]) < 2**63
+        return whole and all(found.get(n) is None or isinstance(found[n], t) for n, t in KINDS)
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False

@@ -9,6 +9,7 @@ import zlib
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -16,6 +17,7 @@ import polars as pl
 from tmdbkit.exceptions import NotFound, OfflineError, ServiceError, StopError, UsageError
 from tmdbkit.files import aside_of, atomic_write, make_folder, sweep
 from tmdbkit.http.connected import Connected
+from tmdbkit.http.files import LONGEST_LINE, MOST_LINES, check_lines
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
 from tmdbkit.settings import Settings
@@ -38,7 +40,6 @@ COLUMNS = pl.Schema(
     }
 )
 KINDS = (("popularity", (int, float)), ("adult", bool), ("video", bool))
-LONGEST_LINE = 2**20  # bytes
 ROW_GROUP = 50_000  # rows that a reader holds at once
 
 
@@ -255,6 +256,7 @@ def convert(source: Path, parquet: Path, path: str) -> None:
     """
     ids = pl.col("id")
     try:
+        check_lines(source)
         with atomic_write(parquet) as aside:
             pl.scan_ndjson(source, schema=COLUMNS).sink_parquet(
                 aside, compression="zstd", row_group_size=ROW_GROUP
@@ -278,7 +280,7 @@ def _bad_line(source: Path) -> int:
     """Return the number of the first line that is no movie; 0 where it is the file that is cut."""
     try:
         with gzip.open(source) as file:
-            lines = iter(partial(file.readline, LONGEST_LINE), b"")
+            lines = islice(iter(partial(file.readline, LONGEST_LINE), b""), MOST_LINES)
             return next((n for n, line in enumerate(lines, 1) if not _is_movie(line)), 0)
     except (OSError, EOFError, zlib.error):
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from contextlib import suppress
@@ -45,6 +46,10 @@ class DrippingServer:
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError), connection:
             self.received = connection.recv(65536)
+            head, _, body = self.received.partition(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+            while length and len(body) < int(length[1]):  # what is left unread is answered by a RST
+                body += connection.recv(65536) or b" " * int(length[1])
             self.asked.set()
             for drop in self._drops(self._ended):
                 if self._ended.is_set():

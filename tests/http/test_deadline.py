@@ -94,9 +94,10 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_answer_that_trickles_ends_in_time(drops: Drops, tmp_path: Path) -> None:
     with DrippingServer(drops) as server, tmdb(server.url, tmp_path) as session:
         began = time.monotonic()
-        with pytest.raises(PassingFault, match=r"did not answer in full in [01] s"):
+        with pytest.raises(PassingFault, match=r"did not answer in full in [01] s") as raised:
             session.get("/movie/603")
         assert time.monotonic() - began < 3
+        assert raised.value.attempts == 1
 
 
 def handshake(ended: threading.Event) -> Iterator[bytes]:

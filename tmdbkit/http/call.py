@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MOST_SECONDS = 120.0  # that all tries together may take, the waits between them aside
-LEAST_SECONDS = 1.0  # of a last try, so that it says why it failed
+LEAST_SECONDS = 1.0  # of a try; who has no more does not try again
 
 
 @dataclass
@@ -36,6 +36,10 @@ class Call(Generic[T]):
     def took(self, seconds: float) -> None:
         """Note how long a try took."""
         self.seconds = max(self.seconds - seconds, LEAST_SECONDS)
+
+    def is_used_up(self) -> bool:
+        """Tell whether there is no time left for another try."""
+        return self.seconds <= LEAST_SECONDS
 
 
 @dataclass

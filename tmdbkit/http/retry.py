@@ -41,7 +41,11 @@ FAULTS_IN_A_ROW = 40  # of all threads: where nothing else comes, it is no matte
 
 
 def retrying(
-    retries: int, *, rest: Callable[[float], None], jitter: Callable[[], float]
+    retries: int,
+    enough: Callable[[], bool],
+    *,
+    rest: Callable[[float], None],
+    jitter: Callable[[], float],
 ) -> Retrying:
     """Return tenacity's loop over passing faults: exponential with jitter, or as the server says.
 
@@ -49,6 +53,7 @@ def retrying(
 
     Args:
         retries: How many tries follow the first.
+        enough: Tells whether no other is worth its while.
         rest: Waits so many seconds.
         jitter: Draws from 0 to 1; half of each wait is random, so that threads part.
     """
@@ -60,7 +65,7 @@ def retrying(
         return backoff(state.attempt_number) * (1 + jitter()) / 2
 
     def stop(state: RetryCallState) -> bool:
-        return state.attempt_number > retries or state.upcoming_sleep > PATIENCE
+        return state.attempt_number > retries or state.upcoming_sleep > PATIENCE or enough()
 
     return Retrying(
         retry=retry_if_exception_type(PassingFault),

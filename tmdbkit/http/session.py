@@ -264,7 +264,7 @@ class Session:
 
     def _retry(self, call: Call[T], lost: list[ServiceError] | None = None) -> T:
         """Ask as often as it takes; `lost` is given the tries that may have been carried out."""
-        loop, doubtful = self._retrying(), [] if lost is None else lost
+        loop, doubtful = self._retrying(call.is_used_up), [] if lost is None else lost
 
         def ask() -> T:
             try:

@@ -21,7 +21,7 @@ from tests.servers.wire import Answer
 from tests.stage.conftest import payload
 from tmdbkit import Settings, Stage, TMDBSession, stage_movies
 from tmdbkit.convex.client import ConvexDeployment
-from tmdbkit.exceptions import TMDBKitError
+from tmdbkit.exceptions import SettingsError, TMDBKitError
 from tmdbkit.fetch import cluster
 from tmdbkit.ratings.mdblist import MDBList
 from tmdbkit.ratings.omdb import OMDb
@@ -151,6 +151,19 @@ def test_nor_the_password_of_a_proxy(scheme: str, monkeypatch: pytest.MonkeyPatc
         assert f"Proxy-Authorization: Basic {PACKED}\r\n" in server.received.decode()
     for secret in (TOKEN, PACKED, LOGIN, LOGIN[4:]):
         assert leaks(secret, iter(told)) == []
+
+
+@pytest.mark.parametrize(
+    "slip",
+    ["TMDBKIT_RATE=fast", "TMDB_BASE_URL=ftp://x", "TMDBKIT_CAST=${NOT_SET}", "no line", "X='"],
+)
+def test_a_slip_in_the_settings_shows_no_other_line_of_them(slip: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"TMDB_READ_ACCESS_TOKEN={TOKEN}\nOMDB_API_KEY={KEY}\n{slip}\n")
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_env(folder=tmp_path)
+    told = [*told_by(raised.value)]
+    told += told_by_frames(of_traceback(raised.value.__traceback__))
+    assert leaks(TOKEN, iter(told)) == leaks(KEY, iter(told)) == []
 
 
 # What comes back

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import time
-import traceback
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -14,7 +13,7 @@ import requests
 import urllib3.exceptions
 
 from tmdbkit import __version__
-from tmdbkit.exceptions import PassingFault, ServiceError, SettingsError
+from tmdbkit.exceptions import PassingFault, ServiceError, SettingsError, forget_locals
 from tmdbkit.http.answers import bound
 from tmdbkit.http.deadline import Watchdog, WatchedAdapter, WatchedSession
 from tmdbkit.http.proxy import Proxy
@@ -65,14 +64,6 @@ def connection(pool: int, url: str) -> tuple[requests.Session, Proxy | None, Any
     for scheme in ("https://", "http://"):
         wire.mount(scheme, WatchedAdapter(proxy, pool_connections=4, pool_maxsize=pool))
     return wire, proxy, environment["verify"]
-
-
-def _clear(error: BaseException) -> None:
-    """Forget what the frames below held when a Ctrl-C came, a key on its way among it."""
-    link: BaseException | None = error
-    while link is not None:
-        traceback.clear_frames(link.__traceback__)
-        link = link.__context__
 
 
 class Wire:
@@ -132,7 +123,7 @@ class Wire:
             except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
                 outcome = fault(error, call.path, service, self._proxy)
             except BaseException as error:
-                _clear(error)
+                forget_locals(error)  # at a Ctrl-C a key may just be on its way
                 raise
         took = time.monotonic() - began
         call.took(took)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tmdbkit.exceptions import SettingsError, SettingsWarning, did_you_mean
+from tmdbkit.exceptions import SettingsError, SettingsWarning, did_you_mean, forget_locals
 from tmdbkit.settings.sources import (
     PAIRS,
     Pair,
@@ -162,13 +162,20 @@ class Settings:
         Raises:
             SettingsError: A value that cannot be meant, with the variable's name.
         """
-        start = (folder or Path.cwd()).resolve()
+        try:
+            return cls._read(environ, (folder or Path.cwd()).resolve())
+        except SettingsError as error:
+            forget_locals(error)  # all that was read, keys among it
+            raise
+
+    @classmethod
+    def _read(cls, environ: Mapping[str, str] | None, start: Path) -> Settings:
         home = find_folder(start)
         sources = read_sources(os.environ if environ is None else environ, home, _VARIABLES)
         found = first_of_each(sources, _VARIABLES)
         pair = chosen_pair(found)
         for note in (*slips(sources, _VARIABLES), *strange_places(found, pair, start)):
-            warnings.warn(note, SettingsWarning, stacklevel=2)
+            warnings.warn(note, SettingsWarning, stacklevel=3)
         where = {name: source for name, (source, _) in found.items()}
         defaults = {"stage": home / "data" / "stage", "cache": _system_cache_folder()}
         try:

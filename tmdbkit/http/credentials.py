@@ -7,7 +7,9 @@ a debugger, a traceback with its locals or a log to show.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
@@ -57,7 +59,7 @@ class Credential:
 
     def masked(self, text: bytes) -> bytes:
         """Return what a server sent without the key, in whichever form it repeats it."""
-        for form in self._forms():
+        for form in _forms(self.secret):
             text = text.replace(form, MARK.encode())
         return text
 
@@ -71,13 +73,16 @@ class Credential:
         key = self.secret.reveal()
         return (key if self.scheme else quote_plus(key)).encode()
 
-    def _forms(self) -> list[bytes]:
-        """Return the key as it is, in an address, in JSON and in HTML, the longest first."""
-        key = self.secret.reveal()
-        if len(key) < SHORTEST:
-            return []
-        in_json = {json.dumps(key)[1:-1], json.dumps(key, ensure_ascii=False)[1:-1]}
-        slashed = {text.replace("/", r"\/") for text in in_json}
-        quoted = {quote(key), quote(key, safe=""), quote_plus(key)}
-        forms = {key, escape(key), *in_json, *slashed, *quoted, *(q.lower() for q in quoted)}
-        return sorted((form.encode() for form in forms), key=len, reverse=True)
+
+@lru_cache(maxsize=16)
+def _forms(secret: Secret) -> list[bytes]:
+    """Return a key as it is, in an address, in JSON and in HTML, the longest first."""
+    key = secret.reveal()
+    if len(key) < SHORTEST:
+        return []
+    in_json = {json.dumps(key)[1:-1], json.dumps(key, ensure_ascii=False)[1:-1]}
+    slashed = {text.replace("/", r"\/") for text in in_json}
+    quoted = {quote(key), quote(key, safe=""), quote_plus(key)}
+    small = {re.sub("%..", lambda code: code[0].lower(), text) for text in quoted}
+    forms = {key, escape(key), *in_json, *slashed, *quoted, *small}
+    return sorted((form.encode() for form in forms), key=len, reverse=True)

@@ -74,7 +74,7 @@ class AnswerCache:
 
     def __init__(self, folder: Path, name: str, *, is_fixed: bool = False) -> None:
         self.path = folder / f"{name}.sqlite"
-        self.is_fixed = is_fixed
+        self._is_fixed = is_fixed
         self._is_broken = False
         self._store = SQLiteCache(
             self.path,
@@ -159,7 +159,7 @@ class AnswerCache:
         Raises:
             UsageError: Another process holds the file, or it may only be read.
         """
-        if self.is_fixed:
+        if self._is_fixed:
             raise UsageError(f"{self.path} cannot be emptied: it may only be read")
         count = len(self)
         try:
@@ -185,7 +185,7 @@ class AnswerCache:
     def close(self) -> None:
         """Close the file; one that turned out to be broken is set aside."""
         with suppress(OSError, sqlite3.Error):
-            if not self.is_fixed:
+            if not self._is_fixed:
                 self._trim()
         self._store.close()  # type: ignore[no-untyped-call]
         with suppress(OSError):

@@ -221,7 +221,7 @@ def outcome(ask: Ask, what: str) -> TMDBKitError | None:
 def test_an_odd_answer_is_read_or_an_error_of_ours_and_is_not_kept(
     kind: str, odd: Odd, known: Settings
 ) -> None:
-    keeps_nothing_wrong(kind, odd, known, 40)
+    keeps_nothing_wrong(kind, odd, known, 20)
 
 
 @pytest.mark.large

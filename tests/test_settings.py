@@ -403,10 +403,12 @@ def test_a_token_and_a_key_of_tmdb_are_known_by_their_form(
 ) -> None:
     settings = Settings(tmdb_token=Secret(token), tmdb_api_key=Secret(api_key))
     request = requests.Request("GET", "https://api.themoviedb.org/3/movie/603").prepare()
-    signed = TMDBService.of(settings).sign(request)
+    service = TMDBService.of(settings)
+    signed = service.sign(request)
     kind, key = signs_with
-    assert signed.headers.get("Authorization") == (f"Bearer {key}" if kind == "token" else None)
-    assert (f"api_key={key}" in str(signed.url)) == (kind == "key")
+    assert service.credential.secret == Secret(key)
+    assert signed.headers.get("Authorization") == ("Bearer ***" if kind == "token" else None)
+    assert ("api_key=***" in str(signed.url)) == (kind == "key")
 
 
 # A country

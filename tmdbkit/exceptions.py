@@ -201,6 +201,16 @@ class SettingsWarning(UserWarning):
     __str__ = _in_one_line
 
 
+def forget_locals(error: BaseException) -> None:
+    """Forget what the frames held that an error has left, for a traceback to show."""
+    from traceback import clear_frames  # as above
+
+    link: BaseException | None = error
+    while link is not None:
+        clear_frames(link.__traceback__)
+        link = link.__context__
+
+
 def did_you_mean(word: str, names: Iterable[str], cutoff: float = 0.6) -> str:
     """Return what an error about a name that is not known ends with; "" where none is near."""
     from difflib import get_close_matches

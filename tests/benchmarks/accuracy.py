@@ -69,7 +69,7 @@ class Stages:
         return of_kind.sample(size, seed=seed) if of_kind.height >= size else None
 
 
-def judge(films: pl.DataFrame, ratings: pl.DataFrame) -> pl.DataFrame:
+def error_of(films: pl.DataFrame, ratings: pl.DataFrame) -> pl.DataFrame:
     """Return what the rules find."""
     movies = films.select("tmdb_id", "title", "release_date", original_language="language")
     return find(movies, ratings, RATING_RULES, now=NOW)
@@ -114,7 +114,7 @@ def _accused(
         return None
     ratings = ratings_of(films, NOW)
     rated = ratings.filter(pl.col("system") != AUDIENCE).height
-    found = judge(films, ratings)
+    found = error_of(films, ratings)
     errors, warnings = (
         found.filter(severity=s).select("tmdb_id", "system").n_unique() / rated
         for s in ("error", "warning")
@@ -189,7 +189,7 @@ def _column_faults() -> dict[str, dict[str, Callable[[pl.DataFrame], Planted]]]:
 
 def _columns_accused(films: pl.DataFrame, case: Planted) -> tuple[bool, bool]:
     """Return whether all of the wrong columns is withheld, and much of a right one."""
-    kept_back = withheld(judge(films, case.ratings))
+    kept_back = withheld(error_of(films, case.ratings))
     bad = set(case.wrong["system"])
     rated = dict(
         case.ratings.filter(pl.col("points").is_not_null()).group_by("system").len().rows()
@@ -226,7 +226,7 @@ def _find_outside(
         return
     bands, chance = stages.regressions.bands(films), random.Random(seed)
     case = planted.outside(ratings_of(films, NOW), bands, 0.1, chance, beyond)
-    met = judge(films, case.ratings)
+    met = error_of(films, case.ratings)
     for (system,), wrong in case.wrong.partition_by("system", as_dict=True).items():
         found[system] += [share(met, one) for one in wrong.iter_slices(1)]
 
@@ -241,7 +241,7 @@ def _partly(stages: Stages, times: int, system: str, scale: float, part: float) 
             rated = films.filter(pl.col(system).is_not_null())["tmdb_id"].sort().to_list()
             ids = random.Random(seed).sample(rated, max(1, round(part * len(rated))))
             case = planted.on_scale(ratings_of(films, NOW), system, scale, ids)
-            found = judge(films, case.ratings)
+            found = error_of(films, case.ratings)
             any_ += [share(found, one) for one in case.wrong.iter_slices(1)]
             errors += [share(withheld(found), one) for one in case.wrong.iter_slices(1)]
     odd = system == "rotten_tomatoes" and scale != 100
@@ -336,7 +336,7 @@ def votes(stages: Stages, times: int) -> Iterator[Line]:
                     rated = films.filter(pl.col(system).is_not_null())["tmdb_id"].sort().to_list()
                     ids = random.Random(seed).sample(rated, max(1, round(part * len(rated))))
                     case = planted.with_votes(ratings_of(films, NOW), system, factor, ids)
-                    met = withheld(judge(films, case.ratings))
+                    met = withheld(error_of(films, case.ratings))
                     found += [share(met, one) for one in case.wrong.iter_slices(1)]
                 yield Line(f"{system} votes {told}, {part:.0%} of the column", mean(found), 0.95)
     for kind in ("mixed", "three systems"):
@@ -346,7 +346,7 @@ def votes(stages: Stages, times: int) -> Iterator[Line]:
             rated = films.filter(pl.col("imdb").is_not_null())["tmdb_id"].sort().to_list()
             ids = random.Random(seed).sample(rated, max(1, len(rated) // 20))
             case = planted.of_others(ratings_of(films, NOW), ids, random.Random(seed))
-            met = judge(films, case.ratings)
+            met = error_of(films, case.ratings)
             found += [share(met, one) for one in case.wrong.iter_slices(1)]
         yield Line(f"another film's IMDb rating with its votes: {kind}", mean(found), 0.70)
 
@@ -359,7 +359,7 @@ def ranking(stages: Stages, times: int) -> Iterator[Line]:
         case = planted.outside(
             ratings_of(films, NOW), stages.regressions.bands(films), 0.01, random.Random(seed), 2.0
         )
-        found = judge(films, case.ratings).select("tmdb_id").unique(maintain_order=True)
+        found = error_of(films, case.ratings).select("tmdb_id").unique(maintain_order=True)
         on = case.wrong.select("tmdb_id")
         first.append(found.head(10).join(on, on="tmdb_id", how="semi").height)
         within.append(found.head(50).join(on, on="tmdb_id", how="semi").height / on.height)

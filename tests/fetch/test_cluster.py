@@ -28,7 +28,7 @@ from tmdbkit import (
 )
 from tmdbkit.exceptions import CredentialsRefused, StopError, UsageError
 from tmdbkit.executors import run_on, workers_of
-from tmdbkit.fetch.cluster import Allowance, Errand
+from tmdbkit.fetch.cluster import FetchTask, SharedRate
 from tmdbkit.ratings.table import Table
 from tmdbkit.settings import Secret
 from tmdbkit.workflows import checking
@@ -137,7 +137,7 @@ def test_refused_credentials_stop_it_with_one_line(
 
 
 def test_the_rate_is_shared_and_what_one_learns_holds_for_all() -> None:
-    allowance = Allowance(38.0, 2)
+    allowance = SharedRate(38.0, 2)
     assert allowance.share == 19.0
     allowance.learn(7.0)
     assert allowance.share == 7.0
@@ -260,11 +260,11 @@ def test_executors_say_how_many_workers_they_have(pool: Executor) -> None:
 
 def test_an_errand_carries_keys_and_shows_none(stage: Stage) -> None:
     session = TMDBSession(Settings(tmdb_token=Secret("of.a.kind")), cache=False)
-    errand = Errand(
+    task = FetchTask(
         (603,), "part", stage.store.root.full, Settings(), session.as_settings(), 4, False, True
     )
-    assert "of.a.kind" not in repr(errand)
-    assert pickle.loads(pickle.dumps(errand)).asks.tmdb_token.reveal() == "of.a.kind"
+    assert "of.a.kind" not in repr(task)
+    assert pickle.loads(pickle.dumps(task)).asks.tmdb_token.reveal() == "of.a.kind"
 
 
 def test_errors_reach_the_caller_whole() -> None:

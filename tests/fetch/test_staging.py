@@ -271,6 +271,21 @@ def test_through_every_status_that_passes_every_movie_is_staged(
     assert result.http_requests == 4 * len(PASSES)
 
 
+def test_a_page_that_refuses_every_movie_is_one_reason_and_then_a_stop(
+    stage: Stage, connect: Connect
+) -> None:
+    page = Answer(403, b"<html>Forbidden</html>", "text/html")
+    script = {f"/3/movie/{tmdb_id}": [page] * 9 for tmdb_id in range(1, 301)}
+    with TMDBServer(script=script) as server:
+        some = stage_all(connect(server), stage, range(1, 6))
+        assert "failed: 5: answered 403" in repr(some)
+        with pytest.raises(HostUnreachable, match="check the network and TMDB_BASE_URL"):
+            stage_all(connect(server), stage, range(1, 301))
+        assert len(server.requests) < 50
+        server.script.clear()
+        assert stage_all(connect(server), stage, range(1, 301)).failed == 0
+
+
 def test_what_will_never_be_answered_is_asked_once_and_the_others_are_staged(
     stage: Stage, connect: Connect
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.servers.wire import Answer
-from tmdbkit.exceptions import OfflineError, TMDBKitError, UsageError
+from tmdbkit.exceptions import OfflineError, SettingsWarning, TMDBKitError, UsageError
 from tmdbkit.http.cache import AnswerCache
 from tmdbkit.settings import Settings
 from tmdbkit.tmdb.session import TMDBService
@@ -392,23 +392,126 @@ def _a_file_for_a_folder(folder: Path) -> None:
     folder.write_text("")
 
 
-def _a_folder_for_a_file(folder: Path) -> None:
-    (folder / "tmdb.sqlite").mkdir(parents=True)
-
-
-def _no_database(folder: Path) -> None:
-    folder.mkdir()
-    (folder / "tmdb.sqlite").write_bytes(b"no database at all" * 1000)
-
-
-@pytest.mark.parametrize("spoil", [_a_file_for_a_folder, _a_folder_for_a_file, _no_database])
 def test_a_place_that_cannot_be_used_is_no_error(
-    spoil: Callable[[Path], None], server: TMDBServer, connect: Connect, tmp_path: Path
+    server: TMDBServer, connect: Connect, tmp_path: Path
 ) -> None:
-    spoil(tmp_path / "cache")
+    _a_file_for_a_folder(tmp_path / "cache")
     session = connect(server)
     assert [session.get(PATH).value["id"] for _ in range(2)] == [603, 603]
     assert "no cache" in repr(session)
+
+
+def _a_folder(path: Path) -> None:
+    path.unlink()
+    (path / "within").mkdir(parents=True)
+
+
+def _other_columns(path: Path) -> None:
+    path.unlink()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE responses (key TEXT, text TEXT)")
+
+
+def _other_columns_and_the_same_key(path: Path) -> None:
+    path.unlink()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE responses (name TEXT, value BLOB, expires INTEGER)")
+
+
+BROKEN: dict[str, Callable[[Path], object]] = {
+    "no database": lambda path: path.write_bytes(b"no database at all" * 1000),
+    "a text": lambda path: path.write_text("{}"),
+    "cut in the middle": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "cut after the first page": lambda path: os.truncate(path, 4096),
+    "cut within the first page": lambda path: os.truncate(path, 2000),
+    "zeros in the head": lambda path: path.write_bytes(bytes(100) + path.read_bytes()[100:]),
+    "noise behind the head": lambda path: path.write_bytes(
+        path.read_bytes()[:100] + b"\xa5" * (path.stat().st_size - 100)
+    ),
+    "a folder": _a_folder,
+    "other columns": _other_columns,
+    "another key": _other_columns_and_the_same_key,
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_broken_file_is_set_aside_and_a_new_one_begun(
+    how: str, server: TMDBServer, connect: Connect, tmp_path: Path
+) -> None:
+    path = tmp_path / "cache" / "tmdb.sqlite"
+    with connect(server) as session:
+        for movie_id in range(1, 60):
+            session.remember(f"/movie/{movie_id}", None, json.dumps({"text": "x" * 2_000}))
+    BROKEN[how](path)
+    with pytest.warns(SettingsWarning, match=r"it is tmdb\.sqlite\.broken-1 now, and a new one"):
+        session = connect(server)
+    assert [session.get(PATH).cached for _ in range(2)] == [False, True]
+    session.close()
+    assert connect(server).get(PATH).cached
+    assert path.with_name("tmdb.sqlite.broken-1").exists()
+
+
+def test_one_that_turns_out_to_be_broken_is_no_error_and_set_aside_at_the_end(
+    server: TMDBServer, connect: Connect, tmp_path: Path
+) -> None:
+    path = tmp_path / "cache" / "tmdb.sqlite"
+    with connect(server) as session:
+        for movie_id in range(1, 60):
+            session.remember(f"/movie/{movie_id}", None, json.dumps({"text": "x" * 9_000}))
+        session.get(PATH)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] + b"\xa5" * (len(whole) - len(whole) // 2))
+    session = connect(server)
+    assert session.get("/movie/50").value["id"] == 50
+    with pytest.warns(SettingsWarning, match="a new one is begun"):
+        session.close()
+    assert len(connect(server).cache or ()) == 0
+
+
+# How much is kept.
+
+
+def test_of_more_than_there_may_be_the_newest_are_left(
+    server: TMDBServer, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tmdbkit.http.cache.MOST_BYTES", 400_000)
+    with connect(server) as session:
+        for movie_id in range(1, 101):
+            at = datetime.now(UTC) - timedelta(minutes=200 - movie_id)
+            session.remember(f"/movie/{movie_id}", None, json.dumps({"x": "x" * 9_000}), at)
+    assert (tmp_path / "cache" / "tmdb.sqlite").stat().st_size < 400_000
+    with connect(server, offline=True) as session:
+        kept = len(session.cache or ())
+        assert 10 < kept < 50
+        assert session.get("/movie/100").cached
+        with pytest.raises(OfflineError):
+            session.get("/movie/1")
+
+
+# What may only be read.
+
+
+@pytest.mark.parametrize("what", ["folder", "file", "both"])
+def test_offline_what_may_only_be_read_is_read(
+    what: str, server: TMDBServer, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(server) as session:
+        session.get(PATH)
+    folder = tmp_path / "cache"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    closed = {"folder": [folder], "file": [folder / "tmdb.sqlite"]}
+    closed["both"] = [*closed["folder"], *closed["file"]]
+    monkeypatch.setattr(os, "access", lambda place, _: place not in closed[what])
+    with connect(server, offline=True) as session:
+        assert session.get(PATH).cached
+        with pytest.raises(OfflineError):
+            session.get("/movie/604")
+        assert session.cache is not None
+        with pytest.raises(UsageError, match="may only be read"):
+            session.cache.clear()
+    with connect(server) as session:
+        assert [session.get("/movie/604").value["id"] for _ in range(2)] == [604, 604]
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 @pytest.mark.skipif(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import subprocess
 import sys
 import threading
 import time
 from itertools import repeat
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,12 +25,12 @@ from tmdbkit.tmdb.session import TMDBSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     Drops = Callable[[threading.Event], Iterator[bytes]]
 
 pytestmark = pytest.mark.once
 
+ROOT = Path(__file__).parents[2]
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 UNTIL_CLOSED = HEAD + b"Connection: close\r\n\r\n"
 
@@ -92,7 +94,37 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_answer_that_trickles_ends_in_time(drops: Drops, tmp_path: Path) -> None:
     with DrippingServer(drops) as server, tmdb(server.url, tmp_path) as session:
         began = time.monotonic()
-        with pytest.raises(PassingFault, match=r"did not answer in full in [01] s"):
+        with pytest.raises(PassingFault, match=r"did not answer in full in [01] s") as raised:
+            session.get("/movie/603")
+        assert time.monotonic() - began < 3
+        assert raised.value.attempts == 1
+
+
+def handshake(ended: threading.Event) -> Iterator[bytes]:
+    """The greeting of a TLS server, of 16 KiB as it says, a byte now and then."""
+    yield from trickle(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03", ended)
+
+
+def tunnel(ended: threading.Event) -> Iterator[bytes]:
+    yield from trickle(b"HTTP/1.1 200 Connected\r\nX-Slow: ", ended)
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("proxy", [False, True])
+def test_a_handshake_that_trickles_ends_in_time(
+    proxy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call, "LEAST_SECONDS", 0.5)
+    with DrippingServer(tunnel if proxy else handshake) as server:
+        url = server.url.replace("http:", "https:")
+        if proxy:
+            monkeypatch.setenv("HTTPS_PROXY", server.url)
+            url = "https://api.example.org"
+        began = time.monotonic()
+        with (
+            tmdb(url, tmp_path) as session,
+            pytest.raises(PassingFault, match=r"did not answer in full in [01] s"),
+        ):
             session.get("/movie/603")
         assert time.monotonic() - began < 3
 
@@ -150,24 +182,47 @@ def test_a_body_without_end_is_read_to_32_mib_and_no_further(
         session.get("/movie/603")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says it of one process")
-def test_a_bomb_does_not_fill_the_memory(tmp_path: Path) -> None:
-    code = f"""
-import re
-from tests.http.test_deadline import bomb, tmdb, DrippingServer
-from pathlib import Path
-with DrippingServer(bomb) as server, tmdb(server.url, Path({str(tmp_path)!r})) as session:
-    try:
-        session.get("/movie/603")
-    except Exception as error:
-        print(error)
-# Of this process alone: getrusage would count the one that it was forked from.
-print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    said, mebibytes = done.stdout.splitlines()
-    assert "sends more than 32 MiB" in said
-    assert int(mebibytes) < 300
+def suffered(*arguments: str) -> tuple[str, int, float]:
+    """What comes of a service whose server does its worst, in a process of its own."""
+    run = [sys.executable, "-m", "tests.http.hostile", *arguments]
+    done = subprocess.run(run, capture_output=True, text=True, check=True, cwd=ROOT)
+    told = json.loads(done.stdout)
+    return told["said"], told["mib"], told["seconds"]
+
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says it of one process")
+
+
+@on_linux
+@pytest.mark.parametrize(
+    ("service", "attack", "said"),
+    [
+        ("tmdb", "bomb", "sends more than 32 MiB"),
+        ("tmdb", "pages", "answered 10000"),
+        ("convex", "bomb", "sends more than 32 MiB"),
+        ("convex", "pages", "answer as those of another version"),
+        ("mdblist", "bomb", "sends more than 32 MiB"),
+        ("imdb", "bomb", "it has a line of more than 1 MiB"),
+        ("imdb", "endless", "sends more than"),
+    ],
+)
+def test_no_server_fills_the_memory(service: str, attack: str, said: str) -> None:
+    told, mebibytes, seconds = suffered(service, attack, "20")
+    assert said in told
+    assert mebibytes < 300
+    assert seconds < 30
+
+
+@on_linux
+@pytest.mark.large
+@pytest.mark.parametrize("attack", ["endless", "bomb", "head", "body", "chunks", "pages"])
+@pytest.mark.parametrize("service", ["tmdb", "convex", "mdblist", "imdb"])
+def test_nor_holds_anybody_up_for_longer_than_two_minutes_and_a_half(
+    service: str, attack: str
+) -> None:
+    _, mebibytes, seconds = suffered(service, attack)
+    assert mebibytes < 300
+    assert seconds < 150
 
 
 def test_a_good_answer_may_be_as_large_as_it_is(tmp_path: Path) -> None:

@@ -631,6 +631,47 @@ def test_where_nothing_but_faults_ever_came_it_ends_with_what_it_looks_like(
     assert clock() - began < 60
 
 
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    "page",
+    [
+        Answer(403, HTML.encode(), "text/html"),
+        Answer(403),
+        Answer(403, b'{"error": "access denied by policy"}'),
+        Answer(451, HTML.encode(), "text/html"),
+        Answer(405, HTML.encode(), "text/html"),
+        Answer(418, b"teapot", "text/plain"),
+    ],
+)
+def test_where_a_page_refuses_everything_it_ends_with_what_to_check(
+    page: Answer, known: bool, start: Start, connect: Connect
+) -> None:
+    server = start(script={f"/3/movie/{n}": [page] for n in range(1, 301)})
+    session = connect(server)
+    if known:
+        session.get("/movie/603")
+    told = (
+        f"TMDB answered {page.status} to 12 requests in a row, and in none of its own words; it may"
+    )
+
+    def ask_for_all() -> None:
+        for movie_id in range(1, 301):
+            with suppress(RequestRefused):
+                session.get(f"/movie/{movie_id}")
+
+    with pytest.raises(HostUnreachable, match=told):
+        ask_for_all()
+    assert len(server.requests) == 12 + known
+
+
+def test_what_it_refuses_in_its_own_words_ends_nothing(start: Start, connect: Connect) -> None:
+    server = start(script={f"/3/movie/{n}": [said(403, 38, "No permission")] for n in range(60)})
+    session = connect(server)
+    for movie_id in range(60):
+        with pytest.raises(RequestRefused):
+            session.get(f"/movie/{movie_id}")
+
+
 @pytest.mark.parametrize("known", ["an answer", "an error of its own", "nothing there"])
 def test_once_it_has_answered_faults_are_waited_for(
     known: str, start: Start, connect: Connect

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from contextlib import suppress
@@ -26,6 +27,7 @@ class DrippingServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.asked = threading.Event()
+        self.received = b""
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._listen, daemon=True).start()
@@ -43,7 +45,11 @@ class DrippingServer:
 
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError), connection:
-            connection.recv(65536)
+            self.received = connection.recv(65536)
+            head, _, body = self.received.partition(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+            while length and len(body) < int(length[1]):  # what is left unread is answered by a RST
+                body += connection.recv(65536) or b" " * int(length[1])
             self.asked.set()
             for drop in self._drops(self._ended):
                 if self._ended.is_set():

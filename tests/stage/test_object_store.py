@@ -229,3 +229,57 @@ def test_an_address_where_nothing_answers_is_one_clear_line_in_seconds(
     assert "cannot be read" in said
     assert "\n" not in said
     assert "shown-nowhere" not in said
+
+
+# Addresses.
+
+
+@pytest.mark.parametrize(
+    "name", ["a+b", "a&b=c", "a,b;c", "it's", "Ä é", "a@b", "a:b", "[1]", "{1}", "a*b", "~x", "$y"]
+)
+def test_an_address_means_what_it_says(name: str, bucket: str) -> None:
+    log = Log(root_of(f"{bucket.replace('s3:', 'S3:')}/{name}/log/"), COLUMNS)
+    log.append(rows(7))
+    assert ids(log) == [7]
+    root = root_of(bucket)
+    assert any(path.startswith(f"{name}/log/") for path in root.walk())
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "s3://bucket/a#b",
+        "s3://bucket/a?b=c",
+        "s3://bucket/a%20b",
+        "s3://bucket/../other",
+        "s3://bucket/a/./b",
+        "s3://bucket/a//b",
+        "s3://bucket/a\\b",
+        "s3://bucket/a\nb",
+        "S3://bucket?x",
+    ],
+)
+def test_one_that_means_something_else_is_refused_before_anything_is_written(place: str) -> None:
+    with pytest.raises(StageError, match=r"cannot be a stage; #, \?, %"):
+        Stage(place, settings=Settings())
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "s3://AKIAKEY:SeCrEt@bucket/movies",
+        "s3://AKIAKEY:Se/Cr+Et@bucket",
+        "S3://AKIAKEY:SeCrEt@bucket",
+        "gs://:SeCrEt@bucket",
+        "r2://AKIAKEY:SeCrEt@bucket",
+        "s3:/AKIAKEY:SeCrEt@bucket",
+    ],
+)
+def test_one_with_a_key_in_it_is_refused_and_not_repeated(place: str) -> None:
+    settings = Settings(stage=place)
+    with pytest.raises(
+        StageError, match=r"has a key or a port in it; .*AWS_ACCESS_KEY_ID"
+    ) as raised:
+        Stage(settings=settings)
+    shown = repr(settings) if "//" in place else ""
+    assert not any(part in str(raised.value) + shown for part in ("SeCrEt", "Cr+Et", "AKIA"))

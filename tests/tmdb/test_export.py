@@ -147,6 +147,37 @@ def test_what_is_no_whole_export_is_one_clear_line_and_leaves_nothing(
     assert open_exports().of(DAY).ids().height == 1999
 
 
+BAD_LINES = [
+    b"garbage",
+    b'{"id":7,"popu',
+    b'{"name":"no movie"}',
+    b'{"id":"seven"}',
+    b'{"id":7.5}',
+    b'{"id":null}',
+    b"[7]",
+    b"null",
+    b"<html>",
+    b'{"id":7}}',
+    b'{"id":7,"popularity":"much"}',
+    b'{"id":7,"adult":"no"}',
+    b'{"id":99999999999999999999}',
+]
+
+
+@pytest.mark.parametrize("line", BAD_LINES)
+@pytest.mark.parametrize("number", [1, 777, 1999])
+def test_of_one_bad_line_the_number_is_said_and_nothing_is_used(
+    number: int, line: bytes, open_exports: Open, server: TMDBServer, tmp_path: Path
+) -> None:
+    lines = gzip.decompress(WHOLE).splitlines()
+    lines[number - 1] = line
+    server.exports["2026-03-01"] = gzip.compress(b"\n".join(lines) + b"\n")
+    told = f"\\(line {number:,} of it is no movie, and none of it is used\\); try again later"
+    with pytest.raises(StopError, match=told):
+        open_exports().of(DAY)
+    assert list((tmp_path / "cache" / "exports").iterdir()) == []
+
+
 def test_a_server_that_fails_for_good_stops_it(open_exports: Open, server: TMDBServer) -> None:
     server.script[FILE] = ["500"] * 9
     with pytest.raises(StopError, match="answered 500"):

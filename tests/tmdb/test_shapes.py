@@ -96,9 +96,10 @@ def test_an_answer_of_another_shape_passes_and_is_not_kept(
 def test_a_list_that_does_not_count_its_pages_is_none(
     pages: object, odd: Odd, client: TMDBClient
 ) -> None:
-    odd.text = json.dumps({"results": [], "total_pages": pages})
-    with pytest.raises(PassingFault, match="answered 200, but without a number of pages"):
-        list_ids(client, "popular")
+    odd.text = json.dumps({"results": [], "items": [], "total_pages": pages})
+    for kind in ("list", "a person's list"):
+        with pytest.raises(PassingFault, match="answered 200, but without a number of pages"):
+            ASK[kind](client)
 
 
 ENTRIES = [None, 3, "x", [], {}, {"id": None}, {"id": "603"}, {"id": -1}, {"id": True}, {"id": 1e3}]

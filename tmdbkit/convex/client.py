@@ -18,9 +18,10 @@ from tmdbkit.convex.responses import lacking_permissions, refusal_of, value_of
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import CredentialsRefused, ServiceError, SettingsError, StopError
 from tmdbkit.http.connected import Connected
+from tmdbkit.http.credentials import Credential
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
-from tmdbkit.settings import Secret, Settings
+from tmdbkit.settings import Secret, Settings, without_login
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,15 +47,21 @@ class ConvexService(Service):
 
     key: Secret
 
+    @property
+    def credential(self) -> Credential:
+        """The deploy key."""
+        return Credential(self.key, "Authorization", "Convex")
+
     def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Return a copy that carries the key, and an id by which Convex's logs know the request."""
-        signed = request.copy()
-        signed.headers["Authorization"] = f"Convex {self.key.reveal()}"
+        """Return a copy that has besides an id by which Convex's logs know the request."""
+        signed = super().sign(request)
         signed.headers["Convex-Client"] = f"tmdbkit-{__version__}"
         signed.headers["convex-request-id"] = secrets.token_hex(8)
         return signed
 
-    def judge(self, response: requests.Response, path: str, now: datetime) -> ServiceError | None:
+    def error_of(
+        self, response: requests.Response, path: str, now: datetime
+    ) -> ServiceError | None:
         """Return what a status other than 200 means; what comes with a 200 tells by its words."""
         return refusal_of(response, path)
 
@@ -93,7 +100,7 @@ class ConvexDeployment(Connected):
         if url is not None:
             settings = replace(settings, convex_url=url.rstrip("/"))
         secret = Secret(key) if isinstance(key, str) else key
-        self.url = settings.convex_url
+        self.url = without_login(settings.convex_url)
         self._key = secret if secret is not None else settings.convex_key
         self.title = title_of(self.url, self._key, pair)
         self.origin = pair.note if url is None and key is None else ""

@@ -29,7 +29,7 @@ def title_of(url: str, key: Secret, pair: Pair) -> TargetName:
         SettingsError: There is no address or key, it is none, or the key is of another deployment.
     """
     _check(url, key, pair)
-    prefix, bar, _ = key.reveal().partition("|")
+    prefix, bar = key.reveal().partition("|")[:2]
     kind, _, name = prefix.rpartition(":") if bar and prefix.count(":") < 2 else ("", "", "")
     host = urlsplit(url).hostname or ""
     cloud = _CLOUD.match(host)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tmdbkit.convex.target import Document, Page, Target
 
 TRIES = 4  # to read a table whose cursors are lost on the way
+MOST_IDLE = 100  # pages in a row that are empty, or begin like the one before
 PAGE = 200  # documents a query, some 4 KB each, of the 16 MiB that one may read
 COLLECTED = {"documents": 32_000, "mib": 16.0}  # what one function may read
 TOO_LARGE = "too large for a function that collects it"
@@ -55,12 +56,15 @@ def pages(target: Target, table: str, size: int | None = None) -> Iterator[list[
 def _from_the_first(target: Target, table: str, size: int) -> Iterator[Page]:
     cursor: str | None = None
     passed: set[str | None] = set()
+    last, idle = None, 0
     while True:
         page, size = _page(target, table, cursor, size)
         yield page
         if page.done:
             return
-        if page.cursor in passed:
+        first = page.documents[0].get("_id") if page.documents else last
+        last, idle = first, idle + 1 if first == last else 0
+        if page.cursor in passed or idle > MOST_IDLE:
             raise not_understood("page")  # whoever went on would go on for ever
         cursor = page.cursor
         passed.add(cursor)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from tmdbkit.executors import run_on
 from tmdbkit.fetch.pool import Fetched, Fetching, asker
 from tmdbkit.fetch.staging import (
+    StageCounts,
     StageResult,
-    Tally,
     left_to_do,
     log_failures,
     passing,
@@ -34,15 +34,15 @@ BATCH = 100  # ids that become one part
 
 
 @dataclass(frozen=True)
-class Errand:
+class FetchTask:
     """A batch of ids for a worker to fetch.
 
     Attributes:
         ids: The ids.
-        part: The name of the part that they become: whoever does the errand again replaces it.
+        part: The name of the part that they become: whoever does the task again replaces it.
         root: The stage's path or address, which the worker reaches as well.
         shapes: The settings that shape rows.
-        asks: The settings of the session, with the keys, and this errand's share of the rate.
+        asks: The settings of the session, TMDB's key alone, and its share of the rate.
         threads: How many requests are under way at once.
         refresh: Whether cached answers are passed over.
         reached: Whether TMDB has answered before, so that an outage is waited for.
@@ -59,8 +59,8 @@ class Errand:
 
 
 @dataclass(frozen=True)
-class Done:
-    """What came of an errand; the payloads are in the stage.
+class FetchTaskResult:
+    """What came of a task; the payloads are in the stage.
 
     Attributes:
         items: What came of each id, without the texts.
@@ -75,7 +75,7 @@ class Done:
     rate: float
 
 
-class Allowance:
+class SharedRate:
     """The rate that all workers share; it goes down where one found the server slower.
 
     Args:
@@ -121,71 +121,73 @@ def stage_ids_on(
     """
     stage.store.compact_if_piled_up()
     todo, known_missing = (ids, set()) if refresh else left_to_do(stage, ids, now)
-    tally = Tally(skipped=len(ids) - len(todo) - len(known_missing), missing=sorted(known_missing))
-    allowance, before = Allowance(session.service.rate, workers), session.requests
+    counts = StageCounts(
+        skipped=len(ids) - len(todo) - len(known_missing), missing=sorted(known_missing)
+    )
+    rate, before = SharedRate(session.service.rate, workers), session.requests
     progress.begin("staging", len(ids))
     try:
         for again in (False, True):
-            some = passing(tally) if again else todo
-            errands = _errands(some, session, stage, allowance, threads, refresh)
-            with closing(run_on(executor, run_errand, errands, workers)) as finished:
+            some = passing(counts) if again else todo
+            tasks = _tasks(some, session, stage, rate, threads, refresh)
+            with closing(run_on(executor, run_task, tasks, workers)) as finished:
                 for done in finished:
                     session.requests += done.requests
-                    allowance.learn(done.rate)
+                    rate.learn(done.rate)
                     for item in done.items:
-                        tally.count(item, done.malformed.get(item.tmdb_id))
-                    progress.update(tally.done(), tally.note())
+                        counts.count(item, done.malformed.get(item.tmdb_id))
+                    progress.update(counts.done(), counts.note())
     finally:
-        log_failures(stage, tally)
+        log_failures(stage, counts)
         progress.end()
     stage.store.compact_if_piled_up()
-    return result_of(ids, tally, session.requests - before)
+    return result_of(ids, counts, session.requests - before)
 
 
-def _errands(
+def _tasks(
     ids: list[int],
     session: TMDBSession,
     stage: Stage,
-    allowance: Allowance,
+    rate: SharedRate,
     threads: int,
     refresh: bool,
-) -> Iterator[Errand]:
-    """Yield errands as workers come free, each with the share of the rate that holds by then."""
+) -> Iterator[FetchTask]:
+    """Yield tasks as workers come free, each with the share of the rate that holds by then."""
     for first in range(0, len(ids), BATCH):
-        yield Errand(
+        yield FetchTask(
             ids=tuple(ids[first : first + BATCH]),
             part=stage.store.movies.payloads.new_part(),
             root=stage.store.root.full,
-            shapes=stage.store.settings,
-            asks=replace(session.as_settings(), rate=allowance.share),
+            shapes=stage.store.settings.keyless(),
+            asks=replace(session.as_settings(), rate=rate.share),
             threads=threads,
             refresh=refresh,
             reached=session.requests > 0,
         )
 
 
-def run_errand(errand: Errand) -> Done:
+def run_task(task: FetchTask) -> FetchTaskResult:
     """Fetch a batch and write it to the stage as one part; what came before a stop is written too.
 
     Raises:
         StopError: Going on is pointless.
     """
-    stage = Stage(errand.root, settings=errand.shapes)
+    stage = Stage(task.root, settings=task.shapes)
     items: list[Fetched] = []
-    with TMDBSession(errand.asks, reached=errand.reached) as session:
-        ask = asker(TMDBClient(session), refresh=errand.refresh)
-        fetching = Fetching(ask, threads=errand.threads, interrupt=session.interrupt)
+    with TMDBSession(task.asks, reached=task.reached) as session:
+        ask = asker(TMDBClient(session), refresh=task.refresh)
+        fetching = Fetching(ask, threads=task.threads, interrupt=session.interrupt)
         try:
-            with closing(fetching.batches(errand.ids)) as batches:
+            with closing(fetching.batches(task.ids)) as batches:
                 for batch in batches:
                     items += batch
                     fetching.settled(len(batch))
         finally:
             part, rows = fetching.despite_ctrl_c(
-                lambda: write(items, stage, errand.asks.language, errand.part)
+                lambda: write(items, stage, task.asks.language, task.part)
             )
             malformed = stage.store.derive(part, rows).rows() if part else []
-        return Done(
+        return FetchTaskResult(
             [replace(item, text="") for item in items],
             dict(malformed),
             session.requests,

@@ -30,7 +30,7 @@ THREADS = 12  # TMDB allows 20 connections an address, and others may share it
 
 
 @dataclass
-class Tally:
+class StageCounts:
     """What a run has come to so far."""
 
     skipped: int = 0
@@ -98,7 +98,8 @@ class StageResult(Drawn):
 
     def _facts(self) -> list[tuple[str, str]]:
         facts = counted_facts({name.replace("http_", ""): n for name, n in self.counts().items()})
-        reasons = self.failures.group_by("reason").len().sort("len", "reason", descending=True)
+        reason = pl.col("reason").str.replace(r"^/\S+: ", "")  # one and the same of any movie
+        reasons = self.failures.group_by(reason).len().sort("len", "reason", descending=True)
         return facts + [(f"failed: {count:,}", reason) for reason, count in reasons.head(5).rows()]
 
 
@@ -126,20 +127,22 @@ def stage_ids(
     stage.store.compact_if_piled_up()
     todo, known_missing = (ids, set()) if refresh else left_to_do(stage, ids, now)
     before, language = session.requests, session.settings.language
-    tally = Tally(skipped=len(ids) - len(todo) - len(known_missing), missing=sorted(known_missing))
+    counts = StageCounts(
+        skipped=len(ids) - len(todo) - len(known_missing), missing=sorted(known_missing)
+    )
     ask = asker(TMDBClient(session), refresh=refresh)
     fetching = Fetching(ask, threads=threads, interrupt=session.interrupt, clock=clock, gate=gate)
     progress.begin("staging", len(ids))
     try:
         with ThreadPoolExecutor(1, "tmdbkit-stage") as pool:
             reports: SimpleQueue[tuple[int, str] | None] = SimpleQueue()
-            work = pool.submit(_stage_all, fetching, todo, stage, language, tally, reports)
+            work = pool.submit(_stage_all, fetching, todo, stage, language, counts, reports)
             try:
                 _report(reports, progress, session)
             except BaseException as error:
                 fetching.stop(error)
                 if isinstance(error, KeyboardInterrupt):
-                    progress.update(tally.done(), "stopping once what is under way has come")
+                    progress.update(counts.done(), "stopping once what is under way has come")
                 raise
             work.result()
             fetching.check()
@@ -147,7 +150,7 @@ def stage_ids(
         session.resume()
         progress.end()
     stage.store.compact_if_piled_up()
-    return result_of(ids, tally, session.requests - before)
+    return result_of(ids, counts, session.requests - before)
 
 
 def _stage_all(
@@ -155,19 +158,19 @@ def _stage_all(
     todo: list[int],
     stage: Stage,
     language: str,
-    tally: Tally,
+    counts: StageCounts,
     reports: SimpleQueue[tuple[int, str] | None],
 ) -> None:
     """Fetch and write, in two rounds; tell `reports` how far it is, and None at the end."""
     try:
         for again in (False, True):
-            with closing(fetching.batches(passing(tally) if again else todo)) as batches:
+            with closing(fetching.batches(passing(counts) if again else todo)) as batches:
                 for batch in batches:
-                    _settle(batch, fetching, stage, language, tally)
-                    reports.put((tally.done(), tally.note()))
+                    _settle(batch, fetching, stage, language, counts)
+                    reports.put((counts.done(), counts.note()))
     finally:
         reports.put(None)
-        fetching.despite_ctrl_c(lambda: log_failures(stage, tally))
+        fetching.despite_ctrl_c(lambda: log_failures(stage, counts))
 
 
 def _report(
@@ -229,13 +232,13 @@ def left_to_do(stage: Stage, ids: list[int], now: datetime) -> tuple[list[int], 
     return todo, missing.intersection(ids)
 
 
-def passing(tally: Tally) -> list[int]:
+def passing(counts: StageCounts) -> list[int]:
     """Return the ids that failed for passing reasons."""
-    return [n for n, item in tally.failed.items() if isinstance(item.error, PassingFault)]
+    return [n for n, item in counts.failed.items() if isinstance(item.error, PassingFault)]
 
 
 def _settle(
-    batch: list[Fetched], fetching: Fetching, stage: Stage, language: str, tally: Tally
+    batch: list[Fetched], fetching: Fetching, stage: Stage, language: str, counts: StageCounts
 ) -> None:
     """Write a batch to the stage, and count it; there is room for more once it is on the disk."""
     part, rows = fetching.despite_ctrl_c(lambda: write(batch, stage, language))
@@ -245,7 +248,7 @@ def _settle(
     )
     reasons = dict(malformed)
     for item in batch:
-        tally.count(item, reasons.get(item.tmdb_id))
+        counts.count(item, reasons.get(item.tmdb_id))
 
 
 def write(
@@ -267,10 +270,10 @@ def write(
     return (stage.store.append(frame, part, language) if rows else ""), frame
 
 
-def log_failures(stage: Stage, tally: Tally) -> None:
+def log_failures(stage: Stage, counts: StageCounts) -> None:
     """Note in the stage what could not be staged, so that it comes first on the next run."""
     rows = []
-    for tmdb_id, item in tally.failed.items():
+    for tmdb_id, item in counts.failed.items():
         error = item.error
         attempts, status = (
             (error.attempts, error.status) if isinstance(error, ServiceError) else (1, None)
@@ -280,17 +283,17 @@ def log_failures(stage: Stage, tally: Tally) -> None:
     stage.store.add_failures(pl.DataFrame(rows, FAILURES, orient="row"))
 
 
-def result_of(ids: list[int], tally: Tally, http_requests: int) -> StageResult:
+def result_of(ids: list[int], counts: StageCounts, http_requests: int) -> StageResult:
     """Return what staging these ids came to."""
-    reasons = {tmdb_id: str(item.error) for tmdb_id, item in tally.failed.items()}
-    failed = sorted({**reasons, **tally.malformed}.items())
+    reasons = {tmdb_id: str(item.error) for tmdb_id, item in counts.failed.items()}
+    failed = sorted({**reasons, **counts.malformed}.items())
     return StageResult(
         requested=len(ids),
-        staged=tally.staged,
-        skipped=tally.skipped,
-        missing=len(tally.missing),
+        staged=counts.staged,
+        skipped=counts.skipped,
+        missing=len(counts.missing),
         failed=len(failed),
         http_requests=http_requests,
-        missing_ids=pl.DataFrame({"tmdb_id": sorted(tally.missing)}, {"tmdb_id": pl.Int64}),
+        missing_ids=pl.DataFrame({"tmdb_id": sorted(counts.missing)}, {"tmdb_id": pl.Int64}),
         failures=pl.DataFrame(failed, {"tmdb_id": pl.Int64, "reason": pl.String}, orient="row"),
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import requests
 
+    from tmdbkit.http.credentials import Credential
 
 MOST_BYTES = 32 * 2**20
 
@@ -66,24 +67,28 @@ class Download:
     received_at: datetime
 
 
-def bound(response: requests.Response, path: str) -> None:
-    """Let no more of a body be read into memory than any good answer has, decoded.
+def bound(response: requests.Response, path: str, credential: Credential | None) -> None:
+    """Let no more of a body be read into memory than any good answer has, decoded, and no key.
 
     Args:
         response: Whose `content` was not read yet.
         path: What an error calls it.
+        credential: What a server may repeat in any field, a header's too.
     """
-    pieces = response.iter_content
+    pieces, headers = response.iter_content, response.headers
 
     def counted(*args: Any, **options: Any) -> Iterator[bytes]:
-        total = 0
+        body = bytearray()
         for piece in pieces(*args, **options):
-            total += len(piece)
-            if total > MOST_BYTES:
+            body += piece
+            if len(body) > MOST_BYTES:
                 raise PassingFault(f"sends more than {MOST_BYTES // 2**20} MiB", path=path)
-            yield piece
+        yield bytes(body) if credential is None else credential.masked(bytes(body))
 
     response.iter_content = counted  # type: ignore[method-assign]
+    if credential is not None:
+        for name, value in headers.items():
+            headers[name] = credential.masked(value.encode("latin-1")).decode("latin-1")
 
 
 def read_json(response: requests.Response, path: str) -> str:

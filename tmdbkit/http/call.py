@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MOST_SECONDS = 120.0  # that all tries together may take, the waits between them aside
-LEAST_SECONDS = 1.0  # of a last try, so that it says why it failed
+LEAST_SECONDS = 1.0  # of a try; who has no more does not try again
 
 
 @dataclass
@@ -37,12 +37,20 @@ class Call(Generic[T]):
         """Note how long a try took."""
         self.seconds = max(self.seconds - seconds, LEAST_SECONDS)
 
+    def is_used_up(self) -> bool:
+        """Tell whether there is no time left for another try."""
+        return self.seconds <= LEAST_SECONDS
+
 
 @dataclass
 class FileCall(Call[T]):
-    """One for a file, which takes as long as it comes along."""
+    """One for a file, which takes as long as it comes along.
+
+    The next try waits half as long for it to do so: four end within two minutes.
+    """
 
     seconds: float = PATIENCE
 
     def took(self, seconds: float) -> None:
-        """Nothing: the next try has as much time."""
+        """Note that there was a try, however long it took."""
+        self.seconds = max(self.seconds / 2, LEAST_SECONDS)

@@ -10,24 +10,29 @@ import socket
 import threading
 import time
 from contextlib import contextmanager, suppress
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from urllib3 import HTTPConnectionPool, PoolManager
+
+    from tmdbkit.http.credentials import Credential
+    from tmdbkit.http.proxy import Proxy
 
 _HERE = threading.local()  # the exchange that this thread is in
 
 
 class Exchange:
-    """One request and its answer, and until when both may take."""
+    """One request and its answer, until when both may take, and what `***` stands for in it."""
 
-    def __init__(self, ends_at: float) -> None:
+    def __init__(self, ends_at: float, credentials: Sequence[Credential] = ()) -> None:
         self.ends_at = ends_at
+        self.credentials = credentials
         self.is_over = False  # cut off, rather than ended by itself
         self._socket: socket.socket | None = None
 
@@ -58,9 +63,9 @@ class Watchdog:
         self._wakes_at = 0.0
 
     @contextmanager
-    def watch(self, seconds: float) -> Iterator[Exchange]:
+    def watch(self, seconds: float, credentials: Sequence[Credential] = ()) -> Iterator[Exchange]:
         """Let what this thread asks take so long and no longer."""
-        exchange = _HERE.exchange = Exchange(time.monotonic() + seconds)
+        exchange = _HERE.exchange = Exchange(time.monotonic() + seconds, credentials)
         with self._changed:
             self._exchanges.add(exchange)
             self._see_to_it(exchange.ends_at)
@@ -109,69 +114,118 @@ class Watchdog:
 
 def extend(seconds: float) -> None:
     """Let what this thread is receiving take so much longer, since it comes along."""
-    exchange: Exchange | None = getattr(_HERE, "exchange", None)
-    if exchange is not None:
+    if (exchange := _here()) is not None:
         exchange.ends_at = time.monotonic() + seconds
 
 
 def was_cut() -> bool:
     """Tell whether what this thread receives was cut off, which may look like its end."""
-    exchange: Exchange | None = getattr(_HERE, "exchange", None)
+    exchange = _here()
     return exchange is not None and exchange.is_over
+
+
+def _here() -> Exchange | None:
+    exchange: Exchange | None = getattr(_HERE, "exchange", None)
+    return exchange
 
 
 LONG = 60.0  # seconds; whoever begins or ends an exchange wakes it before
 
 
 class _Noted:
-    """What a connection tells the exchange that it is in."""
+    """What a connection tells the exchange that it is in, and asks of it."""
 
     sock: socket.socket | None
+    _twin: socket.socket | None = None
+
+    def _new_conn(self) -> socket.socket:
+        """Note a second handle: TLS takes the first one over before it shakes hands."""
+        made: socket.socket = super()._new_conn()  # type: ignore[misc]
+        self._twin = socket.fromfd(made.fileno(), made.family, made.type)
+        _note(self._twin)
+        return made
+
+    def _tunnel(self) -> None:
+        """Ask a proxy for the way; a word of it that was cut off looks like a yes."""
+        super()._tunnel()  # type: ignore[misc]
+        if was_cut():
+            raise ConnectionResetError
 
     def connect(self) -> None:
-        super().connect()  # type: ignore[misc]
+        try:
+            super().connect()  # type: ignore[misc]
+        finally:
+            if self._twin is not None:
+                self._twin.close()
         _note(self.sock)
 
     def request(self, *args: Any, **options: Any) -> None:
         _note(self.sock)
         super().request(*args, **options)  # type: ignore[misc]
 
+    def send(self, data: Any) -> None:
+        """Send what is given; a key is filled in here, where no variable has to hold it."""
+        exchange = _here()
+        keys = exchange.credentials if exchange and isinstance(data, bytes) else ()
+        due = [key for key in keys if key.is_due(data)]
+        if not due:
+            super().send(data)  # type: ignore[misc]
+            return
+        if self.sock is None:
+            self.connect()
+        if self.sock is not None:
+            self.sock.sendall(reduce(lambda head, key: key.filled(head), due, data))
+
 
 def _note(sock: socket.socket | None) -> None:
-    exchange: Exchange | None = getattr(_HERE, "exchange", None)
-    if exchange is not None:
+    if (exchange := _here()) is not None:
         exchange.on(sock)
 
 
-class _HTTP(_Noted, HTTPConnection):
-    pass
+@cache
+def _watched(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+    """Return a kind of pools whose connections are noted."""
+    noted = type(f"Noted{pool.ConnectionCls.__name__}", (_Noted, pool.ConnectionCls), {})
+    return type(pool.__name__, (pool,), {"ConnectionCls": noted})
 
 
-class _HTTPS(_Noted, HTTPSConnection):
-    pass
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _HTTP
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _HTTPS
+def _watch(manager: PoolManager) -> PoolManager:
+    pools = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _watched(pool) for scheme, pool in pools.items()}
+    return manager
 
 
 class WatchedAdapter(HTTPAdapter):
-    """Connections of requests that tell an exchange which socket it goes over."""
+    """Connections of requests that tell an exchange which socket it goes over.
+
+    Args:
+        proxy: By which they lead, if any; requests itself is given it without its login.
+        options: As requests has them.
+    """
+
+    def __init__(self, proxy: Proxy | None, **options: Any) -> None:
+        self._proxy = proxy
+        super().__init__(**options)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """Make the pools of direct connections."""
         super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        _watch(self.poolmanager)
 
-    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
-        """Return the pools of connections by a proxy."""
-        manager = super().proxy_manager_for(*args, **options)
-        manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-        return manager
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """Return the pools of connections by a proxy; one of SOCKS is asked in no header."""
+        if (manager := self.proxy_manager.get(proxy)) is not None:
+            return manager
+        socks = self._proxy is not None and self._proxy.is_socks
+        full = self._proxy.full.reveal() if self._proxy is not None and socks else proxy
+        made = _watch(super().proxy_manager_for(full, **options))
+        self.proxy_manager = {proxy: made}
+        return made
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        """Return what a proxy is told besides."""
+        credential = self._proxy.credential if self._proxy is not None else None
+        return {} if credential is None else credential.header
 
 
 class WatchedSession(requests.Session):

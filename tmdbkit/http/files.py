@@ -1,7 +1,10 @@
-"""A file that comes over the network: saved whole, or not at all."""
+"""A file that comes over the network: saved whole or not at all, looked at before it is read."""
 
 from __future__ import annotations
 
+import gzip
+import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tmdbkit.exceptions import PassingFault
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 PIECE = 2**14  # bytes that are held in memory
 MIB = 2**20
 MOST_BYTES = 2 * 2**30
+LONGEST_LINE, MOST_LINES = 2**20, 20_000_000  # of a packed file; those that we know have a tenth
 SLOWEST, PATIENCE = 1024, 60.0  # bytes a second, and how long they may be fewer
 
 
@@ -60,3 +64,20 @@ def _in_time(pieces: Iterable[bytes], path: str) -> Iterator[list[bytes]]:
             some, held = [], 0
     if some:
         yield some
+
+
+def check_lines(source: Path) -> None:
+    """Make sure that what a packed file unpacks to fits into memory, read line by line.
+
+    Raises:
+        OSError: It is not packed by gzip, or a megabyte of it may become gigabytes.
+    """
+    total = lines = 0
+    with suppress(EOFError, zlib.error), gzip.open(source) as file:  # a cut one is found out later
+        while piece := file.read(LONGEST_LINE):
+            found = piece.count(b"\n")
+            total, lines = total + len(piece), lines + found
+            if len(piece) == LONGEST_LINE and not found:
+                raise OSError(f"it has a line of more than {LONGEST_LINE // MIB} MiB")
+            if lines > MOST_LINES or total > MOST_BYTES:
+                raise OSError(f"it has more than {MOST_LINES:,} lines, or {MOST_BYTES // MIB} MiB")

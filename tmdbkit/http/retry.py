@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from tmdbkit.http.proxy import Proxy
     from tmdbkit.http.service import Service
 
 WireError = requests.RequestException | urllib3.exceptions.HTTPError | ValueError
@@ -35,11 +36,16 @@ OUTAGE_PATIENCE = 4 * 3600.0  # seconds; a night's run waits for the network thi
 LONGEST_OUTAGE_PAUSE = 60.0
 PATIENCE = 900.0  # seconds; a server that wants a longer pause is come back to by a person
 SOON = 1.0  # seconds
+PROXY_LOGIN = "write it into the variable as http://name:password@host:port"
 FAULTS_IN_A_ROW = 40  # of all threads: where nothing else comes, it is no matter of one request
 
 
 def retrying(
-    retries: int, *, rest: Callable[[float], None], jitter: Callable[[], float]
+    retries: int,
+    enough: Callable[[], bool],
+    *,
+    rest: Callable[[float], None],
+    jitter: Callable[[], float],
 ) -> Retrying:
     """Return tenacity's loop over passing faults: exponential with jitter, or as the server says.
 
@@ -47,6 +53,7 @@ def retrying(
 
     Args:
         retries: How many tries follow the first.
+        enough: Tells whether no other is worth its while.
         rest: Waits so many seconds.
         jitter: Draws from 0 to 1; half of each wait is random, so that threads part.
     """
@@ -58,7 +65,7 @@ def retrying(
         return backoff(state.attempt_number) * (1 + jitter()) / 2
 
     def stop(state: RetryCallState) -> bool:
-        return state.attempt_number > retries or state.upcoming_sleep > PATIENCE
+        return state.attempt_number > retries or state.upcoming_sleep > PATIENCE or enough()
 
     return Retrying(
         retry=retry_if_exception_type(PassingFault),
@@ -150,6 +157,7 @@ class Contact:
         self.reached = False
         self.is_known = False
         self.faults = 0
+        self._pages = 0
         self._failing_since = 0.0
 
     @property
@@ -181,7 +189,22 @@ class Contact:
     def answered(self) -> None:
         """Note an answer that only the service itself gives."""
         self.is_known = True
+        self.faults = self._pages = 0
+
+    def refused(self, error: ServiceError, service: Service) -> None:
+        """Note what will never be answered.
+
+        Raises:
+            HostUnreachable: One after the other is refused, in none of the service's own words.
+        """
         self.faults = 0
+        own = error.status in (None, requests.codes.ok) or error.code is not None or error.message
+        self._pages = 0 if own else self._pages + 1
+        if self._pages >= STRANGE_FAULTS:
+            raise HostUnreachable(
+                f"{service.name} {error.reason} to {self._pages} requests in a row, and in none of "
+                f"its own words; {_in_between(service)}"
+            )
 
     def lull(self, error: PassingFault, service: Service, now: float) -> float:
         """Return the seconds that everybody waits after a passing fault, the longer the more came.
@@ -199,15 +222,21 @@ class Contact:
         if not self.is_known and self.faults >= STRANGE_FAULTS and lasted >= STRANGE_SECONDS:
             raise HostUnreachable(
                 f"{service.name} has not answered as itself yet: {error.reason}, "
-                f"{self.faults} times in {lasted:.0f} s; it may be blocked, or a proxy, a VPN or a "
-                f"login page may stand in between: check the network and {service.variable}",
+                f"{self.faults} times in {lasted:.0f} s; {_in_between(service)}",
                 lost=error.lost,
             )
         rounds = self.faults // FAULTS_IN_A_ROW
         return backoff(rounds, LONGEST_OUTAGE_PAUSE) if rounds else 0.0
 
 
-def fault(error: WireError, path: str, service: Service) -> ServiceError:
+def _in_between(service: Service) -> str:
+    return (
+        "it may be blocked, or a proxy, a VPN or a login page may stand in between: "
+        f"check the network and {service.variable}"
+    )
+
+
+def fault(error: WireError, path: str, service: Service, proxy: Proxy | None) -> ServiceError:
     """Say in our words what requests ran into; its own name the address with its key.
 
     Args:
@@ -215,7 +244,11 @@ def fault(error: WireError, path: str, service: Service) -> ServiceError:
             own where a file's bytes are read below requests.
         path: What was asked for.
         service: What was asked.
+        proxy: By which it was, if by any.
     """
+    if proxy and (meaning := _of_proxy(error, proxy)):
+        kind, wrong = meaning
+        return kind(f"{service.name} cannot be reached by {proxy}{wrong}")
     if is_unreachable(error):
         host = urlsplit(service.base_url).netloc.rpartition("@")[2]
         cause = "certificate" if isinstance(error, requests.exceptions.SSLError) else "network"
@@ -225,6 +258,20 @@ def fault(error: WireError, path: str, service: Service) -> ServiceError:
     if isinstance(error, requests.Timeout | urllib3.exceptions.ReadTimeoutError):
         return PassingFault(f"did not answer in {READ_TIMEOUT:.0f} s", path=path, lost=True)
     return PassingFault("the answer broke off", path=path, lost=True)
+
+
+def _of_proxy(error: WireError, proxy: Proxy) -> tuple[type[StopError], str] | None:
+    """Return what is wrong with a proxy, and what to do; None where it is none of its doing."""
+    if isinstance(error, requests.exceptions.InvalidSchema):
+        return StopError, ", which takes PySocks; pip install PySocks"
+    if isinstance(error, requests.exceptions.InvalidURL):
+        return StopError, f", which is no address of one; {PROXY_LOGIN}"
+    if isinstance(error, requests.exceptions.ProxyError) and "failed: 407" in str(error):
+        return StopError, f", a proxy that wants a login; {PROXY_LOGIN}"
+    refused = isinstance(error, requests.exceptions.ProxyError)
+    if refused or (proxy.is_socks and is_unreachable(error)):
+        return HostUnreachable, "; check whether it runs, or unset the variable"
+    return None
 
 
 def is_unreachable(error: WireError) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,12 @@ from tmdbkit.exceptions import (
     ServiceError,
     StopError,
 )
-from tmdbkit.http.retry import passing_kind, retry_after
+from tmdbkit.http.retry import PROXY_LOGIN, passing_kind, retry_after
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from tmdbkit.http.credentials import Credential
 
 LONGEST_MESSAGE = 200  # characters of a service's own words
 
@@ -36,14 +38,22 @@ class Service:
     """
 
     name: str
-    base_url: str
+    base_url: str = field(repr=False)
     variable: str
     rate: float
     keys: str = ""
 
+    @property
+    def credential(self) -> Credential | None:
+        """The key, and where a request has it; None where it takes none."""
+        return None
+
     def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Return a copy that carries the key; the original is what the cache knows."""
-        return request.copy()
+        """Return a copy that says where the key belongs; the original is what the cache knows."""
+        signed = request.copy()
+        if self.credential is not None:
+            self.credential.put_on(signed)
+        return signed
 
     def lifetime(self, path: str) -> timedelta:
         """Return how long a cached answer is fresh."""
@@ -56,7 +66,9 @@ class Service:
         """
         return ""
 
-    def judge(self, response: requests.Response, path: str, now: datetime) -> ServiceError | None:
+    def error_of(
+        self, response: requests.Response, path: str, now: datetime
+    ) -> ServiceError | None:
         """Return what is wrong with an answer, or None where all is well.
 
         A 304 is well: only who has the file already asks so that it can come.
@@ -72,6 +84,8 @@ class Service:
             return kind, f"answered {status}"
         if status == requests.codes.unauthorized:
             return self.key_refused(status)
+        if status == requests.codes.proxy_authentication_required:
+            return StopError, f"answered 407: a proxy of HTTP_PROXY wants a login; {PROXY_LOGIN}"
         if status == requests.codes.not_found:
             return (
                 RequestRefused,

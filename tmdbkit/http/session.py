@@ -31,6 +31,7 @@ from tmdbkit.http.retry import Contact, Turn, retrying
 from tmdbkit.http.waiting import Waiting
 from tmdbkit.http.wire import Wire
 from tmdbkit.progress import Silent
+from tmdbkit.settings import without_login
 from tmdbkit.surrogates import whole, whole_json
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Session:
         self.service = service
         self.settings = settings
         self.offline = settings.offline if offline is None else offline
-        self.base_url = service.base_url
+        self.base_url = without_login(service.base_url)
         self.pacer = Pacer(service.rate, clock=clock, sleep=sleep)
         self.cache = AnswerCache.open(settings.cache, service.name.lower()) if cache else None
         self.requests = 0
@@ -263,7 +264,7 @@ class Session:
 
     def _retry(self, call: Call[T], lost: list[ServiceError] | None = None) -> T:
         """Ask as often as it takes; `lost` is given the tries that may have been carried out."""
-        loop, doubtful = self._retrying(), [] if lost is None else lost
+        loop, doubtful = self._retrying(call.is_used_up), [] if lost is None else lost
 
         def ask() -> T:
             try:
@@ -301,8 +302,8 @@ class Session:
             except NotFound:
                 self._contact.answered()
                 raise
-            except ServiceError:
-                self._contact.faults = 0
+            except ServiceError as error:
+                self._contact.refused(error, self.service)
                 raise
             else:
                 self._contact.answered()
@@ -327,7 +328,7 @@ class Session:
             self.requests += 1
             self._waiting.asked()
         outcome = self._wire.exchange(
-            call, signed, self._contact.connect_timeout, partial(self._take, call)
+            call, signed, self.service, self._contact.connect_timeout, partial(self._take, call)
         )
         if isinstance(outcome, CredentialsRefused):
             self._refused = outcome
@@ -351,7 +352,7 @@ class Session:
     def _take(self, call: Call[T], response: requests.Response) -> T | ServiceError:
         self._contact.reached = True
         self._waiting.answered()
-        refusal = self.service.judge(response, call.path, self.now())
+        refusal = self.service.error_of(response, call.path, self.now())
         if not isinstance(refusal, RateLimited):
             self.pacer.accepted()
         return call.receive(response) if refusal is None else refusal

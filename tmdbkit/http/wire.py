@@ -1,20 +1,22 @@
-"""The connection itself: pooled, without cookies or logins of its own, its logs without keys."""
+"""The connection itself: pooled, without cookies or logins of its own, quiet in the logs."""
 
 from __future__ import annotations
 
 import logging
-import re
+import os
 import time
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
 
 from tmdbkit import __version__
-from tmdbkit.exceptions import PassingFault, ServiceError
+from tmdbkit.exceptions import PassingFault, ServiceError, SettingsError, forget_locals
 from tmdbkit.http.answers import bound
 from tmdbkit.http.deadline import Watchdog, WatchedAdapter, WatchedSession
+from tmdbkit.http.proxy import Proxy
 from tmdbkit.http.retry import READ_TIMEOUT, fault
 
 if TYPE_CHECKING:
@@ -26,21 +28,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _KeysOutOfLogs(logging.Filter):
-    """urllib3 logs addresses with their queries, some as warnings; keys are taken out of them."""
-
-    _KEY = re.compile(r"((?:api_?key|access_token|token)=)[^&\s\"']+", re.IGNORECASE)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        cleaned = self._KEY.sub(r"\1***", message)
-        if cleaned != message:
-            record.msg, record.args = cleaned, ()
-        return True
+BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # in the order in which requests looks for them
 
 
-_KEYS_OUT_OF_LOGS = _KeysOutOfLogs()
-_LOGGERS = ("connection", "connectionpool", "poolmanager", "response", "util.retry")
+def _of_urllib3_alone(record: logging.LogRecord) -> bool:
+    """Leave out what quotes a server's headers, which may repeat a key."""
+    return not record.exc_info
 
 
 def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -48,10 +41,14 @@ def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def connection(pool: int) -> requests.Session:
-    """Return a session that keeps up to `pool` connections open to a host."""
-    for name in _LOGGERS:
-        logging.getLogger(f"urllib3.{name}").addFilter(_KEYS_OUT_OF_LOGS)
+def connection(pool: int, url: str) -> tuple[requests.Session, Proxy | None, Any]:
+    """Return a session for an address, by which proxy it leads, and what authorities are trusted.
+
+    Args:
+        pool: How many connections are kept open.
+        url: The address.
+    """
+    logging.getLogger("urllib3.connection").addFilter(_of_urllib3_alone)
     wire = WatchedSession()
     wire.auth = _no_netrc
     wire.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -62,9 +59,11 @@ def connection(pool: int) -> requests.Session:
             "User-Agent": f"tmdbkit/{__version__}",
         }
     )
+    environment = wire.merge_environment_settings(url, {}, True, None, None)
+    proxy = Proxy.towards(url, environment["proxies"])
     for scheme in ("https://", "http://"):
-        wire.mount(scheme, WatchedAdapter(pool_connections=4, pool_maxsize=pool))
-    return wire
+        wire.mount(scheme, WatchedAdapter(proxy, pool_connections=4, pool_maxsize=pool))
+    return wire, proxy, environment["verify"]
 
 
 class Wire:
@@ -76,12 +75,11 @@ class Wire:
     """
 
     def __init__(self, service: Service, pool: int) -> None:
-        self._service = service
-        self._session = connection(pool)
+        url = service.base_url
+        self._session, self._proxy, self._verify = connection(pool, url)
         self._watchdog = Watchdog()
-        self._environment = self._session.merge_environment_settings(
-            service.base_url, {}, True, None, None
-        )
+        self._is_secure = urlsplit(url).scheme == "https"
+        self._proxies = {urlsplit(url).scheme: self._proxy.address} if self._proxy else {}
 
     def prepare(self, request: requests.Request) -> requests.PreparedRequest:
         """Return a request as it is sent."""
@@ -91,6 +89,7 @@ class Wire:
         self,
         call: Call[T],
         signed: requests.PreparedRequest,
+        service: Service,
         connect_timeout: float,
         take: Callable[[requests.Response], T | ServiceError],
     ) -> T | ServiceError:
@@ -98,25 +97,34 @@ class Wire:
 
         Args:
             call: Whose request it is, and how long it may take.
-            signed: The same with credentials.
+            signed: The same with credentials, or rather with what stands for them.
+            service: Whose they are.
             connect_timeout: How many seconds a connection may take.
             take: Makes something of the answer, or tells the error that it is.
         """
+        self._check_bundle()
         began = time.monotonic()
-        with self._watchdog.watch(call.seconds) as exchange:
+        credentials = (service.credential, self._proxy.credential if self._proxy else None)
+        with self._watchdog.watch(call.seconds, [key for key in credentials if key]) as exchange:
             try:
                 with self._session.send(
                     signed,
                     timeout=(connect_timeout, READ_TIMEOUT),
                     allow_redirects=False,
-                    **self._environment,
+                    proxies=self._proxies,
+                    verify=self._verify,
+                    stream=True,
+                    cert=None,
                 ) as response:
-                    bound(response, call.path)
+                    bound(response, call.path, service.credential)
                     outcome = take(response)
             except ServiceError as error:  # some are kinds of ValueError
                 outcome = error
             except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-                outcome = fault(error, call.path, self._service)
+                outcome = fault(error, call.path, service, self._proxy)
+            except BaseException as error:
+                forget_locals(error)  # at a Ctrl-C a key may just be on its way
+                raise
         took = time.monotonic() - began
         call.took(took)
         if exchange.is_over:  # what was cut off may look whole: a head without a body
@@ -124,6 +132,12 @@ class Wire:
                 f"did not answer in full in {took:.0f} s", path=call.path, lost=True
             )
         return outcome
+
+    def _check_bundle(self) -> None:
+        """Make sure that the file is there that says whose certificates are trusted."""
+        if isinstance(self._verify, str) and not os.path.exists(self._verify) and self._is_secure:
+            variable = next(name for name in BUNDLES if os.environ.get(name))
+            raise SettingsError(f"{variable} names {self._verify}, which is not there")
 
     def hurry(self, seconds: float) -> None:
         """Let nothing that is under way take longer than that from now on."""

@@ -103,7 +103,7 @@ def candidate(movie: Mapping[str, Any], tmdb_id: int) -> Candidate:
     )
 
 
-def judge(asked: Asked, candidates: Iterable[Candidate]) -> Match:
+def match_candidates(asked: Asked, candidates: Iterable[Candidate]) -> Match:
     """Return which candidate is meant, and whether that is sure."""
     by_id = {one.tmdb_id: one for one in candidates}
     fits = {tmdb_id: fit(asked, one) for tmdb_id, one in by_id.items()}

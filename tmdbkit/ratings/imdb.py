@@ -13,6 +13,7 @@ import polars as pl
 from tmdbkit.exceptions import ServiceError, StopError
 from tmdbkit.files import atomic_write, make_folder, sweep
 from tmdbkit.http.connected import Connected
+from tmdbkit.http.files import check_lines
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
 from tmdbkit.ratings.model import RATINGS, Collected, Cost
@@ -181,6 +182,7 @@ def convert(source: Path, parquet: Path, version: Version) -> None:
         StopError: It is cut, or a page, or of other columns; what was there before stays.
     """
     try:
+        check_lines(source)
         with atomic_write(parquet) as aside:
             _scan(source).sink_parquet(
                 aside, compression="lz4", row_group_size=ROW_GROUP, metadata=version.kept

@@ -151,12 +151,14 @@ class OMDbService(KeyedService):
         told = body if isinstance(body, dict) else {}
         return None if told.get("Response") == "True" else str(told.get("Error") or "")
 
-    def judge(self, response: requests.Response, path: str, now: datetime) -> ServiceError | None:
+    def error_of(
+        self, response: requests.Response, path: str, now: datetime
+    ) -> ServiceError | None:
         """Return what is wrong; a plot whose quotes spoil the JSON does so every time."""
         text = response.text.strip()
         if response.ok and text.startswith("{") and text.endswith("}") and not is_json(text):
             return RequestRefused("answered with JSON that cannot be read", path=path, status=200)
-        return super().judge(response, path, now)
+        return super().error_of(response, path, now)
 
     def by_words(self, status: int, words: str) -> tuple[type[ServiceError], str] | None:
         """Return that there is no such movie, too, which comes with a 200."""

@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
-from urllib.parse import quote, quote_plus
 
 import polars as pl
 
 from tmdbkit.exceptions import PassingFault, QuotaUsedUp, ServiceError, SettingsError, UsageError
 from tmdbkit.http.answers import read_told
 from tmdbkit.http.connected import Connected
+from tmdbkit.http.credentials import Credential
 from tmdbkit.http.retry import passing_kind
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
@@ -53,6 +53,11 @@ class KeyedService(Service):
 
     key: Secret
 
+    @property
+    def credential(self) -> Credential:
+        """The key, in the address."""
+        return Credential(self.key, "apikey")
+
     def complaint(self, body: Any) -> str | None:
         """Return the words of a body that is an error, None for one that is what was asked for."""
         raise NotImplementedError
@@ -61,13 +66,9 @@ class KeyedService(Service):
         """Return the error that only its words tell from others."""
         return self.key_refused(status) if KEY_REFUSED.search(words) else None
 
-    def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Return a copy that carries the key."""
-        signed = request.copy()
-        signed.prepare_url(signed.url, {"apikey": self.key.reveal()})
-        return signed
-
-    def judge(self, response: requests.Response, path: str, now: datetime) -> ServiceError | None:
+    def error_of(
+        self, response: requests.Response, path: str, now: datetime
+    ) -> ServiceError | None:
         """Return what is wrong with an answer: by a status that passes, else by its words.
 
         A 429 is both a rate and a quota. A page that is no JSON has no words, and with a 200 the
@@ -79,7 +80,7 @@ class KeyedService(Service):
         if passing is not PassingFault and _is_last(response, words or ""):
             return self.used_up(response.headers, now, words or "")
         if words is None:
-            return super().judge(response, path, now)
+            return super().error_of(response, path, now)
         meaning = None if passing else self.by_words(status, words)
         if meaning is None and response.ok:
             meaning = PassingFault, "answered 200, but not with ratings"
@@ -98,13 +99,9 @@ class KeyedService(Service):
         )
 
     def _words(self, response: requests.Response) -> str | None:
-        """Return the complaint, without the key where the service repeats it."""
+        """Return the complaint."""
         told = read_told(response)
-        words = None if told is None else self.complaint(told)
-        key = self.key.reveal()
-        for form in (key, quote(key, safe=""), quote_plus(key)):
-            words = words and words.replace(form, "***")
-        return words
+        return None if told is None else self.complaint(told)
 
 
 def _is_last(response: requests.Response, words: str) -> bool:

@@ -6,12 +6,12 @@ import math
 import os
 import re
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from tmdbkit.exceptions import SettingsError, SettingsWarning, did_you_mean
+from tmdbkit.exceptions import SettingsError, SettingsWarning, forget_locals
+from tmdbkit.settings import values
 from tmdbkit.settings.sources import (
     PAIRS,
     Pair,
@@ -22,22 +22,12 @@ from tmdbkit.settings.sources import (
     strange_places,
     unquoted,
 )
-from tmdbkit.surrogates import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 POSTER_SIZES = ("w92", "w154", "w185", "w342", "w500", "w780", "original")
 BACKDROP_SIZES = ("w300", "w780", "w1280", "original")
-# ISO 3166-1, and what TMDB has besides: of countries that are no more, and Kosovo.
-_BY_FIRST_LETTER = (
-    "ADEFGILMNOQRSTUWXZ BABDEFGHIJLMNOQRSTUVWYZ CACDFGHIKLMNORSUVWXYZ DEJKMOZ ECEGHRST "
-    "FIJKMOR GABDEFGHILMNPQRSTUWY HKMNRTU IDELMNOQRST JEMOP KEGHIMNPRWYZ LABCIKRSTUVY "
-    "MACDEFGHKLMNOPQRSTUVWXYZ NACEFGILOPRUZ OM PAEFGHKLMNRSTWY QA REOSUW "
-    "SABCDEGHIJKLMNORSTUVXYZ TCDFGHJKLMNOPRTVWZ UAGMSYZ VACEGINU WFS XCGIK YETU ZAMRW "
-)
-REGIONS = frozenset(group[0] + second for group in _BY_FIRST_LETTER.split() for second in group[1:])
-MEANT_REGIONS = {"UK": "GB", "EN": "US", "EL": "GR", "JA": "JP", "KO": "KR", "ZH": "CN"}
 
 
 class Secret:
@@ -139,13 +129,13 @@ class Settings:
     def __post_init__(self) -> None:
         others = self.convex_pair.others
         for variable, (name, convert) in _VARIABLES.items():
-            if convert is _address and variable not in others and getattr(self, name):
-                _check_url(variable, getattr(self, name))
+            if convert is values.address and variable not in others and getattr(self, name):
+                values.check_url(variable, getattr(self, name))
         if not (math.isfinite(self.rate) and self.rate > 0):
             raise SettingsError(f"TMDBKIT_RATE is {self.rate:g}; it must be above 0")
-        _check_choice("TMDBKIT_IMAGES", self.images, ("url", "path"))
-        _check_choice("TMDBKIT_POSTER_SIZE", self.poster_size, POSTER_SIZES)
-        _check_choice("TMDBKIT_BACKDROP_SIZE", self.backdrop_size, BACKDROP_SIZES)
+        values.check_choice("TMDBKIT_IMAGES", self.images, ("url", "path"))
+        values.check_choice("TMDBKIT_POSTER_SIZE", self.poster_size, POSTER_SIZES)
+        values.check_choice("TMDBKIT_BACKDROP_SIZE", self.backdrop_size, BACKDROP_SIZES)
         if self.cast < 0:
             raise SettingsError(f"TMDBKIT_CAST is {self.cast}; it must be 0 or more")
 
@@ -169,13 +159,20 @@ class Settings:
         Raises:
             SettingsError: A value that cannot be meant, with the variable's name.
         """
-        start = (folder or Path.cwd()).resolve()
+        try:
+            return cls._read(environ, (folder or Path.cwd()).resolve())
+        except SettingsError as error:
+            forget_locals(error)  # all that was read, keys among it
+            raise
+
+    @classmethod
+    def _read(cls, environ: Mapping[str, str] | None, start: Path) -> Settings:
         home = find_folder(start)
         sources = read_sources(os.environ if environ is None else environ, home, _VARIABLES)
         found = first_of_each(sources, _VARIABLES)
         pair = chosen_pair(found)
         for note in (*slips(sources, _VARIABLES), *strange_places(found, pair, start)):
-            warnings.warn(note, SettingsWarning, stacklevel=2)
+            warnings.warn(note, SettingsWarning, stacklevel=3)
         where = {name: source for name, (source, _) in found.items()}
         defaults = {"stage": home / "data" / "stage", "cache": _system_cache_folder()}
         try:
@@ -188,6 +185,23 @@ class Settings:
         except SettingsError as error:
             variable = str(error).partition(" ")[0]
             raise SettingsError(f"{error} (from {where[variable]})") from None
+
+    def keyless(self) -> Settings:
+        """Return the same without any key, as it goes to another process."""
+        none = Secret()
+        return replace(
+            self,
+            tmdb_token=none,
+            tmdb_api_key=none,
+            convex_key=none,
+            omdb_api_key=none,
+            mdblist_api_key=none,
+        )
+
+    def __repr__(self) -> str:
+        named = (f.name for f in fields(self) if f.repr)
+        facts = (f"{name}={_masked(repr(getattr(self, name)))}" for name in named)
+        return f"Settings({', '.join(facts)})"
 
     def shown(self) -> list[dict[str, str]]:
         """Return `variable, value, source` of each setting; of a key only whether it is set."""
@@ -209,7 +223,20 @@ def _shown(value: object) -> str:
         return ",".join(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return re.sub(r"//[^/@]*@", "//…@", f"{value:g}" if isinstance(value, float) else str(value))
+    return _masked(f"{value:g}" if isinstance(value, float) else str(value))
+
+
+_LOGIN = re.compile(r"(?<=//)[^/?#]*@")
+
+
+def _masked(address: str) -> str:
+    """Return it without a login, and with none of a key that has slashes in it."""
+    return re.sub(r"(?<=//)([^/?#]*|[^/?#]*:.*)@", "…@", address)
+
+
+def without_login(address: str) -> str:
+    """Return an address without the name and password in it, which are sent nowhere."""
+    return _LOGIN.sub("", address)
 
 
 def find_folder(start: Path) -> Path:
@@ -229,142 +256,35 @@ def _system_cache_folder() -> Path:
     return user_cache_path("tmdbkit")
 
 
-def _text(_variable: str, text: str) -> str:
-    """Return it with whole characters: what is no UTF-8 in the environment comes as halves."""
-    return whole(text)
-
-
-def _region(variable: str, text: str) -> str:
-    region = _text(variable, text).upper()
-    _check_region(region)
-    return region
-
-
-def _address(_variable: str, text: str) -> str:
-    return text.rstrip("/")
-
-
 def _secret(_variable: str, text: str) -> Secret:
     return Secret(text)
-
-
-_SECTION = re.compile(r"[a-z_]+(/[a-z_]+)?")
-MOST_SECTIONS = 15  # of the 20 that TMDB appends to an answer, five may be asked for anyway
-_TRUE = ("1", "true", "yes", "on")
-_FALSE = ("0", "false", "no", "off")
-
-
-def _names(_variable: str, text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _languages(variable: str, text: str) -> tuple[str, ...]:
-    found = _names(variable, whole(text))
-    if not found:
-        raise SettingsError(f"{variable} names no language; write one such as de-DE")
-    return found
-
-
-def _sections(variable: str, text: str) -> tuple[str, ...]:
-    found = tuple(dict.fromkeys(_names(variable, text)))
-    for name in found:
-        if not _SECTION.fullmatch(name):
-            raise SettingsError(
-                f"{variable} has {name!r}; TMDB's sections are like watch/providers"
-            )
-    if len(found) > MOST_SECTIONS:
-        raise SettingsError(
-            f"{variable} has {len(found)} sections; TMDB takes {MOST_SECTIONS} more"
-        )
-    return found
-
-
-def _flag(variable: str, text: str) -> bool:
-    _check_choice(variable, text.lower(), _TRUE + _FALSE)
-    return text.lower() in _TRUE
-
-
-def _number(variable: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise SettingsError(f"{variable} is {text!r}; it must be a number") from None
-
-
-def _whole(variable: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise SettingsError(f"{variable} is {text!r}; it must be a whole number") from None
-
-
-def _path(_variable: str, text: str) -> Path:
-    return Path(text).expanduser()
-
-
-def _place(variable: str, text: str) -> Path | str:
-    """Return an address as it is: a `Path` would swallow one of its slashes."""
-    return text if "://" in text else _path(variable, text)
 
 
 _VARIABLES: dict[str, tuple[str, Callable[[str, str], object]]] = {
     "TMDB_READ_ACCESS_TOKEN": ("tmdb_token", _secret),
     "TMDB_API_KEY": ("tmdb_api_key", _secret),
-    "TMDB_BASE_URL": ("tmdb_base_url", _address),
-    "TMDBKIT_STAGE": ("stage", _place),
-    "TMDBKIT_CACHE": ("cache", _path),
-    "TMDBKIT_OFFLINE": ("offline", _flag),
-    "TMDBKIT_RATE": ("rate", _number),
-    "CONVEX_SELF_HOSTED_URL": ("convex_url", _address),
-    "CONVEX_URL": ("convex_url", _address),
+    "TMDB_BASE_URL": ("tmdb_base_url", values.address),
+    "TMDBKIT_STAGE": ("stage", values.place),
+    "TMDBKIT_CACHE": ("cache", values.path),
+    "TMDBKIT_OFFLINE": ("offline", values.flag),
+    "TMDBKIT_RATE": ("rate", values.number),
+    "CONVEX_SELF_HOSTED_URL": ("convex_url", values.address),
+    "CONVEX_URL": ("convex_url", values.address),
     "CONVEX_SELF_HOSTED_ADMIN_KEY": ("convex_key", _secret),
     "CONVEX_DEPLOY_KEY": ("convex_key", _secret),
-    "TMDBKIT_IMAGES": ("images", _text),
-    "TMDBKIT_POSTER_SIZE": ("poster_size", _text),
-    "TMDBKIT_BACKDROP_SIZE": ("backdrop_size", _text),
-    "TMDBKIT_CAST": ("cast", _whole),
-    "TMDBKIT_REVIEWER": ("reviewer", _text),
+    "TMDBKIT_IMAGES": ("images", values.as_text),
+    "TMDBKIT_POSTER_SIZE": ("poster_size", values.as_text),
+    "TMDBKIT_BACKDROP_SIZE": ("backdrop_size", values.as_text),
+    "TMDBKIT_CAST": ("cast", values.whole_number),
+    "TMDBKIT_REVIEWER": ("reviewer", values.as_text),
     "OMDB_API_KEY": ("omdb_api_key", _secret),
     "MDBLIST_API_KEY": ("mdblist_api_key", _secret),
-    "OMDB_BASE_URL": ("omdb_base_url", _address),
-    "MDBLIST_BASE_URL": ("mdblist_base_url", _address),
-    "IMDB_DATASETS_URL": ("imdb_datasets_url", _address),
-    "TMDB_EXPORTS_URL": ("tmdb_exports_url", _address),
-    "TMDBKIT_PROVIDERS": ("providers", _names),
-    "TMDBKIT_LANGUAGE": ("languages", _languages),
-    "TMDBKIT_APPEND": ("append", _sections),
-    "TMDBKIT_REGION": ("region", _region),
+    "OMDB_BASE_URL": ("omdb_base_url", values.address),
+    "MDBLIST_BASE_URL": ("mdblist_base_url", values.address),
+    "IMDB_DATASETS_URL": ("imdb_datasets_url", values.address),
+    "TMDB_EXPORTS_URL": ("tmdb_exports_url", values.address),
+    "TMDBKIT_PROVIDERS": ("providers", values.names),
+    "TMDBKIT_LANGUAGE": ("languages", values.languages),
+    "TMDBKIT_APPEND": ("append", values.sections),
+    "TMDBKIT_REGION": ("region", values.region),
 }
-
-
-def _check_url(variable: str, url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or any(character.isspace() for character in url):
-        # The text itself is not repeated: what is pasted into the wrong variable is often a key.
-        raise SettingsError(
-            f"{variable} is not an address; it must be one such as https://example.org"
-        )
-
-
-def _check_region(region: str) -> None:
-    """Make sure that there is such a country; one may be meant by its language or three letters."""
-    if region.upper() in REGIONS:
-        return
-    last = re.split("[-_]", region.upper())[-1]
-    meant = MEANT_REGIONS.get(last, last[:2])
-    raise SettingsError(
-        f"TMDBKIT_REGION is {region!r}; it must be the two letters of a country, such as US"
-        + f"; did you mean {meant}?" * (meant in REGIONS)
-    )
-
-
-def _check_choice(variable: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        meant = did_you_mean(value, choices)
-        raise SettingsError(
-            f"{variable} is {value!r}; it must be one of {', '.join(choices)}{meant}"
-        )

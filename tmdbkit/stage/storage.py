@@ -88,7 +88,7 @@ def root_of(place: str | Path | Root) -> Root:
 
 def is_address(place: str) -> bool:
     """Tell whether it is an address; one whose second slash a `Path` swallowed is one as well."""
-    return re.match(r"[a-z][a-z0-9+.-]+:/", place) is not None
+    return re.match(r"[a-z][a-z0-9+.-]+:/", place, re.IGNORECASE) is not None
 
 
 @dataclass(frozen=True)
@@ -178,13 +178,13 @@ class Bucket:
         """Open an address.
 
         Raises:
-            StageError: It is of another kind than `SCHEMES`, or obstore is not installed.
+            StageError: It is of another kind than `SCHEMES`, means something else to those who read
+                it, or has a key in it; or obstore is not installed.
         """
         scheme, _, rest = address.partition(":")
-        whole = f"{scheme}://{rest.strip('/')}"
-        if scheme not in SCHEMES or not rest.strip("/"):
-            kinds = ", ".join(f"{name}://" for name in SCHEMES)
-            raise StageError(f"{address} cannot be a stage; a stage is a folder, or one of {kinds}")
+        scheme, place = scheme.lower(), rest.strip("/")
+        whole = f"{scheme}://{place}"
+        _check(scheme, place)
         try:
             from obstore.store import from_url
         except ImportError:
@@ -270,6 +270,26 @@ class Bucket:
 
     def __str__(self) -> str:
         return self.full
+
+
+def _check(scheme: str, place: str) -> None:
+    """Make sure that polars and the store's client both take an address for what it says."""
+    bucket, *parts = place.split("/")
+    if "@" in bucket or ":" in bucket:  # the address is not repeated: it may hold a key
+        raise StageError(
+            f"{scheme}://… has a key or a port in it; those belong into the environment, such as "
+            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL"
+        )
+    if scheme not in SCHEMES or not place:
+        kinds = ", ".join(f"{name}://" for name in SCHEMES)
+        raise StageError(
+            f"{scheme}://{place} cannot be a stage; a stage is a folder, or one of {kinds}"
+        )
+    if re.search(r"[#?%\\\x00-\x1f\x7f]", place) or {"", ".", ".."}.intersection(parts):
+        raise StageError(
+            f"{scheme}://{place} cannot be a stage; #, ?, %, \\, // and the parts . and .. mean "
+            "something else in an address"
+        )
 
 
 @contextmanager

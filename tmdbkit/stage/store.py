@@ -268,11 +268,15 @@ class StageStore:
             return ages(self.movies.newest().collect(), now)
 
     def poster(self, tmdb_id: int) -> Path | None:
-        """Return the movie's picture where the stage brings its own, as the sample does."""
+        """Return the movie's picture where the stage brings its own, as the sample does.
+
+        One that only points at a file elsewhere is none: whoever made the stage may not read that.
+        """
         if self.root.folder is None:
             return None
         path = self.root.folder / "posters" / f"{tmdb_id}.png"
-        return path if path.is_file() else None
+        is_own = path.resolve().is_relative_to(self.root.folder.resolve())
+        return path if path.is_file() and is_own else None
 
     def version(self) -> str:
         """Return a text that is another one once rows or ratings are; decisions do not count."""

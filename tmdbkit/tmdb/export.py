@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,6 +17,7 @@ import polars as pl
 from tmdbkit.exceptions import NotFound, OfflineError, ServiceError, StopError, UsageError
 from tmdbkit.files import aside_of, atomic_write, make_folder, sweep
 from tmdbkit.http.connected import Connected
+from tmdbkit.http.files import LONGEST_LINE, MOST_LINES, check_lines
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
 from tmdbkit.settings import Settings
@@ -33,6 +39,7 @@ COLUMNS = pl.Schema(
         "video": pl.Boolean(),
     }
 )
+KINDS = (("popularity", (int, float)), ("adult", bool), ("video", bool))
 ROW_GROUP = 50_000  # rows that a reader holds at once
 
 
@@ -249,6 +256,7 @@ def convert(source: Path, parquet: Path, path: str) -> None:
     """
     ids = pl.col("id")
     try:
+        check_lines(source)
         with atomic_write(parquet) as aside:
             pl.scan_ndjson(source, schema=COLUMNS).sink_parquet(
                 aside, compression="zstd", row_group_size=ROW_GROUP
@@ -259,8 +267,29 @@ def convert(source: Path, parquet: Path, path: str) -> None:
                 raise pl.exceptions.NoDataError(f"{without:,} of its {rows:,} lines have no id")
     except (OSError, pl.exceptions.PolarsError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
+        line = _bad_line(source)
+        where = f"line {line:,} of it is no movie, and none of it is used" if line else first
         raise StopError(
-            f"answered with something that is not a whole export ({first}); try again later, "
+            f"answered with something that is not a whole export ({where}); try again later, "
             "and check TMDB_EXPORTS_URL",
             path=path,
         ) from error
+
+
+def _bad_line(source: Path) -> int:
+    """Return the number of the first line that is no movie; 0 where it is the file that is cut."""
+    try:
+        with gzip.open(source) as file:
+            lines = islice(iter(partial(file.readline, LONGEST_LINE), b""), MOST_LINES)
+            return next((n for n, line in enumerate(lines, 1) if not _is_movie(line)), 0)
+    except (OSError, EOFError, zlib.error):
+        return 0
+
+
+def _is_movie(line: bytes) -> bool:
+    try:
+        found = json.loads(line)
+        whole = type(found["id"]) is int and abs(found["id"]) < 2**63
+        return whole and all(found.get(n) is None or isinstance(found[n], t) for n, t in KINDS)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False

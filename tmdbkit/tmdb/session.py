@@ -15,6 +15,7 @@ import requests
 from tmdbkit import progress
 from tmdbkit.exceptions import NotFound, PassingFault, RequestRefused, ServiceError, SettingsError
 from tmdbkit.http.answers import read_told
+from tmdbkit.http.credentials import Credential
 from tmdbkit.http.retry import passing_kind
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
@@ -78,12 +79,16 @@ class TMDBSession(Session):
         self._contact.reached = reached
 
     def as_settings(self) -> Settings:
-        """Return the settings by which another process opens the same session, keys included."""
+        """Return the settings by which another process opens the same session.
+
+        Of all keys they have TMDB's alone, and of its two the one that is sent.
+        """
+        token, api_key = self.service.token, self.service.api_key
         return replace(
-            self.settings,
+            self.settings.keyless(),
             offline=self.offline,
-            tmdb_token=self.service.token,
-            tmdb_api_key=self.service.api_key,
+            tmdb_token=token,
+            tmdb_api_key=Secret() if token else api_key,
         )
 
     @contextmanager
@@ -151,19 +156,18 @@ class TMDBService(Service):
         """Return it with a token or a key, whichever it is."""
         return replace(self, token=key) if _is_token(key) else replace(self, api_key=key)
 
-    def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Return a copy that carries the token or the key."""
-        signed = request.copy()
+    @property
+    def credential(self) -> Credential:
+        """The token, or else the key."""
         if self.token:
-            signed.headers["Authorization"] = _bearer(self.token)
-        elif self.api_key:
-            signed.prepare_url(signed.url, {"api_key": self.api_key.reveal()})
-        else:
-            raise SettingsError(
-                "no TMDB credentials: set TMDB_READ_ACCESS_TOKEN (or TMDB_API_KEY) in the "
-                "environment or in .env; a key is free at themoviedb.org under Settings, API"
-            )
-        return signed
+            _check(self.token)
+            return Credential(self.token, "Authorization", "Bearer")
+        if self.api_key:
+            return Credential(self.api_key, "api_key")
+        raise SettingsError(
+            "no TMDB credentials: set TMDB_READ_ACCESS_TOKEN (or TMDB_API_KEY) in the "
+            "environment or in .env; a key is free at themoviedb.org under Settings, API"
+        )
 
     def lifetime(self, path: str) -> timedelta:
         """Return how long an answer is fresh: configuration a week, details a day, lists an hour.
@@ -180,7 +184,9 @@ class TMDBService(Service):
         """Return what is wrong with an answer to this path; "" if nothing."""
         return misfit(path, text)
 
-    def judge(self, response: requests.Response, path: str, now: datetime) -> ServiceError | None:
+    def error_of(
+        self, response: requests.Response, path: str, now: datetime
+    ) -> ServiceError | None:
         """Return what TMDB's status and status_code mean, or None where all is well."""
         status = response.status_code
         if status == requests.codes.ok:
@@ -216,11 +222,10 @@ def _is_api_key(key: Secret) -> bool:
     return re.fullmatch("[0-9a-fA-F]{32}", key.reveal()) is not None
 
 
-def _bearer(token: Secret) -> str:
-    """Return the header's value; the standard library would show a token that fits in none."""
+def _check(token: Secret) -> None:
+    """Make sure that a token fits in a header."""
     if not (token.reveal().isascii() and token.reveal().isprintable()):
         raise SettingsError(
             "TMDB_READ_ACCESS_TOKEN holds a line break or another character that no token has; "
             "copy it again from themoviedb.org under Settings, API"
         )
-    return f"Bearer {token.reveal()}"

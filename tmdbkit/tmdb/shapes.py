@@ -72,12 +72,17 @@ def _holding(name: str) -> Callable[[Any], str]:
     return wrong
 
 
-def _wrong_page(answer: Any) -> str:
-    if wrong := _holding("results")(answer):
-        return wrong
-    pages = answer.get("total_pages", 1)
-    counts = isinstance(pages, int) and not isinstance(pages, bool) and pages >= 0
-    return "" if counts else "without a number of pages"
+def _page_of(name: str) -> Callable[[Any], str]:
+    """Return what tells the same of an object that is a page of several."""
+
+    def wrong(answer: Any) -> str:
+        if lacks := _holding(name)(answer):
+            return lacks
+        pages = answer.get("total_pages", 1)
+        counts = isinstance(pages, int) and not isinstance(pages, bool) and pages >= 0
+        return "" if counts else "without a number of pages"
+
+    return wrong
 
 
 def _wrong_configuration(answer: Any) -> str:
@@ -86,8 +91,8 @@ def _wrong_configuration(answer: Any) -> str:
 
 
 _SHAPES: tuple[tuple[str, Callable[[Any], str]], ...] = (
-    (r"/movie/[a-z_]+|/(discover|search)/movie", _wrong_page),
-    (r"/list/\d+", _holding("items")),
+    (r"/movie/[a-z_]+|/(discover|search)/movie", _page_of("results")),
+    (r"/list/\d+", _page_of("items")),
     (r"/collection/\d+", _holding("parts")),
     (r"/find/\w+", _holding("movie_results")),
     (r"/genre/movie/list", _holding("genres")),

@@ -68,7 +68,7 @@ def tables_for_rules_on(
         return stage.store.for_rules()
     needed = {name for rule in rules for name in rule.needs()}
     columns = {*OF_EVERY_RULE, *needed}
-    work = partial(read_for_rules, stage.store.root.full, stage.store.settings, columns)
+    work = partial(read_for_rules, stage.store.root.full, stage.store.settings.keyless(), columns)
     pieces = (ids[first : first + PIECE] for first in range(0, len(ids), PIECE))
     read = list(run_on(executor, work, pieces, workers))
     movies = pl.concat([movies for movies, _ in read]).sort("tmdb_id")

@@ -173,7 +173,8 @@ def look_up_on(
         return
     carried = provider.name if provider.name in BY_NAME else provider  # connections stay here
     pieces = wanted.iter_slices(max(1, -(-wanted.height // workers)))
-    for came in run_on(executor, partial(collected, settings, carried), pieces, workers):
+    work = partial(collected, settings.keyless(), carried)
+    for came in run_on(executor, work, pieces, workers):
         yield from came
 
 

@@ -14,7 +14,7 @@ from tmdbkit.matching.candidates import (
     Match,
     candidate,
     fit,
-    judge,
+    match_candidates,
     queries,
 )
 from tmdbkit.matching.titles import BEGINS, LAST_PART, bare, likeness
@@ -146,7 +146,7 @@ class _Search:
 
     def _take(self, some: Iterable[Candidate]) -> None:
         self._found |= {one.tmdb_id: one for one in some}
-        self.match = judge(self._asked, self._found.values())
+        self.match = match_candidates(self._asked, self._found.values())
 
 
 def _named(match: Match) -> list[Candidate]:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from tmdbkit import Stage
     from tmdbkit.convex.target import Document
 
+pytestmark = pytest.mark.once
+
 HALF, SIGN = "\ud83d", "\ufffd"
 SAID = f"Oh {HALF} no"
 

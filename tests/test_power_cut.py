@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.once
+
 MIB = 48
 SOME, ALL = [2, 7], range(1, 11)  # after which steps it fails
 

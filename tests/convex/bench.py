@@ -24,7 +24,7 @@ from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.tables import DECISIONS, IMPORTS, PAYLOADS, STAGED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     import pytest
@@ -211,6 +211,10 @@ class Shelf:
         staged = [(n, *entry) for n, entry in self._payloads.items() if n in wanted]
         for start in range(0, len(staged), size):
             yield _transformed(tuple(staged[start : start + size]))
+
+    def earlier(self, _: Collection[int]) -> dict[int, list[Document]]:
+        """What TMDB gave of movies before: nothing."""
+        return {}
 
     def scan_table(self) -> pl.LazyFrame:
         """What rules look at: of these movies, nothing is wrong."""

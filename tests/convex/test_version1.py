@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.once
 
+pytestmark = pytest.mark.once
+
 ZIP = Path(__file__).with_name("version1.zip")
 STAGED = [13, 28, 55, 62, 78, 80, 105, 122, 129, 155, 238]
 PUSHED = [13, 28, 55, 62, 78, 80]

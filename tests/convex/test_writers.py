@@ -133,7 +133,7 @@ def after(run):
 
 moment, *words = sys.argv[1:]
 if moment == "lock":
-    zip_file.one_writer = die
+    zip_file.single_writer = die
 elif moment == "middle":
     zip_file._write = after(zip_file._write)
 elif moment == "rename":

@@ -33,6 +33,8 @@ from .conftest import T0, answers, movies, payload, reopened
 if TYPE_CHECKING:
     from tmdbkit import Stage
 
+pytestmark = pytest.mark.once
+
 
 def said(*decisions: tuple[str, int, str] | tuple[str, int, str, dict[str, Any]]) -> pl.DataFrame:
     """A log: each its name, its movie, its kind, and what else it says; an hour apart."""

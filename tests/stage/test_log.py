@@ -21,6 +21,8 @@ from tmdbkit.stage.storage import Folder
 if TYPE_CHECKING:
     from tmdbkit.stage.storage import Entry
 
+pytestmark = pytest.mark.once
+
 COLUMNS = pl.Schema({"tmdb_id": pl.Int64(), "name": pl.String()})
 NOW = datetime.now(UTC)
 DAY = timedelta(hours=24)

@@ -31,6 +31,8 @@ from .conftest import (
     titles,
 )
 
+pytestmark = pytest.mark.once
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LATER = T0 + HOUR
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     Start = Callable[..., TMDBServer]
     Connect = Callable[..., TMDBSession]
 
+pytestmark = pytest.mark.once
+
 TODAY = date(2026, 3, 31)
 
 

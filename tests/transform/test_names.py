@@ -15,6 +15,8 @@ from tmdbkit.transform import names
 if TYPE_CHECKING:
     from tmdbkit import Stage
 
+pytestmark = pytest.mark.once
+
 ACTION, DRAMA = {"id": 28, "name": "Action"}, {"id": 18, "name": "Drama"}
 KINDS = ("genres", "keywords", "studios", "collections")
 

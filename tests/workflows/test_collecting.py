@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     Serve = Callable[..., RatingsServer]
     Ask = Callable[..., Any]
 
+pytestmark = pytest.mark.once
+
 NOON = datetime(2031, 5, 7, 12, tzinfo=UTC)
 IMDB = [{"source": "imdb", "value": 6.4, "score": 64, "votes": 812}]
 OF_OMDB = [*IMDB, {"source": "tomatoes", "score": 81}, {"source": "metacritic", "score": 57}]

@@ -11,7 +11,6 @@ from tmdbkit.ratings.web import (
     Found,
     KeyedService,
     Rating,
-    Timing,
     WebProvider,
     collected,
     each_readable,
@@ -20,12 +19,10 @@ from tmdbkit.ratings.web import (
     votes,
     within,
 )
-from tmdbkit.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
-    from typing import Unpack
 
     import polars as pl
 
@@ -45,6 +42,17 @@ SYSTEM_OF = {
 }
 
 
+class MDBListService(KeyedService):
+    """What MDBList answers: a list of movies, or an object with `error` or `detail`."""
+
+    def complaint(self, body: Any) -> str | None:
+        """Return the words of a body that is no list."""
+        if isinstance(body, list):
+            return None
+        told = body if isinstance(body, dict) else {}
+        return str(told.get("error") or told.get("detail") or "")
+
+
 class MDBList(WebProvider):
     """Ratings from MDBList, by TMDB ids.
 
@@ -62,20 +70,7 @@ class MDBList(WebProvider):
     fallback = False
     systems = tuple(dict.fromkeys(SYSTEM_OF.values()))
     terms = "MDBList's terms; mdblist.com/terms"
-
-    def __init__(
-        self, settings: Settings | None = None, *, daily: int = 1000, **timing: Unpack[Timing]
-    ) -> None:
-        settings = settings or Settings.from_env()
-        service = MDBListService(
-            name=self.title,
-            base_url=settings.mdblist_base_url,
-            variable="MDBLIST_BASE_URL",
-            keys=self.key,
-            rate=RATE,
-            key=settings.mdblist_api_key,
-        )
-        super().__init__(service, settings, daily, **timing)
+    service_type, rate = MDBListService, RATE
 
     def collect(self, wanted: pl.DataFrame) -> Iterator[Collected]:
         """Yield what comes, a request at a time; movies that MDBList lacks are settled unrated.
@@ -105,17 +100,6 @@ class MDBList(WebProvider):
 
     def _requests_for(self, wanted: pl.DataFrame) -> int:
         return math.ceil(wanted["tmdb_id"].n_unique() / BATCH)
-
-
-class MDBListService(KeyedService):
-    """What MDBList answers: a list of movies, or an object with `error` or `detail`."""
-
-    def complaint(self, body: Any) -> str | None:
-        """Return the words of a body that is no list."""
-        if isinstance(body, list):
-            return None
-        told = body if isinstance(body, dict) else {}
-        return str(told.get("error") or told.get("detail") or "")
 
 
 def read_batch(entries: list[Any], ids: list[int], at: datetime) -> list[Found]:

@@ -22,19 +22,16 @@ from tmdbkit.ratings.web import (
     Found,
     KeyedService,
     Rating,
-    Timing,
     WebProvider,
     collected,
     each_readable,
     votes,
     within,
 )
-from tmdbkit.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
-    from typing import Unpack
 
     import polars as pl
     import requests
@@ -51,6 +48,30 @@ SYSTEM_OF = {
     "Metacritic": "metacritic",
 }
 _VALUE = re.compile(r"([\d.]+)(?:/(\d+)|%)")
+
+
+class OMDbService(KeyedService):
+    """What OMDb answers: an object whose `Response` is "True", or "False" with an `Error`."""
+
+    def complaint(self, body: Any) -> str | None:
+        """Return the words of a body that is no movie."""
+        told = body if isinstance(body, dict) else {}
+        return None if told.get("Response") == "True" else str(told.get("Error") or "")
+
+    def error_of(
+        self, response: requests.Response, path: str, now: datetime
+    ) -> ServiceError | None:
+        """Return what is wrong; a plot whose quotes spoil the JSON does so every time."""
+        text = response.text.strip()
+        if response.ok and text.startswith("{") and text.endswith("}") and not is_json(text):
+            return RequestRefused("answered with JSON that cannot be read", path=path, status=200)
+        return super().error_of(response, path, now)
+
+    def by_words(self, status: int, words: str) -> tuple[type[ServiceError], str] | None:
+        """Return that there is no such movie, too, which comes with a 200."""
+        if UNKNOWN_ID.search(words):
+            return NotFound, f"answered {status}"
+        return super().by_words(status, words)
 
 
 class OMDb(WebProvider):
@@ -70,20 +91,7 @@ class OMDb(WebProvider):
     fallback = True
     systems = tuple(SYSTEM_OF.values())
     terms = "OMDb's terms, CC BY-NC 4.0; www.omdbapi.com/legal.htm"
-
-    def __init__(
-        self, settings: Settings | None = None, *, daily: int = 1000, **timing: Unpack[Timing]
-    ) -> None:
-        settings = settings or Settings.from_env()
-        service = OMDbService(
-            name=self.title,
-            base_url=settings.omdb_base_url,
-            variable="OMDB_BASE_URL",
-            keys=self.key,
-            rate=RATE,
-            key=settings.omdb_api_key,
-        )
-        super().__init__(service, settings, daily, **timing)
+    service_type, rate = OMDbService, RATE
 
     def collect(self, wanted: pl.DataFrame) -> Iterator[Collected]:
         """Yield what comes, some movies at a time; those that OMDb lacks are settled unrated.
@@ -141,30 +149,6 @@ class OMDb(WebProvider):
 
     def _requests_for(self, wanted: pl.DataFrame) -> int:
         return by_imdb_id(wanted.unique("tmdb_id"))[0].height
-
-
-class OMDbService(KeyedService):
-    """What OMDb answers: an object whose `Response` is "True", or "False" with an `Error`."""
-
-    def complaint(self, body: Any) -> str | None:
-        """Return the words of a body that is no movie."""
-        told = body if isinstance(body, dict) else {}
-        return None if told.get("Response") == "True" else str(told.get("Error") or "")
-
-    def error_of(
-        self, response: requests.Response, path: str, now: datetime
-    ) -> ServiceError | None:
-        """Return what is wrong; a plot whose quotes spoil the JSON does so every time."""
-        text = response.text.strip()
-        if response.ok and text.startswith("{") and text.endswith("}") and not is_json(text):
-            return RequestRefused("answered with JSON that cannot be read", path=path, status=200)
-        return super().error_of(response, path, now)
-
-    def by_words(self, status: int, words: str) -> tuple[type[ServiceError], str] | None:
-        """Return that there is no such movie, too, which comes with a 200."""
-        if UNKNOWN_ID.search(words):
-            return NotFound, f"answered {status}"
-        return super().by_words(status, words)
 
 
 def read_movie(movie: Mapping[str, Any], tmdb_id: int, imdb_id: str, at: datetime) -> Found:

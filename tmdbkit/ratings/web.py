@@ -19,6 +19,7 @@ from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
 from tmdbkit.ratings.model import FAILED, RATINGS, Collected, Cost
 from tmdbkit.ratings.rows import as_ratings
+from tmdbkit.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     import requests
 
-    from tmdbkit.settings import Secret, Settings
+    from tmdbkit.settings import Secret
 
 LIMIT_REACHED = re.compile(r"limit\b.*\b(reached|exceeded)", re.IGNORECASE)
 KEY_REFUSED = re.compile(r"\bapi ?key\b", re.IGNORECASE)
@@ -128,12 +129,15 @@ class WebProvider(Connected):
     """A provider that is asked over HTTP with a key; closing it closes its session.
 
     Args:
-        service: What is asked.
-        settings: Where the cache is, and whether to stay offline.
-        daily: How many requests a day the plan allows.
+        settings: Keys, addresses, folders; default `Settings.from_env()`.
+        daily: How many requests a day your plan allows.
+        timing: `clock, sleep, now, jitter`, as `Session` has them.
 
     Attributes:
+        name: Its name, by which the settings have its key and its address.
         title: Its name, for people.
+        service_type: What its answers mean.
+        rate: Requests a second at most.
         key: The setting that its key is in.
         key_from: Where a free one is had.
 
@@ -145,16 +149,23 @@ class WebProvider(Connected):
     title: str
     key: str
     key_from: str
+    service_type: type[KeyedService]
+    rate: float
     systems: tuple[str, ...]
     metered = True
 
     def __init__(
-        self,
-        service: KeyedService,
-        settings: Settings,
-        daily: int,
-        **timing: Unpack[Timing],
+        self, settings: Settings | None = None, *, daily: int = 1000, **timing: Unpack[Timing]
     ) -> None:
+        settings = settings or Settings.from_env()
+        service = self.service_type(
+            name=self.title,
+            base_url=getattr(settings, f"{self.name}_base_url"),
+            variable=f"{self.name.upper()}_BASE_URL",
+            keys=self.key,
+            rate=self.rate,
+            key=getattr(settings, f"{self.name}_api_key"),
+        )
         if daily < 1:
             raise UsageError(f"daily is {daily}; it must be 1 or more")
         if not service.key and not settings.offline:

@@ -24,9 +24,6 @@ from .backend import ConvexBackend
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.once
-
-pytestmark = pytest.mark.once
 
 ZIP = Path(__file__).with_name("version1.zip")
 STAGED = [13, 28, 55, 62, 78, 80, 105, 122, 129, 155, 238]
@@ -34,7 +31,7 @@ PUSHED = [13, 28, 55, 62, 78, 80]
 FIRST, TAKEN_BACK = "623be895985d0cef", "6dd9ad5f6c135627"
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
-pytestmark = pytest.mark.usefixtures("left")
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("left")]
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def named(payloads: Iterable[pl.DataFrame], kind: str) -> pl.DataFrame:
         .select("tmdb_id", pl.col("thing").struct.unnest())
         .cast({"id": pl.Int64})
         .drop_nulls("id")
-        .unique(["tmdb_id", "id"])
+        .unique(["tmdb_id", "id"], keep="first", maintain_order=True)
         .group_by("id")
         .agg(pl.col("name").first(), pl.len().alias("movies"))
         for frame in payloads

@@ -11,6 +11,7 @@ import pytest
 
 from tmdbkit import Stage
 from tmdbkit.exceptions import StageError, UsageError
+from tmdbkit.review.queue import ReviewQueue
 from tmdbkit.settings import Settings
 from tmdbkit.stage.own_fields import OwnField
 
@@ -98,6 +99,16 @@ def test_rows_and_the_table_have_them_and_none_of_it_is_fetched(stage: Stage) ->
         assert frame["homepage"].to_list() == ["https://a.b"]
     stage.store.add(answers((1, payload(1), T0 + timedelta(days=1))))
     assert stage.movies()["homepage"].to_list() == [None]
+
+
+def test_the_cards_of_the_stage_and_of_the_review_show_them(stage: Stage) -> None:
+    name(put(stage, homepage="https://a.b"), HOMEPAGE)
+    stage.set_field("score", pl.DataFrame({"tmdb_id": [1], "score": [7.5]}))
+    stage.set_field("tags", pl.DataFrame({"tmdb_id": [1], "tags": [["dog", "cat"]]}))
+    stage.set_field("seen", pl.DataFrame({"tmdb_id": [1], "seen": [False]}))
+    for card in (repr(stage[1]), repr(ReviewQueue(stage).item(1))):
+        for fact in ("homepage: https://a.b", "score: 7.5", "tags: dog, cat", "seen: no"):
+            assert fact in card
 
 
 def test_a_stage_without_fields_of_its_own_has_no_more_columns(stage: Stage) -> None:

@@ -148,7 +148,7 @@ class ReviewQueue:
         place = self._row_of(tmdb_id)
         said = self._said.get(tmdb_id, {})
         return Item(
-            self._table.row(place, named=True),
+            {**self._table.row(place, named=True), "own": self.stage.store.own_of(tmdb_id)},
             self._findings.filter(pl.col("tmdb_id") == tmdb_id),
             said.get(""),
             {field: row["value"] for field, row in said.items() if field},

@@ -68,12 +68,21 @@ def flat(rows: Frame) -> Frame:
     )
 
 
+def _said(value: Any) -> str:
+    """Return a value of any type as a card says it."""
+    if isinstance(value, list):
+        return ", ".join(map(_said, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
 @dataclass(frozen=True)
 class MovieCard:
     """One movie at a glance.
 
     Attributes:
-        row: Its row of the flat table.
+        row: Its row of the flat table; perhaps with `translated`, and `own` fields of the user's.
         picture: A local file to show instead of the poster's address.
         online: Whether the poster's address may be shown, which a browser then asks for.
     """
@@ -102,7 +111,8 @@ class MovieCard:
             ("imdb", row["imdb_id"]),
             *((SYSTEM_NAMES[system], self._rating(system)) for system in SYSTEMS),
         ]
-        return [(name, value) for name, value in found if value]
+        own = [(name, _said(value)) for name, value in row.get("own", {}).items()]
+        return [(name, value) for name, value in found + own if value]
 
     def _rating(self, system: str) -> str:
         points, votes = self.row[f"{system}_points"], self.row[f"{system}_votes"]

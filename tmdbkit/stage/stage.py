@@ -235,6 +235,7 @@ class Stage(Drawn):
         row = flat(rows).row(0, named=True)
         if "translated" in rows.columns:
             row["translated"] = rows["translated"].item()
+        row["own"] = self.store.own_of(tmdb_id)
         return MovieCard(row, self.store.poster(tmdb_id), online=not self.store.settings.offline)
 
     def __len__(self) -> int:

@@ -186,6 +186,11 @@ class StageStore:
             pl.concat([empty, *values]), on="tmdb_id", how="left", maintain_order="left"
         )
 
+    def own_of(self, tmdb_id: int) -> dict[str, Any]:
+        """Return the user's own fields of one movie."""
+        row = self.with_own(pl.DataFrame({"tmdb_id": [tmdb_id]})).row(0, named=True)
+        return {name: value for name, value in row.items() if name != "tmdb_id"}
+
     def scan_table(self) -> pl.LazyFrame:
         """Return the flat table lazily, without what it takes all movies to know, in no order."""
         return asked.beside(flat(self.overlay().over(self.movies.rows())), self.listed)

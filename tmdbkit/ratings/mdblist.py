@@ -70,7 +70,7 @@ class MDBList(WebProvider):
     fallback = False
     systems = tuple(dict.fromkeys(SYSTEM_OF.values()))
     terms = "MDBList's terms; mdblist.com/terms"
-    service_type, rate = MDBListService, RATE
+    _service_type, _rate = MDBListService, RATE
 
     def collect(self, wanted: pl.DataFrame) -> Iterator[Collected]:
         """Yield what comes, a request at a time; movies that MDBList lacks are settled unrated.

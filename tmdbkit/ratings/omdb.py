@@ -91,7 +91,7 @@ class OMDb(WebProvider):
     fallback = True
     systems = tuple(SYSTEM_OF.values())
     terms = "OMDb's terms, CC BY-NC 4.0; www.omdbapi.com/legal.htm"
-    service_type, rate = OMDbService, RATE
+    _service_type, _rate = OMDbService, RATE
 
     def collect(self, wanted: pl.DataFrame) -> Iterator[Collected]:
         """Yield what comes, some movies at a time; those that OMDb lacks are settled unrated.

@@ -136,8 +136,6 @@ class WebProvider(Connected):
     Attributes:
         name: Its name, by which the settings have its key and its address.
         title: Its name, for people.
-        service_type: What its answers mean.
-        rate: Requests a second at most.
         key: The setting that its key is in.
         key_from: Where a free one is had.
 
@@ -149,8 +147,8 @@ class WebProvider(Connected):
     title: str
     key: str
     key_from: str
-    service_type: type[KeyedService]
-    rate: float
+    _service_type: type[KeyedService]
+    _rate: float
     systems: tuple[str, ...]
     metered = True
 
@@ -158,12 +156,12 @@ class WebProvider(Connected):
         self, settings: Settings | None = None, *, daily: int = 1000, **timing: Unpack[Timing]
     ) -> None:
         settings = settings or Settings.from_env()
-        service = self.service_type(
+        service = self._service_type(
             name=self.title,
             base_url=getattr(settings, f"{self.name}_base_url"),
             variable=f"{self.name.upper()}_BASE_URL",
             keys=self.key,
-            rate=self.rate,
+            rate=self._rate,
             key=getattr(settings, f"{self.name}_api_key"),
         )
         if daily < 1:

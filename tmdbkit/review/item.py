@@ -140,7 +140,8 @@ class Item:
             by, note = self.verdict["by"] or "somebody", self.verdict["note"]
             lines.append(f"{WORDS[self.verdict['kind']]} by {by}{note and f': {note}'}")
         lines += [f"changed since: {moved}" for moved in self.changed]
-        return lines + [f"set by hand: {name} = {value}" for name, value in self.overrides.items()]
+        lines += [f"set by hand: {name} = {value}" for name, value in self.overrides.items()]
+        return lines + [f"{name}: {value}" for name, value in self.card.own() if value]
 
     def __repr__(self) -> str:
         lines = [self.facts(), *(f"{name}: {said}" for name, _, said in self.rated())]

@@ -111,8 +111,11 @@ class MovieCard:
             ("imdb", row["imdb_id"]),
             *((SYSTEM_NAMES[system], self._rating(system)) for system in SYSTEMS),
         ]
-        own = [(name, _said(value)) for name, value in row.get("own", {}).items()]
-        return [(name, value) for name, value in found + own if value]
+        return [(name, value) for name, value in found + self.own() if value]
+
+    def own(self) -> list[tuple[str, str]]:
+        """Return the user's own fields, and what each holds."""
+        return [(name, _said(value)) for name, value in self.row.get("own", {}).items()]
 
     def _rating(self, system: str) -> str:
         points, votes = self.row[f"{system}_points"], self.row[f"{system}_votes"]

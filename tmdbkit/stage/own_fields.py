@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import tomllib
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tmdbkit.exceptions import StageError, UsageError
-from tmdbkit.schema import INSTANT, MOVIE
+from tmdbkit.schema import INSTANT, MOVIE, checked_ids
 from tmdbkit.stage.log import Log
+from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +34,7 @@ TYPES: dict[str, pl.DataType] = {
 }
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")  # as Convex has names of fields
 _PATH = re.compile(r"[^.\[\]]+(\[\])?(\.[^.\[\]]+(\[\])?)*")
+UNFIT = "is or has NaN, infinity or a null in a list, as no document has; null takes a value away"
 _EXAMPLE = '[homepage] with path = "homepage" and type = "string"'
 
 
@@ -86,7 +89,7 @@ def _field(name: str, table: Any) -> OwnField:
     if not isinstance(table, dict) or not table.keys() <= {"path", "type"}:
         raise UsageError(f"[{name}] has path and type, and nothing else")
     kind, path = table.get("type"), table.get("path")
-    if kind not in TYPES:
+    if not isinstance(kind, str) or kind not in TYPES:
         raise UsageError(f"[{name}] has the type {kind!r}; it must be {', '.join(TYPES)}")
     if path is not None and not (isinstance(path, str) and _PATH.fullmatch(path)):
         raise UsageError(f"[{name}] has the path {path!r}; it must be like a.b[].c")
@@ -120,7 +123,7 @@ class OwnValues:
         if not self.fields:
             return rows
         taken = [field for field in self.fields if field.path]
-        read = [json.loads(text) for text in payloads["payload"]] if taken else []
+        read = [loads(text) for text in payloads["payload"]] if taken else []
         columns = [
             pl.Series(field.name, [field.value_in(payload) for payload in read], TYPES[field.kind])
             for field in taken
@@ -197,18 +200,35 @@ def rows_of(frame: pl.DataFrame, name: str) -> pl.DataFrame:
         name: The field's.
 
     Raises:
-        UsageError: It lacks one of the columns, or an id, or has an id twice.
+        UsageError: It is no frame, lacks one of the columns, or an id, or has an id twice; or there
+            is no type for its values, or one of them is in no document.
     """
+    if not isinstance(frame, pl.DataFrame):
+        raise UsageError(f"{type(frame).__name__} is no frame; give a pl.DataFrame, collected")
     for column in ("tmdb_id", name):
         if column not in frame.columns:
             raise UsageError(f"the frame has no column {column}; it has {', '.join(frame.columns)}")
     ids = frame["tmdb_id"]
-    if not ids.dtype.is_integer() or ids.null_count() or ids.n_unique() != len(ids):
+    whole = ids.cast(pl.Int64, strict=False) if ids.dtype.is_integer() else pl.Series([None])
+    if whole.null_count() or whole.n_unique() != len(whole):
         raise UsageError("the frame's tmdb_id is to be one whole number a row, and each once")
-    values = [json.dumps(value, ensure_ascii=False) for value in frame[name].to_list()]
-    return frame.select(pl.col("tmdb_id").cast(pl.Int64), field=pl.lit(name)).with_columns(
-        value=pl.Series(values, dtype=pl.String)
+    checked_ids(whole)
+    dtype = frame[name].dtype
+    values = frame[name] if dtype == pl.Null else frame[name].cast(TYPES[kind_of(dtype)])
+    for tmdb_id, value in zip(whole, values.to_list(), strict=True):
+        if not _is_in_documents(value):
+            raise UsageError(f"{name} of {tmdb_id} {UNFIT}")
+    texts = [json.dumps(value, ensure_ascii=False) for value in values.to_list()]
+    return pl.DataFrame(
+        {"tmdb_id": whole, "field": name, "value": pl.Series(texts, dtype=pl.String)}
     )
+
+
+def _is_in_documents(value: Any) -> bool:
+    """Tell whether a document can hold a value of one of `TYPES`, or it takes one away."""
+    if isinstance(value, list):
+        return all(each is not None and _is_in_documents(each) for each in value)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def kind_of(dtype: pl.DataType) -> str:
@@ -247,4 +267,5 @@ def _at(value: Any, steps: list[str]) -> Iterator[Any]:
 def _is(value: Any, kind: str) -> bool:
     if isinstance(value, bool):
         return kind == "boolean"
-    return isinstance(value, {"string": str, "number": int | float}.get(kind, ()))
+    fits = isinstance(value, {"string": str, "number": int | float}.get(kind, ()))
+    return fits and _is_in_documents(value)

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from tmdbkit import Stage
-from tmdbkit.exceptions import StageError, UsageError
+from tmdbkit.exceptions import PassedOver, StageError, UsageError
 from tmdbkit.settings import Settings
-from tmdbkit.stage.own_fields import OwnField
+from tmdbkit.stage.own_fields import FIELDS, OwnField
 
 from .conftest import T0, answers, payload
 
@@ -215,3 +215,25 @@ def test_one_that_is_named_like_a_column_of_the_table_stands_beside_it(stage: St
     assert table["year_own"].to_list() == ["https://a.b"]
     assert table.schema["year"] == pl.Int32
     assert stage.movies()["year"].to_list() == ["https://a.b"]
+
+
+@pytest.mark.parametrize("kind", ["string", "boolean", "number[]", "string[]"])
+def test_values_of_another_type_than_the_file_says_are_passed_over_and_said(
+    stage: Stage, kind: str
+) -> None:
+    put(stage).set_field("mine", pl.DataFrame({"tmdb_id": [1], "mine": [1.0]}))
+    name(stage, f'[mine]\ntype = "{kind}"\n')
+    with pytest.warns(PassedOver, match="1 value of mine passed over: they are no "):
+        assert stage.movies()["mine"].to_list() == [None]
+
+
+@pytest.mark.parametrize("text", ["NaN", "[1", '"a"'])
+def test_what_another_program_wrote_that_is_no_number_is_passed_over(
+    stage: Stage, text: str
+) -> None:
+    name(put(stage), '[mine]\ntype = "number"\n')
+    stage.store.add_fields(
+        pl.DataFrame([(1, "mine", text, T0)], FIELDS, orient="row"),
+    )
+    with pytest.warns(PassedOver, match="1 value of mine passed over"):
+        assert stage.movies()["mine"].to_list() == [None]

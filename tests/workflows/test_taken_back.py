@@ -65,6 +65,14 @@ def test_what_was_never_there_and_another_value_are_none(stage: Stage) -> None:
     assert findings(stage, "taken_back").is_empty()
 
 
+def test_what_was_written_last_counts_whatever_the_clock_said(stage: Stage) -> None:
+    fetched(stage, 1, **HAD)
+    fetched(stage, 0, **NONE)
+    assert findings(stage, "taken_back")["value"].to_list() == ["main_poster, synopsis, collection"]
+    fetched(stage, -1, **HAD)
+    assert findings(stage, "taken_back").is_empty()
+
+
 def test_a_movie_that_tmdb_dropped_is_one_too(stage: Stage) -> None:
     fetched(stage, 0, **HAD)
     stage.store.add(answers((1, "", T0 + timedelta(days=1), MISSING)))

@@ -6,12 +6,14 @@ import json
 import math
 import re
 import tomllib
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tmdbkit.exceptions import StageError, UsageError
+from tmdbkit.exceptions import PassedOver, StageError, UsageError
+from tmdbkit.progress import counted
 from tmdbkit.schema import INSTANT, MOVIE, checked_ids
 from tmdbkit.stage.log import Log
 from tmdbkit.surrogates import loads
@@ -58,6 +60,12 @@ class OwnField:
         if self.kind.endswith("[]"):
             return [each for each in found if _is(each, self.kind[:-2])] or None
         return next((each for each in found if _is(each, self.kind)), None)
+
+    def holds(self, value: Any) -> bool:
+        """Tell whether a value is of its type."""
+        if not self.kind.endswith("[]"):
+            return _is(value, self.kind)
+        return isinstance(value, list) and all(_is(each, self.kind[:-2]) for each in value)
 
 
 def read_fields(root: Root) -> tuple[OwnField, ...]:
@@ -179,17 +187,37 @@ def _added(root: Root, name: str, kind: str) -> bytes:
 
 
 def _given(log: pl.LazyFrame, fields: tuple[OwnField, ...]) -> pl.DataFrame:
-    """Return what was set last, one row a movie."""
+    """Return what was set last and is of its field's type, one row a movie; the rest is said."""
     latest = log.sort("part", maintain_order=True).unique(["tmdb_id", "field"], keep="last")
     rows = latest.filter(pl.col("value") != "null").collect()
     table = rows.select("tmdb_id").unique()
     for field in fields:
         if not field.path:
             some = rows.filter(field=field.name)
-            values = [json.loads(text) for text in some["value"]]
-            column = pl.Series(field.name, values, TYPES[field.kind], strict=False)
-            table = table.join(some.select("tmdb_id", column), on="tmdb_id", how="left")
+            found = dict(zip(some["tmdb_id"], map(_value, some["value"]), strict=True))
+            held = {tmdb_id: value for tmdb_id, value in found.items() if field.holds(value)}
+            _say_passed_over(field, len(found) - len(held))
+            column = pl.Series(field.name, list(held.values()), TYPES[field.kind], strict=False)
+            ids = pl.Series("tmdb_id", list(held), pl.Int64)
+            table = table.join(pl.DataFrame([ids, column]), on="tmdb_id", how="left")
     return table
+
+
+def _value(text: str) -> Any:
+    try:
+        return loads(text)
+    except ValueError:
+        return None
+
+
+def _say_passed_over(field: OwnField, count: int) -> None:
+    if count:
+        warnings.warn(
+            f"{counted(count, 'value')} of {field.name} passed over: they are no {field.kind}, as "
+            f"{FILE} has it; give it the type that they have, or set them anew",
+            PassedOver,
+            stacklevel=3,
+        )
 
 
 def rows_of(frame: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -384,6 +384,7 @@ def test_an_imdb_id_is_trusted_where_the_title_is_another_one_of_the_film(match:
     ("source", "words"),
     [
         ({"a": ["x"], "b": ["y"]}, "no column of titles is recognised; there are a, b: name it"),
+        ({}, "no column of titles is recognised; there are none: name it"),
         ("nowhere.csv", "there is no file nowhere.csv"),
         ("nowhere.txt", "nowhere.txt cannot be read"),
     ],
@@ -406,3 +407,11 @@ def test_a_row_that_cannot_be_asked_for_is_said_and_asked_again(
     assert found.frame.select("tmdb_id", "how").row(0) == (None, "")
     assert found.failures["title"].to_list() == ["Memento"]
     assert match(title=["Memento"], year=[2000]).frame["sure"][0]
+
+
+def test_a_column_that_is_not_there_is_told_by_the_names_that_the_list_has(
+    session: TMDBSession,
+) -> None:
+    table = pl.DataFrame({"tmdb_id": [603], "title": ["The Matrix"]})
+    with pytest.raises(UsageError, match=r"there is no column 'nope'; there are tmdb_id, title$"):
+        match_titles(session, table, title="nope")

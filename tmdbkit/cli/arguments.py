@@ -120,7 +120,11 @@ def takes_scope(verb: argparse.ArgumentParser) -> None:
     what = verb.add_argument_group("what of them")
     what.add_argument("--approved", action="store_true", help="only what was approved in review")
     what.add_argument(
-        "--only", type=names, action="extend", metavar="FIELDS", help="touch these alone"
+        "--only",
+        type=names,
+        action="extend",
+        metavar="FIELDS",
+        help="touch these alone, such as ratings,tagline",
     )
     for option, does in (
         ("--create-only", "set these on creation only"),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 import polars as pl
 
 from tmdbkit.exceptions import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 SYSTEMS = ("imdb", "letterboxd", "metacritic", "rotten_tomatoes", "tmdb")
 
@@ -96,6 +94,7 @@ RATINGS = frozenset({"vote_count_system", "vote_pts_system"})
 # Numbers of which 0 says that nobody knows.
 ZERO_IS_UNKNOWN = frozenset({"runtime_minutes", "budget", "revenue"})
 
+LAST_ID = 2**53  # of those that Convex's numbers hold
 KEYS = {"movies": "tmdb_id", "crew": "crew_id", "genres": "genre_id"}
 
 
@@ -145,11 +144,15 @@ def checked_ids(ids: Iterable[int]) -> list[int]:
     """Return the ids without repeats, in order.
 
     Raises:
-        UsageError: One is not a whole number above 0.
+        UsageError: They are no list, or one is not a whole number above 0.
     """
+    given: object = ids
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise UsageError(f"{ids!r} is no list of TMDB ids; give one such as [603, 550]")
     found: dict[int, None] = {}
     for tmdb_id in ids:
-        if isinstance(tmdb_id, bool) or not isinstance(tmdb_id, int) or tmdb_id < 1:
+        whole = isinstance(tmdb_id, int) and not isinstance(tmdb_id, bool)
+        if not whole or not 1 <= tmdb_id <= LAST_ID:
             raise UsageError(f"{tmdb_id!r} is not a TMDB id, a whole number above 0 such as 603")
         found[tmdb_id] = None
     return list(found)

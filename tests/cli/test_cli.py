@@ -114,6 +114,52 @@ def test_push_import_delete_and_status_agree(
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ["push", "--yes", "--snapshot", ""],
+        ["push", "--snapshot="],
+        ["push", "--snapshot", " "],
+        ["push", "--snapshot", "snap", "--plan", ""],
+        ["plan", "--snapshot", "snap", "--save", ""],
+        ["plan", "--snapshot", "snap", "--only", ""],
+        ["undo", "--snapshot", "snap", ""],
+        ["stage", "603", "--stage", ""],
+        ["stage", "603", ""],
+        ["check", "--html", ""],
+        ["functions", ""],
+    ],
+)
+def test_a_word_that_is_empty_is_refused_and_never_means_what_leaving_it_out_means(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert "it is empty; give a value, or leave it out" in capsys.readouterr().err
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["plan", "--only", ","], "',' names none"),
+        (["plan", "--movie", "x"], "'x' is not a number above 0"),
+        (["plan", "--limit", "\u00b2"], "'\u00b2' is not a number above 0"),
+        (["plan", "--limit", "9" * 5000], "is not a number above 0"),
+        (["refresh", "--older-than", f"{10**12}d"], "is no age; write 30d or 12h"),
+        (["refresh", "--older-than", "999999d"], "is no age; write 30d or 12h"),
+        (["review", "--decade", "\u0661\u0669\u0669\u0660"], "is no year, such as 1990"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_one_line(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert says in line
+
+
+@pytest.mark.parametrize(
     ("words", "says"),
     [
         (["stage", "matrix"], "'matrix' in the arguments is not a TMDB id"),

@@ -12,6 +12,7 @@ import pytest
 
 from tests.servers.titles import film
 from tests.servers.tmdb import TMDBServer
+from tests.servers.trouble import error
 from tmdbkit import Stage
 from tmdbkit.cli.main import main
 from tmdbkit.workflows import note_asked
@@ -144,6 +145,27 @@ def test_each_key_does_what_it_says(
 ) -> None:
     ended, _, rows = answer("Emma (2020)\n", *keys)
     assert (ended, rows["tmdb_id"][0], rows["how"][0]) == (status, tmdb_id, how)
+
+
+def test_a_row_that_could_not_be_asked_for_says_so_and_a_search_that_fails_is_one_line(
+    answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMDBKIT_OFFLINE", "1")
+    status, shown, rows = answer("Emma (2020)\nMemento\n", "s Emma", "", "n")
+    assert shown.count("  it could not be asked for; s TITLE asks again") == 2
+    assert "offline, and the cache has no answer for /search/movie" in shown
+    assert (status, rows["how"].to_list()) == (1, ["", "none"])
+
+
+def test_candidates_whose_details_do_not_come_are_shown_all_the_same(
+    answer: Any, tmdb: TMDBServer
+) -> None:
+    tmdb.script = {f"/3/movie/{tmdb_id}": [error(34)] for tmdb_id in (401, 402)}
+    status, shown, rows = answer("Emma (2020)\n", "2")
+    assert [line.split()[:3] for line in shown.splitlines() if line.startswith("  1  ")] == [
+        ["1", "Emma", "2020"]
+    ]
+    assert (status, rows["tmdb_id"].to_list()) == (0, [402])
 
 
 def test_titles_that_strangers_wrote_steer_no_terminal(answer: Any, tmdb: TMDBServer) -> None:

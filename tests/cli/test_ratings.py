@@ -441,7 +441,7 @@ def test_the_cache_counts_what_providers_answered_and_clears_it(
         ("review --stage empty", "the stage is empty"),
         (
             "review --rule no_such_rule",
-            "no rule 'no_such_rule'; there are adult, audience",
+            "no rule 'no_such_rule'; there are adult, audience_for_critics",
         ),
         ("review --system trakt", "no system 'trakt'; there are imdb, letterboxd"),
         ("review --decade nineties", "'nineties' is no year, such as 1990"),

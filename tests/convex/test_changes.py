@@ -419,3 +419,7 @@ def test_the_hash_does_not_depend_on_the_order_of_keys() -> None:
 
 def test_the_hash_depends_on_the_order_of_lists_and_on_values() -> None:
     assert len({content_hash({"a": value}) for value in ([1, 2], [2, 1], "1", None)}) == 4
+
+
+def test_one_name_stands_for_itself_and_not_for_its_letters() -> None:
+    assert Scope.of(only="ratings") == Scope.of(only=["ratings"])

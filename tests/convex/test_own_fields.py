@@ -83,7 +83,10 @@ def test_alone_they_are_a_backfill_and_what_is_missing_here_stays_there(
     push(stage, target)
     stage.set_field("score", pl.DataFrame({"tmdb_id": [603], "score": [None]}))
     scope = Scope.of(only=["score"], own=["score"])
-    assert plan_push(stage, target, scope=scope)[603].change.kept == ("score",)
+    planned = plan_push(stage, target, scope=scope)
+    assert planned[603].change.kept == ("score",)
+    said = "the stage has no longer score of 1 movie; --clear score erases it there, too"
+    assert said in planned.notes
     cleared = Scope.of(only=["score"], clear=["score"], own=["score"])
     assert counts(push(stage, target, scope=cleared)) == {"updated": 1, "unchanged": 1}
     assert "score" not in there(target)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tmdbkit.exceptions import UsageError
 from tmdbkit.stage.history import DRIFT
 
 from .conftest import T0, answers, movies, payload, people
@@ -132,3 +133,16 @@ def test_an_empty_stage_drifts_nowhere(stage: Stage) -> None:
     assert stage.drift(T0).schema == DRIFT
     with pytest.raises(KeyError):
         stage.history(603)
+
+
+def test_an_instant_without_a_zone_is_utc(stage: Stage) -> None:
+    fetch(stage, T0, title="A")
+    fetch(stage, T0 + 2 * DAY, title="B")
+    at = T0 + DAY
+    assert told(stage.drift(at.replace(tzinfo=None))) == told(stage.drift(at)) != []
+
+
+@pytest.mark.parametrize("since", ["2026-01-31", None, 5])
+def test_a_drift_since_what_is_no_day_is_one_line(stage: Stage, since: Any) -> None:
+    with pytest.raises(UsageError, match="is no day; give a date"):
+        stage.drift(since)

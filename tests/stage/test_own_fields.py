@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+import math
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 import pytest
 
 from tmdbkit import Stage
-from tmdbkit.exceptions import StageError, UsageError
+from tmdbkit.exceptions import PassedOver, StageError, UsageError
 from tmdbkit.review.queue import ReviewQueue
 from tmdbkit.settings import Settings
-from tmdbkit.stage.own_fields import OwnField
+from tmdbkit.stage.own_fields import FIELDS, OwnField
 
 from .conftest import T0, answers, payload
 
@@ -46,6 +48,8 @@ def name(stage: Stage, text: str) -> None:
         ("number", "vote_average", {"vote_average": True}, None),
         ("boolean", "adult", {"adult": False}, False),
         ("boolean", "adult", {"adult": 0}, None),
+        ("number", "budget", {"budget": math.inf}, None),
+        ("number[]", "ids[]", {"ids": [1, math.nan, 2]}, [1.0, 2.0]),
         ("string[]", "tags[]", {"tags": ["a", None, 5, "b"]}, ["a", "b"]),
         (
             "string[]",
@@ -78,6 +82,8 @@ def test_a_path_leads_to_a_value_of_its_type_or_to_none(
         ('[_id]\ntype = "string"', "'_id' is no name of a field"),
         ("[homepage]", r"\[homepage\] has the type None; it must be string, number"),
         ('[homepage]\ntype = "text"', "has the type 'text'"),
+        ('[homepage]\ntype = ["string"]', r"has the type \['string'\]"),
+        ("[homepage.type]\na = 1", "has the type {'a': 1}"),
         ('[homepage]\ntype = "string"\npath = ""', "has the path ''"),
         ('[homepage]\ntype = "string"\npath = "a..b"', "has the path 'a..b'"),
         ('[homepage]\ntype = "string"\npath = 5', "has the path 5"),
@@ -133,6 +139,8 @@ def test_an_empty_stage_has_their_columns(stage: Stage) -> None:
         ([False], "boolean"),
         ([["a", "b"]], "string[]"),
         ([[1, 2]], "number[]"),
+        ([Decimal("1.5")], "number"),
+        ([[Decimal("1.5")]], "number[]"),
     ],
 )
 def test_what_is_set_in_python_is_named_in_the_file_and_stays(
@@ -168,7 +176,17 @@ def test_the_last_value_counts_and_null_takes_it_away(stage: Stage) -> None:
         ("mine", {"tmdb_id": [1, 1], "mine": [1, 2]}, "each once"),
         ("mine", {"tmdb_id": ["603"], "mine": [1]}, "one whole number a row"),
         ("mine", {"tmdb_id": [None], "mine": [1]}, "one whole number a row"),
+        ("mine", {"tmdb_id": [-1], "mine": [1]}, "-1 is not a TMDB id"),
+        ("mine", {"tmdb_id": pl.Series([2**64 - 1], dtype=pl.UInt64), "mine": [1]}, "one whole nu"),
         ("mine", {"tmdb_id": [1], "mine": [{"a": 1}]}, "fit no field"),
+        ("mine", {"tmdb_id": [1], "mine": [date(2026, 1, 1)]}, "type Date fit no field"),
+        ("mine", {"tmdb_id": [1], "mine": [time(1)]}, "type Time fit no field"),
+        ("mine", {"tmdb_id": [1], "mine": [b"a"]}, "type Binary fit no field"),
+        ("mine", {"tmdb_id": [1], "mine": [None]}, "type Null fit no field"),
+        ("mine", {"tmdb_id": [1], "mine": [math.nan]}, "mine of 1 is or has NaN"),
+        ("mine", {"tmdb_id": [1], "mine": [-math.inf]}, "mine of 1 is or has NaN"),
+        ("mine", {"tmdb_id": [1], "mine": [[1.0, math.inf]]}, "mine of 1 is or has NaN"),
+        ("mine", {"tmdb_id": [1], "mine": [["a", None]]}, "mine of 1 is or has NaN"),
         ("title", {"tmdb_id": [1], "title": ["x"]}, "title is a field of tmdbkit's"),
         (
             "homepage",
@@ -189,3 +207,44 @@ def test_what_cannot_be_set_is_one_line_and_changes_nothing(
     folder = stage.store.root.folder
     assert folder is not None
     assert (folder / "fields.toml").read_text() == text
+
+
+@pytest.mark.parametrize("frame", [None, [1], {"tmdb_id": [1]}, pl.LazyFrame({"tmdb_id": [1]})])
+def test_what_is_no_frame_is_one_line(stage: Stage, frame: Any) -> None:
+    with pytest.raises(UsageError, match=f"{type(frame).__name__} is no frame"):
+        put(stage).set_field("mine", frame)
+
+
+def test_half_a_character_of_a_payload_is_replaced(stage: Stage) -> None:
+    name(put(stage, homepage="a\ud800"), HOMEPAGE)
+    assert stage.movies()["homepage"].to_list() == ["a\ufffd"]
+
+
+def test_one_that_is_named_like_a_column_of_the_table_stands_beside_it(stage: Stage) -> None:
+    name(put(stage, homepage="https://a.b"), HOMEPAGE.replace("[homepage]", "[year]"))
+    table = stage.table()
+    assert table["year_own"].to_list() == ["https://a.b"]
+    assert table.schema["year"] == pl.Int32
+    assert stage.movies()["year"].to_list() == ["https://a.b"]
+
+
+@pytest.mark.parametrize("kind", ["string", "boolean", "number[]", "string[]"])
+def test_values_of_another_type_than_the_file_says_are_passed_over_and_said(
+    stage: Stage, kind: str
+) -> None:
+    put(stage).set_field("mine", pl.DataFrame({"tmdb_id": [1], "mine": [1.0]}))
+    name(stage, f'[mine]\ntype = "{kind}"\n')
+    with pytest.warns(PassedOver, match="1 value of mine passed over: they are no "):
+        assert stage.movies()["mine"].to_list() == [None]
+
+
+@pytest.mark.parametrize("text", ["NaN", "[1", '"a"'])
+def test_what_another_program_wrote_that_is_no_number_is_passed_over(
+    stage: Stage, text: str
+) -> None:
+    name(put(stage), '[mine]\ntype = "number"\n')
+    stage.store.add_fields(
+        pl.DataFrame([(1, "mine", text, T0)], FIELDS, orient="row"),
+    )
+    with pytest.warns(PassedOver, match="1 value of mine passed over"):
+        assert stage.movies()["mine"].to_list() == [None]

@@ -7,12 +7,13 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import polars as pl
 import pytest
 
-from tmdbkit import Settings, Stage, sample
+from tmdbkit import ConvexSnapshot, Settings, Stage, plan_push, sample
 from tmdbkit.exceptions import DamageError, StageError, UsageError
 from tmdbkit.schema import ROW
 from tmdbkit.stage import log as logs
@@ -33,6 +34,9 @@ from .conftest import (
 
 pytestmark = pytest.mark.once
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LATER = T0 + HOUR
 
@@ -44,6 +48,10 @@ def failure(tmdb_id: int, at: datetime, reason: str = "answered 500") -> pl.Data
 
 def parts(stage: Stage, log: str = "payloads") -> list[Path]:
     return sorted((stage.store.root.folder / log).glob("*.parquet"))
+
+
+def plan_of(stage: Stage, ids: Any) -> Any:
+    return plan_push(stage, ConvexSnapshot(stage.store.root.folder / "snapshot"), ids)
 
 
 # The newest row wins.
@@ -762,3 +770,40 @@ def test_a_compaction_leaves_a_damaged_file_alone_and_says_so_once_all_else_is_m
     damaged.write_bytes(content)
     assert list(stage) == [1, 2, 3]
     assert len(stage.files()) == 2
+
+
+NO_IDS = ["603", 603.0, None, True, 0, 2**70, [603], slice(3), (603, 550)]
+
+
+@pytest.mark.parametrize("given", NO_IDS)
+@pytest.mark.parametrize("asked", [Stage.__getitem__, Stage.history])
+def test_what_is_no_id_is_one_line(
+    stage: Stage, asked: Callable[[Stage, Any], Any], given: Any
+) -> None:
+    stage.store.add(movies(603))
+    with pytest.raises(UsageError, match="is not a TMDB id, a whole number above 0 such as 603"):
+        asked(stage, given)
+
+
+@pytest.mark.parametrize("asked", [Stage.payloads, Stage.drop, plan_of])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (603, "603 is no list of TMDB ids"),
+        ("603", "'603' is no list of TMDB ids"),
+        (["603"], "'603' is not a TMDB id"),
+        ([2**70], f"{2**70} is not a TMDB id"),
+    ],
+)
+def test_what_is_no_list_of_ids_is_one_line(
+    stage: Stage, asked: Callable[[Stage, Any], Any], given: Any, said: str
+) -> None:
+    stage.store.add(movies(603))
+    with pytest.raises(UsageError, match=said):
+        asked(stage, given)
+
+
+@pytest.mark.parametrize("text", [None, 5, ["a"]])
+def test_what_is_found_is_found_by_a_text(stage: Stage, text: Any) -> None:
+    with pytest.raises(UsageError, match="is no text to look for"):
+        stage.find(text)

@@ -125,6 +125,11 @@ def test_sections_that_are_asked_for_are_staged(tmp_path: Path, connect: Any) ->
     ("variable", "value", "said"),
     [
         ("TMDBKIT_LANGUAGE", " , ", "names no language"),
+        ("TMDBKIT_LANGUAGE", "de_DE,en-US", "has 'de_DE', .* did you mean de-DE?"),
+        ("TMDBKIT_LANGUAGE", "de-DE;en-US", "has 'de-DE;en-US', .* did you mean de-DE,en-US?"),
+        ("TMDBKIT_LANGUAGE", "de-DE en-US", "has 'de-DE en-US', .* did you mean de-DE,en-US?"),
+        ("TMDBKIT_LANGUAGE", "German", "has 'German', which is no language; write one such as"),
+        ("TMDBKIT_LANGUAGE", "\U0001f600", "which is no language"),
         ("TMDBKIT_APPEND", "watch providers", "TMDB's sections are like watch/providers"),
         ("TMDBKIT_APPEND", "../account", "TMDB's sections are like"),
         (

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from tests.stage.conftest import T0, answers, payload, people
+from tmdbkit.exceptions import UsageError
 from tmdbkit.transform import names
 
 if TYPE_CHECKING:
@@ -51,6 +52,18 @@ def test_each_kind_is_found_where_tmdb_has_it(stage: Stage) -> None:
     assert stage.names("keywords").rows() == [(310, "artificial intelligence", 1)]
     assert stage.names("studios").rows() == [(79, "Village Roadshow", 1)]
     assert stage.names("collections").rows() == [(2344, "The Matrix Collection", 1)]
+
+
+@pytest.mark.parametrize("kind", ["nonsense", "Genres", "", None, 5, ["genres"]])
+def test_names_of_anything_else_are_one_line(stage: Stage, kind: Any) -> None:
+    with pytest.raises(UsageError, match=r"no names of .*; there are genres, keywords, studios"):
+        stage.names(kind)
+
+
+@pytest.mark.parametrize("text", [None, 5, ["a"]])
+def test_people_are_looked_for_by_a_text(stage: Stage, text: Any) -> None:
+    with pytest.raises(UsageError, match="is no text to look for"):
+        stage.people(text)
 
 
 def test_a_movie_that_names_a_thing_twice_counts_once(stage: Stage) -> None:

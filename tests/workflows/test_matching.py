@@ -266,6 +266,50 @@ def test_ids_that_a_person_typed_stay_and_are_sure(match: Match, tmp_path: Path)
     assert found.frame.columns == rows.columns
 
 
+@pytest.mark.parametrize("typed", ["402", "402.0", "https://www.themoviedb.org/movie/402-emma"])
+def test_an_id_may_be_typed_as_a_spreadsheet_or_a_browser_has_it(
+    typed: str, match: Match, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    match(title=["Emma"], year=[2020], out=out)
+    pl.read_csv(out).with_columns(tmdb_id=pl.lit(typed)).write_csv(out)
+    assert match(out).frame.select("tmdb_id", "how", "sure").row(0) == (402, "id", True)
+
+
+@pytest.mark.parametrize(
+    ("written", "confidence"),
+    [("0,9", 0.9), ("0.9", 0.9), ("high", 0.0), ("nan", 0.0), ("-1", 0.0), ("7", 0.0), ("", 0.0)],
+)
+def test_how_sure_it_was_may_come_back_as_a_spreadsheet_writes_it(
+    written: str, confidence: float, match: Match, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    match(title=["The Matrix"], out=out)
+    pl.read_csv(out).with_columns(confidence=pl.lit(written)).write_csv(out)
+    assert match(out).frame.select("tmdb_id", "confidence").row(0) == (603, confidence)
+
+
+@pytest.mark.parametrize("typed", ["9" * 20, "9" * 5000, "-5", "0", "soon"])
+def test_what_is_no_id_is_none_that_a_person_typed(
+    typed: str, match: Match, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    match(title=["The Matrix", "Memento"], out=out)
+    pl.read_csv(out).with_columns(
+        tmdb_id=pl.lit(typed), sure=pl.lit("false"), others=pl.lit(f'[{{"tmdb_id": {10**20}}}]')
+    ).write_csv(out)
+    assert match(out).frame["tmdb_id"].to_list() == [603, 77]
+
+
+@pytest.mark.parametrize("name", ["out.parquet", "out.tsv", "out.txt", "out"])
+def test_a_list_is_written_as_csv_and_under_no_other_name(
+    name: str, match: Match, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=f"{name} is no CSV file; name one such as matched.csv"):
+        match(title=["The Matrix"], out=tmp_path / name)
+    assert list(tmp_path.glob("out*")) == []
+
+
 def test_a_guess_that_nobody_touched_stays_a_guess(match: Match, tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     match(title=["Emma", "The Thing"], year=[2020, None], out=out)
@@ -340,6 +384,7 @@ def test_an_imdb_id_is_trusted_where_the_title_is_another_one_of_the_film(match:
     ("source", "words"),
     [
         ({"a": ["x"], "b": ["y"]}, "no column of titles is recognised; there are a, b: name it"),
+        ({}, "no column of titles is recognised; there are none: name it"),
         ("nowhere.csv", "there is no file nowhere.csv"),
         ("nowhere.txt", "nowhere.txt cannot be read"),
     ],
@@ -362,3 +407,11 @@ def test_a_row_that_cannot_be_asked_for_is_said_and_asked_again(
     assert found.frame.select("tmdb_id", "how").row(0) == (None, "")
     assert found.failures["title"].to_list() == ["Memento"]
     assert match(title=["Memento"], year=[2000]).frame["sure"][0]
+
+
+def test_a_column_that_is_not_there_is_told_by_the_names_that_the_list_has(
+    session: TMDBSession,
+) -> None:
+    table = pl.DataFrame({"tmdb_id": [603], "title": ["The Matrix"]})
+    with pytest.raises(UsageError, match=r"there is no column 'nope'; there are tmdb_id, title$"):
+        match_titles(session, table, title="nope")

@@ -43,7 +43,9 @@ def test_it_is_a_finding_that_names_the_fields(stage: Stage) -> None:
     fetched(stage, 0, **HAD)
     assert findings(stage, "taken_back").is_empty()
     fetched(stage, 1, **NONE)
-    assert findings(stage, "taken_back")["value"].to_list() == ["main_poster, synopsis, collection"]
+    assert findings(stage, "taken_back")["value"].to_list() == [
+        "main_poster, synopsis, belong_to_collection"
+    ]
     assert "taken_back" not in stage.table().columns
     fetched(stage, 2, **HAD)
     assert findings(stage, "taken_back").is_empty()
@@ -62,6 +64,14 @@ def test_what_was_never_there_and_another_value_are_none(stage: Stage) -> None:
     fetched(stage, 1, **NONE)
     fetched(stage, 2, **HAD)
     fetched(stage, 3, **HAD | {"poster_path": "/other.jpg"})
+    assert findings(stage, "taken_back").is_empty()
+
+
+def test_what_was_written_last_counts_whatever_the_clock_said(stage: Stage) -> None:
+    fetched(stage, 1, **HAD)
+    fetched(stage, 0, **NONE)
+    assert findings(stage, "taken_back")["value"].to_list() == ["main_poster, synopsis, collection"]
+    fetched(stage, -1, **HAD)
     assert findings(stage, "taken_back").is_empty()
 
 

@@ -120,7 +120,11 @@ def takes_scope(verb: argparse.ArgumentParser) -> None:
     what = verb.add_argument_group("what of them")
     what.add_argument("--approved", action="store_true", help="only what was approved in review")
     what.add_argument(
-        "--only", type=names, action="extend", metavar="FIELDS", help="touch these alone"
+        "--only",
+        type=names,
+        action="extend",
+        metavar="FIELDS",
+        help="touch these alone, such as ratings,tagline",
     )
     for option, does in (
         ("--create-only", "set these on creation only"),
@@ -138,26 +142,29 @@ def takes_scope(verb: argparse.ArgumentParser) -> None:
 
 def names(text: str) -> list[str]:
     """Read names apart by commas."""
-    return [name for name in re.split(r"[,\s]+", text) if name]
+    found = [name for name in re.split(r"[,\s]+", text) if name]
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} names none")
+    return found
 
 
 def count(text: str) -> int:
     """Read a number above 0."""
-    if not text.isdigit() or int(text) == 0:
+    if not re.fullmatch("0*[1-9][0-9]{0,14}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return int(text)
 
 
 def decade(text: str) -> int:
     """Read a year as that of its decade."""
-    if not re.fullmatch(r"\d{4}", text):
+    if not re.fullmatch("[0-9]{4}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no year, such as 1990")
     return int(text) // 10 * 10
 
 
 def age(text: str) -> timedelta:
     """Read an age such as 30d."""
-    match = re.fullmatch(r"(\d+)([dh])", text)
+    match = re.fullmatch(r"([0-9]{1,5})([dh])", text)
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is no age; write 30d or 12h")
     number = int(match.group(1))

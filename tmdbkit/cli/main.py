@@ -94,6 +94,15 @@ class Grammar(argparse.ArgumentParser):
             self.error(f"{word!r} is a word too many")
         return known, unknown
 
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        """Refuse a word that is empty: a variable of a script's that is, in most cases.
+
+        `--snapshot "$REHEARSAL"` would mean the deployment instead.
+        """
+        if not arg_string.strip():
+            raise argparse.ArgumentError(action, "it is empty; give a value, or leave it out")
+        return super()._get_value(action, arg_string)
+
     def _check_value(self, action: argparse.Action, value: str) -> None:
         if action.choices is not None and value not in action.choices:
             raise argparse.ArgumentError(
@@ -213,7 +222,7 @@ def parser() -> Grammar:
     plan.add_argument(
         "--save-contract", metavar="FILE", help="keep what the deployment accepts, for --contract"
     )
-    plan.add_argument("--movie", type=int, metavar="ID", help="show one movie's changes")
+    plan.add_argument("--movie", type=count, metavar="ID", help="show one movie's changes")
     takes_scope(plan)
     takes_ids(plan, ALL)
     takes_target(plan)

@@ -8,6 +8,7 @@ from tmdbkit.cli.inputs import ask_person
 from tmdbkit.cli.output import say
 from tmdbkit.display import plain
 from tmdbkit.exceptions import UsageError
+from tmdbkit.workflows.matching import OF_THE_ROW
 
 if TYPE_CHECKING:
     from tmdbkit.matching.candidates import Candidate
@@ -32,17 +33,16 @@ def _took_one(picking: Picking) -> bool:
         key, _, text = line.strip().partition(" ")
         if key == "q":
             return False
-        if key == "?":
-            say(KEYS)
-        elif key == "s" and text.strip():
-            shown = _shown(picking, text.strip())
-        else:
-            try:
-                _do(picking, key, shown)
-            except UsageError as error:
-                say(str(error))
+        try:
+            if key == "?":
+                say(KEYS)
+            elif key == "s" and text.strip():
+                shown = _shown(picking, text.strip())
             else:
+                _do(picking, key, shown)
                 return True
+        except (UsageError, *OF_THE_ROW) as error:
+            say(str(error))
     return False
 
 
@@ -67,6 +67,8 @@ def _shown(picking: Picking, text: str = "") -> list[Candidate]:
             f"  {place}  {title:<40}  {one.year or '':<4}  {directors:<26}  {minutes:>7}  "
             f"{one.votes:>9,} votes  {one.tmdb_id}"
         )
-    if not found:
+    if not found and not text and not picking.was_asked_for:
+        say("  it could not be asked for; s TITLE asks again")
+    elif not found:
         say("  nothing is found; s TITLE searches for another title")
     return found

@@ -90,7 +90,7 @@ ALL = Scope()
 
 def _fields(option: str, names: Iterable[str], there: frozenset[str]) -> frozenset[str]:
     found: set[str] = set()
-    for name in names:
+    for name in [names] if isinstance(names, str) else names:
         if name == "ratings":
             found |= RATINGS
         elif name in there:

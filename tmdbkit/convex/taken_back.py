@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tmdbkit.images import image_path
 from tmdbkit.progress import counted
-from tmdbkit.schema import IMAGES
+from tmdbkit.schema import IMAGES, MOVIE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -66,9 +66,15 @@ def _is_same(name: str, held: Any, once: Any) -> bool:
 
 
 def note_of(changes: Iterable[Change]) -> list[str]:
-    """Say which fields TMDB took back, of how many movies, and what to do."""
+    """Say which fields TMDB took back, of how many movies, and what to do; and the user's own."""
     fields = Counter(name for change in changes for name in change.taken_back)
+    ours = {name: count for name, count in fields.most_common() if name in MOVIE}
+    own = {name: count for name, count in fields.most_common() if name not in MOVIE}
+    return [*_note("TMDB took back", ours), *_note("the stage has no longer", own)]
+
+
+def _note(said: str, fields: Mapping[str, int]) -> list[str]:
     if not fields:
         return []
-    told = ", ".join(f"{name} of {counted(count, 'movie')}" for name, count in fields.most_common())
-    return [f"TMDB took back {told}; --clear {','.join(sorted(fields))} erases it there, too"]
+    told = ", ".join(f"{name} of {counted(count, 'movie')}" for name, count in fields.items())
+    return [f"{said} {told}; --clear {','.join(sorted(fields))} erases it there, too"]

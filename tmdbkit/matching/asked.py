@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tmdbkit.exceptions import UsageError
 from tmdbkit.matching.titles import upright
-from tmdbkit.tables import first_named, id_columns, id_in, ids_in
+from tmdbkit.tables import ASKED, first_named, id_columns, id_in, ids_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +70,7 @@ def columns_of(table: pl.DataFrame, named: Mapping[str, str | None]) -> dict[str
         UsageError: There is no such column, or none of titles and none of ids.
     """
     if unknown := [name for name in named.values() if name and name not in table.columns]:
-        raise UsageError(f"there is no column {unknown[0]!r}; there are {', '.join(table.columns)}")
+        raise UsageError(f"there is no column {unknown[0]!r}; there are {_named(table)}")
     found = {
         what: column
         for what, names in NAMES.items()
@@ -80,10 +80,15 @@ def columns_of(table: pl.DataFrame, named: Mapping[str, str | None]) -> dict[str
         found["title"] = table.columns[0]
     if "title" not in found and not id_columns(table, numbers=False):
         raise UsageError(
-            f"no column of titles is recognised; there are {', '.join(table.columns)}: "
+            f"no column of titles is recognised; there are {_named(table)}: "
             "name it, such as --title COLUMN"
         )
     return found
+
+
+def _named(table: pl.DataFrame) -> str:
+    """Return its columns as the list itself has them, before the answer took their names."""
+    return ", ".join(name.removeprefix(ASKED) for name in table.columns) or "none"
 
 
 def asked_in(

@@ -19,6 +19,7 @@ FAR, NO_YEAR, UNDATED = 0.35, 0.9, 0.8  # more years; none is asked for; the fil
 OTHER_DIRECTOR, OTHER_LENGTH = 0.6, 0.8
 SHARPNESS, FLOOR = 12.0, 5  # how fit and votes weigh, where several fit
 POSSIBLE, FITS, CLEAR = 0.5, 0.8, 0.8  # confidence to be named at all, to be sure; margin for it
+DIGITS = 15  # at most, of a number in a list that a person may have edited
 SHOWN = 9
 
 
@@ -174,10 +175,12 @@ def _text(value: object) -> str:
 
 
 def _number(value: object) -> int | None:
-    """Return a count, or the digits of a text as one."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
+    """Return a count, or the digits of a text as one; none beyond all numbers of a table."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= DIGITS:
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if abs(value) < 10**DIGITS else None
 
 
 def queries(asked: Asked) -> tuple[str, str]:

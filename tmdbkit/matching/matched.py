@@ -11,7 +11,7 @@ import polars as pl
 
 from tmdbkit.matching.candidates import Candidate, Match
 from tmdbkit.surrogates import loads
-from tmdbkit.tables import ASKED
+from tmdbkit.tables import ASKED, id_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,15 +61,23 @@ def _earlier(row: dict[str, Any]) -> Match:
     if best and (is_typed or is_other):  # of which the row's own title does not tell
         how = "id"
         best = next((one for one in others if one.tmdb_id == best.tmdb_id), Candidate(best.tmdb_id))
-    confidence, margin = (float(row[name] or 0) for name in ("confidence", "margin"))
+    confidence, margin = (_share(row[name]) for name in ("confidence", "margin"))
     return Match(best, confidence, margin, how, sure or is_typed, others)
 
 
+def _share(text: str | None) -> float:
+    """Return a number from 0 to 1, as spreadsheets write it; 0 where it is none."""
+    try:
+        number = float((text or "0").replace(",", "."))
+    except ValueError:
+        return 0.0
+    return number if 0 <= number <= 1 else 0.0
+
+
 def _film(row: dict[str, Any]) -> Candidate | None:
-    numbers = {
-        name: str(row[name] or "").strip().removesuffix(".0") for name in ("tmdb_id", "year")
-    }
-    found = Candidate.of_facts({**row, **numbers})
+    year = str(row["year"] or "").strip().removesuffix(".0")
+    tmdb_id = id_in(str(row["tmdb_id"] or "").strip())
+    found = Candidate.of_facts({**row, "tmdb_id": tmdb_id, "year": year})
     return replace(found, imdb_id=row["imdb_id"] or None) if found.tmdb_id else None
 
 

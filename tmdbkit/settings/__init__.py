@@ -133,6 +133,7 @@ class Settings:
                 values.check_url(variable, getattr(self, name))
         if not (math.isfinite(self.rate) and self.rate > 0):
             raise SettingsError(f"TMDBKIT_RATE is {self.rate:g}; it must be above 0")
+        values.check_languages(self.languages)
         values.check_choice("TMDBKIT_IMAGES", self.images, ("url", "path"))
         values.check_choice("TMDBKIT_POSTER_SIZE", self.poster_size, POSTER_SIZES)
         values.check_choice("TMDBKIT_BACKDROP_SIZE", self.backdrop_size, BACKDROP_SIZES)

@@ -37,6 +37,7 @@ def address(_variable: str, text: str) -> str:
     return text.rstrip("/")
 
 
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _SECTION = re.compile(r"[a-z_]+(/[a-z_]+)?")
 MOST_SECTIONS = 15  # of the 20 that TMDB appends to an answer, five may be asked for anyway
 _TRUE = ("1", "true", "yes", "on")
@@ -48,12 +49,9 @@ def names(_variable: str, text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def languages(variable: str, text: str) -> tuple[str, ...]:
+def languages(_variable: str, text: str) -> tuple[str, ...]:
     """Read languages, the first of which is asked for."""
-    found = names(variable, whole(text))
-    if not found:
-        raise SettingsError(f"{variable} names no language; write one such as de-DE")
-    return found
+    return tuple(dict.fromkeys(names(_variable, whole(text))))
 
 
 def sections(variable: str, text: str) -> tuple[str, ...]:
@@ -115,6 +113,25 @@ def check_url(variable: str, url: str) -> None:
         raise SettingsError(
             f"{variable} is not an address; it must be one such as https://example.org"
         )
+
+
+def is_language(text: str) -> bool:
+    """Tell whether it is one as TMDB writes them, `de` or `de-DE`."""
+    return _LANGUAGE.fullmatch(text) is not None
+
+
+def check_languages(languages: tuple[str, ...]) -> None:
+    """Make sure that there is one, and that each is written as TMDB does."""
+    if not languages:
+        raise SettingsError("TMDBKIT_LANGUAGE names no language; write one such as de-DE")
+    for language in languages:
+        if not is_language(language):
+            meant = re.sub("[_; ]+", lambda sign: "-" if sign[0] == "_" else ",", language)
+            fits = all(map(is_language, meant.split(",")))
+            raise SettingsError(
+                f"TMDBKIT_LANGUAGE has {language!r}, which is no language; write one such as de-DE"
+                + f"; did you mean {meant}?" * fits
+            )
 
 
 def check_region(region: str) -> None:

@@ -32,7 +32,7 @@ KEYS = ("tmdb_id", "fetched_at", "file")  # of a row: both logs have it in a fil
 # Of rows that an older tmdbkit merged, a drop is before the others: it had taken out all it meant.
 ANSWERED = pl.when(pl.col("http_status") != DROPPED).then("fetched_at")
 READ_AT_ONCE = 500  # payloads, some 20 MB
-TAKEN_BACK = ("main_poster", "main_backdrop", "trailer_url", "synopsis", "collection")
+TAKEN_BACK = ("main_poster", "main_backdrop", "trailer_url", "synopsis", "belong_to_collection")
 GONE = pl.Schema({"tmdb_id": pl.Int64(), "taken_back": pl.String(), "not_on_tmdb": pl.Boolean()})
 MISSING_FOR = timedelta(days=30)  # then a 404 is asked again
 REFUSED = (400, 422, 500)  # a 500 of the failures that do not pass is TMDB's "the ID is invalid"
@@ -162,11 +162,14 @@ class MovieLog:
     def _taken_back(self, tmdb_ids: Iterable[int] | None) -> pl.DataFrame:
         times = self._standing(self.parts(), tmdb_ids).group_by("tmdb_id").len()
         again = times.filter(pl.col("len") > 1).collect()["tmdb_id"].to_list()
-        collection = pl.col("belong_to_collection").struct.field("name").alias("collection")
-        rows = self.rows_of(self.versions(again)).with_columns(collection).sort("fetched_at")
+        collection = (
+            pl.col("belong_to_collection").struct.field("name").alias("belong_to_collection")
+        )
+        rows = self.rows_of(self.versions(again)).with_columns(collection)
         lost = (
-            rows.select("tmdb_id", *(pl.col(name).fill_null("") != "" for name in TAKEN_BACK))
-            .group_by("tmdb_id")
+            rows.sort("part", maintain_order=True)
+            .select("tmdb_id", *(pl.col(name).fill_null("") != "" for name in TAKEN_BACK))
+            .group_by("tmdb_id", maintain_order=True)
             .agg((pl.col(name).any() & ~pl.col(name).last()) for name in TAKEN_BACK)
         )
         names = (pl.when(name).then(pl.lit(name)) for name in TAKEN_BACK)

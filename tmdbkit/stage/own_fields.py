@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import tomllib
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tmdbkit.exceptions import StageError, UsageError
-from tmdbkit.schema import INSTANT, MOVIE
+from tmdbkit.exceptions import PassedOver, StageError, UsageError
+from tmdbkit.progress import counted
+from tmdbkit.schema import INSTANT, MOVIE, checked_ids
 from tmdbkit.stage.log import Log
+from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +36,7 @@ TYPES: dict[str, pl.DataType] = {
 }
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")  # as Convex has names of fields
 _PATH = re.compile(r"[^.\[\]]+(\[\])?(\.[^.\[\]]+(\[\])?)*")
+UNFIT = "is or has NaN, infinity or a null in a list, as no document has; null takes a value away"
 _EXAMPLE = '[homepage] with path = "homepage" and type = "string"'
 
 
@@ -55,6 +60,12 @@ class OwnField:
         if self.kind.endswith("[]"):
             return [each for each in found if _is(each, self.kind[:-2])] or None
         return next((each for each in found if _is(each, self.kind)), None)
+
+    def holds(self, value: Any) -> bool:
+        """Tell whether a value is of its type."""
+        if not self.kind.endswith("[]"):
+            return _is(value, self.kind)
+        return isinstance(value, list) and all(_is(each, self.kind[:-2]) for each in value)
 
 
 def read_fields(root: Root) -> tuple[OwnField, ...]:
@@ -86,7 +97,7 @@ def _field(name: str, table: Any) -> OwnField:
     if not isinstance(table, dict) or not table.keys() <= {"path", "type"}:
         raise UsageError(f"[{name}] has path and type, and nothing else")
     kind, path = table.get("type"), table.get("path")
-    if kind not in TYPES:
+    if not isinstance(kind, str) or kind not in TYPES:
         raise UsageError(f"[{name}] has the type {kind!r}; it must be {', '.join(TYPES)}")
     if path is not None and not (isinstance(path, str) and _PATH.fullmatch(path)):
         raise UsageError(f"[{name}] has the path {path!r}; it must be like a.b[].c")
@@ -120,7 +131,7 @@ class OwnValues:
         if not self.fields:
             return rows
         taken = [field for field in self.fields if field.path]
-        read = [json.loads(text) for text in payloads["payload"]] if taken else []
+        read = [loads(text) for text in payloads["payload"]] if taken else []
         columns = [
             pl.Series(field.name, [field.value_in(payload) for payload in read], TYPES[field.kind])
             for field in taken
@@ -176,17 +187,37 @@ def _added(root: Root, name: str, kind: str) -> bytes:
 
 
 def _given(log: pl.LazyFrame, fields: tuple[OwnField, ...]) -> pl.DataFrame:
-    """Return what was set last, one row a movie."""
+    """Return what was set last and is of its field's type, one row a movie; the rest is said."""
     latest = log.sort("part", maintain_order=True).unique(["tmdb_id", "field"], keep="last")
     rows = latest.filter(pl.col("value") != "null").collect()
     table = rows.select("tmdb_id").unique()
     for field in fields:
         if not field.path:
             some = rows.filter(field=field.name)
-            values = [json.loads(text) for text in some["value"]]
-            column = pl.Series(field.name, values, TYPES[field.kind], strict=False)
-            table = table.join(some.select("tmdb_id", column), on="tmdb_id", how="left")
+            found = dict(zip(some["tmdb_id"], map(_value, some["value"]), strict=True))
+            held = {tmdb_id: value for tmdb_id, value in found.items() if field.holds(value)}
+            _say_passed_over(field, len(found) - len(held))
+            column = pl.Series(field.name, list(held.values()), TYPES[field.kind], strict=False)
+            ids = pl.Series("tmdb_id", list(held), pl.Int64)
+            table = table.join(pl.DataFrame([ids, column]), on="tmdb_id", how="left")
     return table
+
+
+def _value(text: str) -> Any:
+    try:
+        return loads(text)
+    except ValueError:
+        return None
+
+
+def _say_passed_over(field: OwnField, count: int) -> None:
+    if count:
+        warnings.warn(
+            f"{counted(count, 'value')} of {field.name} passed over: they are no {field.kind}, as "
+            f"{FILE} has it; give it the type that they have, or set them anew",
+            PassedOver,
+            stacklevel=3,
+        )
 
 
 def rows_of(frame: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -197,18 +228,35 @@ def rows_of(frame: pl.DataFrame, name: str) -> pl.DataFrame:
         name: The field's.
 
     Raises:
-        UsageError: It lacks one of the columns, or an id, or has an id twice.
+        UsageError: It is no frame, lacks one of the columns, or an id, or has an id twice; or there
+            is no type for its values, or one of them is in no document.
     """
+    if not isinstance(frame, pl.DataFrame):
+        raise UsageError(f"{type(frame).__name__} is no frame; give a pl.DataFrame, collected")
     for column in ("tmdb_id", name):
         if column not in frame.columns:
             raise UsageError(f"the frame has no column {column}; it has {', '.join(frame.columns)}")
     ids = frame["tmdb_id"]
-    if not ids.dtype.is_integer() or ids.null_count() or ids.n_unique() != len(ids):
+    whole = ids.cast(pl.Int64, strict=False) if ids.dtype.is_integer() else pl.Series([None])
+    if whole.null_count() or whole.n_unique() != len(whole):
         raise UsageError("the frame's tmdb_id is to be one whole number a row, and each once")
-    values = [json.dumps(value, ensure_ascii=False) for value in frame[name].to_list()]
-    return frame.select(pl.col("tmdb_id").cast(pl.Int64), field=pl.lit(name)).with_columns(
-        value=pl.Series(values, dtype=pl.String)
+    checked_ids(whole)
+    dtype = frame[name].dtype
+    values = frame[name] if dtype == pl.Null else frame[name].cast(TYPES[kind_of(dtype)])
+    for tmdb_id, value in zip(whole, values.to_list(), strict=True):
+        if not _is_in_documents(value):
+            raise UsageError(f"{name} of {tmdb_id} {UNFIT}")
+    texts = [json.dumps(value, ensure_ascii=False) for value in values.to_list()]
+    return pl.DataFrame(
+        {"tmdb_id": whole, "field": name, "value": pl.Series(texts, dtype=pl.String)}
     )
+
+
+def _is_in_documents(value: Any) -> bool:
+    """Tell whether a document can hold a value of one of `TYPES`, or it takes one away."""
+    if isinstance(value, list):
+        return all(each is not None and _is_in_documents(each) for each in value)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def kind_of(dtype: pl.DataType) -> str:
@@ -247,4 +295,5 @@ def _at(value: Any, steps: list[str]) -> Iterator[Any]:
 def _is(value: Any, kind: str) -> bool:
     if isinstance(value, bool):
         return kind == "boolean"
-    return isinstance(value, {"string": str, "number": int | float}.get(kind, ()))
+    fits = isinstance(value, {"string": str, "number": int | float}.get(kind, ()))
+    return fits and _is_in_documents(value)

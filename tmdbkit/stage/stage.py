@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit.display import Drawn
-from tmdbkit.exceptions import NoSuchMovie
+from tmdbkit.exceptions import NoSuchMovie, UsageError
 from tmdbkit.progress import counted
-from tmdbkit.schema import ROW
+from tmdbkit.schema import ROW, checked_ids
 from tmdbkit.stage import history, pushes
 from tmdbkit.stage.card import MovieCard, flat
 from tmdbkit.stage.damage import reading
@@ -91,14 +91,23 @@ class Stage(Drawn):
             NoSuchMovie: It is not staged.
         """
         with reading(self._root):
-            versions = self._movies.versions([tmdb_id])
+            versions = self._movies.versions(checked_ids([tmdb_id]))
             if versions.is_empty():
                 raise NoSuchMovie(f"{tmdb_id} is not staged in {self._root}")
             return history.history(self._movies.rows_of(versions))
 
     def drift(self, since: date) -> pl.DataFrame:
-        """Return what TMDB changed since a day or an instant, in `history.DRIFT`, old and new."""
-        at = since if isinstance(since, datetime) else datetime.combine(since, time(), UTC)
+        """Return what TMDB changed since a day or an instant, in `history.DRIFT`, old and new.
+
+        Both are UTC, where they do not say otherwise.
+
+        Raises:
+            UsageError: It is neither.
+        """
+        if not isinstance(since, date):
+            raise UsageError(f"{since!r} is no day; give a date, such as date(2026, 1, 31)")
+        at = since if isinstance(since, datetime) else datetime.combine(since, time())
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
         with reading(self._root):
             versions = self._movies.versions()
             pairs = history.pairs(versions, at)
@@ -114,8 +123,9 @@ class Stage(Drawn):
 
     def payloads(self, tmdb_ids: Iterable[int] | None = None) -> pl.DataFrame:
         """Return `tmdb_id, payload, fetched_at` of the staged movies, or of some of them."""
+        wanted = None if tmdb_ids is None else checked_ids(tmdb_ids)
         with reading(self._root):
-            found = self._movies.newest(tmdb_ids).collect()
+            found = self._movies.newest(wanted).collect()
             return self._movies.texts(found).sort("tmdb_id").collect()
 
     def files(self) -> list[str]:
@@ -179,8 +189,7 @@ class Stage(Drawn):
             [(525, 'Christopher Nolan', 'Director', 2)]
         """
         found = names.people(self.store.texts())
-        wanted = text.casefold()
-        return found.filter([wanted in name.casefold() for name in found["crew_name"]])
+        return found.filter(_has(text, found["crew_name"]))
 
     def credits(self) -> pl.DataFrame:
         """Return `tmdb_id, person_id, name, department, job, character, order`, a row a part.
@@ -193,7 +202,11 @@ class Stage(Drawn):
         return names.credited(self.store.texts())
 
     def names(self, of: Literal["genres", "keywords", "studios", "collections"]) -> pl.DataFrame:
-        """Return `id, name, movies` of the genres, keywords …, the most frequent first."""
+        """Return `id, name, movies` of the genres, keywords …, the most frequent first.
+
+        Raises:
+            UsageError: Of anything else.
+        """
         return names.named(self.store.texts(), of)
 
     def table(self, *, raw: bool = False) -> pl.DataFrame:
@@ -219,7 +232,7 @@ class Stage(Drawn):
         rows = self.table()
         texts = pl.concat_list(pl.concat_list("title", "original_title"), "directors", "cast")
         looked_in = rows.select(texts.list.join("\n")).to_series()
-        return rows.filter([text.casefold() in found.casefold() for found in looked_in])
+        return rows.filter(_has(text, looked_in))
 
     def __getitem__(self, tmdb_id: int) -> MovieCard:
         """Return one movie's card.
@@ -228,7 +241,7 @@ class Stage(Drawn):
             NoSuchMovie: It is not staged.
         """
         with reading(self._root):
-            found = self._movies.newest([tmdb_id]).collect()
+            found = self._movies.newest(checked_ids([tmdb_id])).collect()
             rows = self.store.overlay().over(self._movies.rows_of(found)).drop("part").collect()
         if rows.is_empty():
             raise NoSuchMovie(f"{tmdb_id} is not staged in {self._root}")
@@ -287,7 +300,7 @@ class Stage(Drawn):
 
     def drop(self, tmdb_ids: Iterable[int], *, now: datetime | None = None) -> int:
         """Take movies out, and return how many; they can be staged again."""
-        going = sorted(self.ids() & set(tmdb_ids))
+        going = sorted(self.ids() & set(checked_ids(tmdb_ids)))
         if going:
             at = now or self.store.now()
             self.store.marker.begin()
@@ -309,3 +322,11 @@ class Stage(Drawn):
     def doctor(self) -> Health:
         """Look at every file, whole, and return what is wrong; nothing is changed or asked for."""
         return examine(self._root, self.store.now())
+
+
+def _has(text: str, values: pl.Series) -> list[bool]:
+    """Tell which values have a text in them, in any case."""
+    if not isinstance(text, str):
+        raise UsageError(f"{text!r} is no text to look for")
+    wanted = text.casefold()
+    return [wanted in value.casefold() for value in values]

@@ -174,7 +174,10 @@ class StageStore:
                 yield self.movies.texts(some).collect()
 
     def with_own(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Return rows of staged movies with a column for each of the user's own fields."""
+        """Return rows of staged movies with a column for each of the user's own fields.
+
+        One that is named like a column that is there already, such as `year`, is `year_own`.
+        """
         with reading(self.root):
             own = self.own.read()
         if not own.fields:
@@ -182,9 +185,8 @@ class StageStore:
         ids = rows["tmdb_id"]
         values = [own.beside(some.select("tmdb_id"), some) for some in self.texts(ids)]
         empty = pl.DataFrame(schema={"tmdb_id": pl.Int64(), **own.types})
-        return rows.join(
-            pl.concat([empty, *values]), on="tmdb_id", how="left", maintain_order="left"
-        )
+        found = pl.concat([empty, *values])
+        return rows.join(found, on="tmdb_id", how="left", suffix="_own", maintain_order="left")
 
     def own_of(self, tmdb_id: int) -> dict[str, Any]:
         """Return the user's own fields of one movie."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import transform
+from tmdbkit.exceptions import UsageError, did_you_mean
 from tmdbkit.schema import CREW
 from tmdbkit.transform.payloads import NAMED, decode
 
@@ -62,7 +63,13 @@ def named(payloads: Iterable[pl.DataFrame], kind: str) -> pl.DataFrame:
     Args:
         payloads: Frames of `tmdb_id, payload`, some movies at a time; each movie once.
         kind: `genres`, `keywords`, `studios` or `collections`.
+
+    Raises:
+        UsageError: It is another one.
     """
+    if not isinstance(kind, str) or kind not in _WHERE:
+        meant = did_you_mean(str(kind), _WHERE)
+        raise UsageError(f"there are no names of {kind!r}; there are {', '.join(_WHERE)}{meant}")
     things = [
         some.select("tmdb_id", _WHERE[kind].alias("thing"))
         .explode("thing", empty_as_null=False, keep_nulls=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,6 +15,7 @@ from tmdbkit.executors import workers_of
 from tmdbkit.fetch.cluster import stage_ids_on
 from tmdbkit.fetch.staging import THREADS, StageResult, stage_ids
 from tmdbkit.schema import checked_ids
+from tmdbkit.settings.values import is_language
 from tmdbkit.tmdb.changes import stale_ids
 from tmdbkit.tmdb.client import TMDBClient
 
@@ -200,7 +200,7 @@ def check_language(language: str, *, alone: bool) -> None:
         language: As TMDB writes it.
         alone: Whether nothing else says which movies are meant.
     """
-    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", language):
+    if not is_language(language):
         raise UsageError(f"{language!r} is no language; write one such as de-DE")
     if not alone:
         raise UsageError("another language is for all that is staged; leave out which movies")

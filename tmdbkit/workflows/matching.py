@@ -120,9 +120,11 @@ def match_titles(
         progress: What is told how far it is; default a widget, a line, or nothing.
 
     Raises:
-        UsageError: It is no table, or has no column of titles.
+        UsageError: It is no table, or has no column of titles; or `out` is no CSV file.
         StopError: Going on is pointless; what came until then is in `out`.
     """
+    if out is not None and Path(out).suffix.lower() != ".csv":
+        raise UsageError(f"{out} is no CSV file; name one such as matched.csv")
     given = _given(source)
     known = texts(given)
     own = own_columns(known)

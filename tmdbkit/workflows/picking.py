@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from tmdbkit.matching.candidates import SHOWN
@@ -11,7 +10,7 @@ from tmdbkit.progress import Silent
 from tmdbkit.tables import id_in
 from tmdbkit.tmdb.client import TMDBClient
 from tmdbkit.tmdb.pages import ask_each
-from tmdbkit.workflows.matching import write_matched
+from tmdbkit.workflows.matching import OF_THE_ROW, write_matched
 from tmdbkit.workflows.searching import by_id, details, found_by
 
 if TYPE_CHECKING:
@@ -50,6 +49,11 @@ class Picking:
         """Whether there is no other row."""
         return self.place >= len(self.rows)
 
+    @property
+    def was_asked_for(self) -> bool:
+        """Whether TMDB was asked what the row may mean, and answered."""
+        return bool(self.frame["how"][self.rows[self.place]])
+
     def heading(self) -> str:
         """Return the row, and what it asks for."""
         asked = self._asked[self.rows[self.place]]
@@ -61,8 +65,13 @@ class Picking:
     def candidates(self, text: str = "") -> list[Candidate]:
         """Return what the row may mean, or what TMDB has under a title or an id, with details."""
         found = self._search(text) if text else candidates_of(self.frame, self.rows[self.place])
-        ids = [one.tmdb_id for one in found[:SHOWN]]
-        return [*ask_each(self._client, partial(details, self._client), ids, "looking up film")]
+        return [*ask_each(self._client, self._with_details, found[:SHOWN], "looking up film")]
+
+    def _with_details(self, film: Candidate) -> Candidate:
+        try:
+            return details(self._client, film.tmdb_id)
+        except OF_THE_ROW:
+            return film
 
     def _search(self, text: str) -> list[Candidate]:
         named = id_in(text)

@@ -136,6 +136,7 @@ def check(
         [('!!!', 'metacritic', '5.4 of 100')]
     """
     names = {rule.name for rule in rules}
+    skip = [skip] if isinstance(skip, str) else skip
     if unknown := sorted(set(skip) - names):
         raise UsageError(f"no rule {unknown[0]!r}; there are {', '.join(sorted(names))}")
     chosen = [rule for rule in rules if rule.name not in skip]

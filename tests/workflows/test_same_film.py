@@ -195,6 +195,24 @@ def test_an_id_that_the_data_set_repeats_is_the_first(
     assert check(pl.DataFrame([film()]), rules=SAME_FILM_RULES, imdb=titles).findings.is_empty()
 
 
+def test_each_row_of_a_frame_is_compared_with_its_own_id(
+    server: DatasetServer, titles: IMDbTitles
+) -> None:
+    server.body = tsv([basics(), basics("tt0905372", **LATER)], BASICS_HEADER)
+    rows = [film(), film(imdb_id="tt0905372"), film(2), film(imdb_id="")]
+    frame = pl.DataFrame(rows).with_columns(imdb_year=1900)  # a column of the user's own
+    found = check(frame, rules=SAME_FILM_RULES, imdb=titles).findings
+    assert found["value"].to_list() == ["The Thing, 2011, 103 min, a film"]
+
+
+def test_what_imdb_does_not_say_speaks_neither_for_a_film_nor_against_it(doubts: Doubts) -> None:
+    nothing = dict.fromkeys(("title", "year", "minutes"))
+    assert doubts(basics(**nothing)) == {}
+    assert doubts(basics(**nothing | {"kind": "tvSeries"})) == {
+        "imdb_id_series": ("a series", "TMDB has: The Thing, 1982, 109 min")
+    }
+
+
 def test_a_frame_without_titles_or_ids_is_checked_by_the_other_rules(
     server: DatasetServer, titles: IMDbTitles
 ) -> None:

@@ -14,7 +14,7 @@ from tmdbkit.quality.movie_rules import DAY, FORM
 from tmdbkit.quality.rule import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     MoreTitles = Callable[[list[int]], Mapping[int, Iterable[str]]]
@@ -45,6 +45,7 @@ FILMS = {
 SHORTS = ("short", "tvShort")
 LONGEST_SHORT, SHORTEST_FEATURE = 45, 60  # minutes; what is between may count as either
 NEW = 90  # days from the release in which a data set may not have a film
+IMDB_TITLES = ("imdb_title", "imdb_original_title")
 KINDS = {**SERIES, **FILMS}
 
 
@@ -63,40 +64,35 @@ def beside_imdb(
     free = movies.drop((name for name in known.columns if name != "imdb_id"), strict=False)
     rows = free.join(known, on="imdb_id", how="left", maintain_order="left")
     names = [name for name in ("title", "original_title") if name in movies.columns]
-    pairs = rows.filter(pl.col("imdb_kind").is_not_null()).select(
-        "tmdb_id",
-        ours=pl.concat_list(names),
-        theirs=pl.concat_list("imdb_title", "imdb_original_title"),
-    )
-    found = {tmdb_id: best_likeness(ours, theirs) for tmdb_id, ours, theirs in pairs.rows()}
-    unlike = [tmdb_id for tmdb_id, alike in found.items() if (alike or 0.0) < ALIKE]
-    others = more_titles(unlike) if unlike else {}
-    for tmdb_id, ours, theirs in pairs.filter(pl.col("tmdb_id").is_in(others)).rows():
-        found[tmdb_id] = best_likeness([*ours, *others[tmdb_id]], theirs)
+    called = rows.select(
+        "tmdb_id", pl.concat_list(names), theirs=pl.concat_list(*IMDB_TITLES)
+    ).rows()
+    alike = [best_likeness(ours, theirs) for _, ours, theirs in called]
+    pairs = zip(called, alike, strict=True)
+    unlike = {n for (n, _, theirs), found in pairs if any(theirs) and (found or 0.0) < ALIKE}
+    more = more_titles(sorted(unlike)) if unlike else {}
+    for place, (tmdb_id, ours, theirs) in enumerate(called):
+        if tmdb_id in more:
+            alike[place] = best_likeness([*ours, *more[tmdb_id]], theirs)
     return rows.with_columns(
-        imdb_since=pl.lit(since),
-        imdb_likeness=pl.col("tmdb_id").replace_strict(
-            found, default=None, return_dtype=pl.Float64
-        ),
+        pl.Series("imdb_likeness", alike, pl.Float64), imdb_since=pl.lit(since)
     )
 
 
-def best_likeness(ours: Iterable[str | None], theirs: Iterable[str | None]) -> float | None:
+def best_likeness(ours: Sequence[str | None], theirs: Sequence[str | None]) -> float | None:
     """Return how alike the two titles are that are most so; None where scripts differ.
 
     A title in one script says nothing about one in another.
     """
-    named = [title for title in theirs if title]
-    return max(
-        (
-            1.0 if one == other else likeness(one, other)
-            for one in ours
-            if one
-            for other in named
-            if not _scripts(one) or not _scripts(other) or _scripts(one) & _scripts(other)
-        ),
-        default=None,
-    )
+    pairs = [(one, other) for one in ours if one for other in theirs if other]
+    if any(one == other for one, other in pairs):
+        return 1.0
+    comparable = [pair for pair in pairs if _is_comparable(*map(_scripts, pair))]
+    return max((likeness(one, other) for one, other in comparable), default=None)
+
+
+def _is_comparable(one: set[str], other: set[str]) -> bool:
+    return not one or not other or bool(one & other)
 
 
 def _scripts(title: str) -> set[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import polars as pl
 
-from tmdbkit.ratings.imdb_files import TERMS, IMDbFile
+from tmdbkit.ratings.imdb_files import TERMS, IMDbFile, rows_of
 from tmdbkit.ratings.model import RATINGS, Collected, Cost
 from tmdbkit.ratings.rows import as_ratings, by_imdb_id
 
@@ -72,9 +72,8 @@ def join(askable: pl.DataFrame, data_set: pl.LazyFrame) -> pl.DataFrame:
         askable: Frames of `tmdb_id, imdb_id`.
         data_set: Frames of `COLUMNS`; where it repeats an id, the row with the most votes counts.
     """
-    ids = askable.lazy().select(tconst="imdb_id")
-    rows = data_set.join(ids, on="tconst", how="semi")
-    rated = rows.filter(pl.col("averageRating").is_not_null()).collect(engine="streaming")
+    found = rows_of(data_set, askable["imdb_id"])
+    rated = found.filter(pl.col("averageRating").is_not_null())
     once = rated.sort("numVotes", "averageRating", descending=True, nulls_last=True).unique(
         "tconst", keep="first"
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Unpack
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from tmdbkit.exceptions import ServiceError, StopError
 from tmdbkit.files import atomic_write, make_folder, sweep
@@ -19,12 +22,14 @@ from tmdbkit.http.session import Session
 from tmdbkit.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tmdbkit.http.answers import Download
     from tmdbkit.progress import Progress
     from tmdbkit.ratings.web import Timing
 
+PIECE = 8 * 2**20  # bytes, unpacked, that are read at once
 ROW_GROUP = 50_000  # rows that a thread holds in memory at once; larger ones are no faster to join
 TERMS = (
     "IMDb's data sets are for personal and non-commercial use, and for no online database of "
@@ -188,7 +193,7 @@ def convert(source: Path, parquet: Path, columns: pl.Schema, version: Version) -
             if not pl.scan_parquet(aside).select(pl.len()).collect().item():
                 raise pl.exceptions.NoDataError("it has no rows")
             _looked(aside, version.looked_at)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError) as error:
         source.unlink(missing_ok=True)
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise StopError(
@@ -199,12 +204,25 @@ def convert(source: Path, parquet: Path, columns: pl.Schema, version: Version) -
 
 
 def _rows(source: Path, columns: pl.Schema) -> pl.LazyFrame:
-    return pl.scan_csv(
-        source,
-        separator="\t",
-        quote_char=None,
-        null_values=r"\N",
-        schema_overrides=columns,
-        infer_schema=False,
-        glob=False,
-    ).select(columns.names())
+    """Return some columns of a file, lazily; polars would hold all of it, packed, in memory."""
+
+    def pieces(*_: object) -> Iterator[pl.DataFrame]:
+        with gzip.open(source) as file:
+            names = file.readline()
+            while piece := file.read(PIECE):
+                yield pl.read_csv(
+                    names + piece + file.readline(),
+                    separator="\t",
+                    quote_char=None,
+                    null_values=r"\N",
+                    schema_overrides=columns,
+                    infer_schema=False,
+                ).select(columns.names())
+
+    return register_io_source(pieces, schema=columns)
+
+
+def rows_of(data_set: pl.LazyFrame, imdb_ids: pl.Series) -> pl.DataFrame:
+    """Return the rows of some ids; a filter, since a join would hold far more in memory."""
+    wanted = pl.col("tconst").is_in(imdb_ids.unique().implode())
+    return data_set.filter(wanted).collect(engine="streaming")

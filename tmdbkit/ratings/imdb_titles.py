@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import polars as pl
 
-from tmdbkit.ratings.imdb_files import TERMS, IMDbFile
+from tmdbkit.ratings.imdb_files import TERMS, IMDbFile, rows_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -63,8 +63,7 @@ class IMDbTitles(IMDbFile):
             StopError: The file does not come, or is no data set; the one that is there stays.
         """
         rows, since = self._scan()
-        wanted = pl.LazyFrame({"tconst": imdb_ids.unique()}, {"tconst": pl.String()})
-        found = rows.join(wanted, on="tconst", how="semi").collect(engine="streaming")
+        found = rows_of(rows, imdb_ids)
         named = dict(zip(COLUMNS, TITLES, strict=True))
         return (
             found.unique("tconst", keep="first", maintain_order=True)

@@ -205,6 +205,14 @@ def test_each_row_of_a_frame_is_compared_with_its_own_id(
     assert found["value"].to_list() == ["The Thing, 2011, 103 min, a film"]
 
 
+def test_what_is_farthest_off_stands_first(server: DatasetServer, titles: IMDbTitles) -> None:
+    far = basics("tt0042876", title="Rashomon", year=1950, minutes=88)
+    server.body = tsv([basics("tt0905372", **LATER), far], BASICS_HEADER)
+    frame = pl.DataFrame([film(1, imdb_id="tt0905372"), film(2, imdb_id="tt0042876")])
+    found = check(frame, rules=SAME_FILM_RULES, imdb=titles).findings
+    assert found["tmdb_id"].to_list() == [2, 1]
+
+
 def test_what_imdb_does_not_say_speaks_neither_for_a_film_nor_against_it(doubts: Doubts) -> None:
     nothing = dict.fromkeys(("title", "year", "minutes"))
     assert doubts(basics(**nothing)) == {}

@@ -158,7 +158,7 @@ NOTE = (
 
 
 def _warning(name: str, sentence: str, broken: pl.Expr) -> Rule:
-    return Rule(name, "warning", sentence, broken, "movie", HAS, TMDB_HAS)
+    return Rule(name, "warning", sentence, broken, "movie", HAS, TMDB_HAS, degree=-_evidence())
 
 
 SAME_FILM_RULES = (

@@ -49,7 +49,7 @@ MADE_OF = {
     "ratings": {"http"},
     "tmdb": {"http"},
     "matching": set(),
-    "quality": {"transform", "ratings"},
+    "quality": {"transform", "ratings", "matching"},
     "stage": {"transform", "ratings", "quality"},
     "convex": {"transform", "http"},
     "fetch": {"http", "tmdb", "stage"},

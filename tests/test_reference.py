@@ -30,6 +30,7 @@ from tmdbkit.plots import Picture
 from tmdbkit.progress import Silent
 from tmdbkit.quality import RULES
 from tmdbkit.ratings.imdb import IMDb
+from tmdbkit.ratings.imdb_titles import IMDbTitles
 from tmdbkit.ratings.mdblist import MDBList
 from tmdbkit.ratings.omdb import OMDb
 from tmdbkit.ratings.table import Table
@@ -131,6 +132,7 @@ def _opened(home: Path, stack: ExitStack) -> Iterator[object]:
     for opened in (
         deployment,
         IMDb(settings),
+        IMDbTitles(settings),
         MDBList(settings),
         OMDb(settings),
         Exports(settings),

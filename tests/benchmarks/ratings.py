@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tests.servers.datasets import tsv
-from tmdbkit.ratings.imdb import FILE, Version, convert, join
+from tmdbkit.ratings.imdb import COLUMNS, FILE, join
+from tmdbkit.ratings.imdb_files import Version, convert
 
 from .measure import Line, apart, mib, missing, seconds
 
@@ -69,15 +70,15 @@ def _ours_first(folder: Path) -> Callable[[], int]:
     wanted = pl.read_csv(folder / STAGED)
 
     def work() -> int:
-        convert(folder / FILE, folder / PARQUET, Version("", THEN, THEN))
-        return join(wanted, folder / PARQUET).height
+        convert(folder / FILE, folder / PARQUET, COLUMNS, Version("", THEN, THEN))
+        return join(wanted, pl.scan_parquet(folder / PARQUET)).height
 
     return work
 
 
 def _ours_again(folder: Path) -> Callable[[], int]:
     wanted = pl.read_csv(folder / STAGED)
-    return lambda: join(wanted, folder / PARQUET).height
+    return lambda: join(wanted, pl.scan_parquet(folder / PARQUET)).height
 
 
 def _theirs(folder: Path) -> Callable[[], int]:

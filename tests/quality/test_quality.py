@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tmdbkit import quality, transform
 from tmdbkit.demo import RECORDED_AT, sample_payloads
 from tmdbkit.quality import FINDINGS, RULES, Rule, find, withheld
+from tmdbkit.quality.same_film import SAME_FILM_RULES
 from tmdbkit.ratings.agreement import POINTS
 from tmdbkit.ratings.columns import STEPS
 from tmdbkit.ratings.model import AUDIENCE, POINTS_OF, RATINGS
@@ -461,6 +462,7 @@ def test_what_only_one_movie_may_have_is_found_on_both(rule: str, shared: str) -
 
 def test_every_rule_about_movies_is_tested() -> None:
     tested = {rule for rule, _, _ in FAULTS} | {"imdb_id_shared", "slug_repeated"}
+    tested |= {rule.name for rule in SAME_FILM_RULES}  # in test_same_film
     assert tested == {rule.name for rule in RULES if rule.of == "movie"}
 
 

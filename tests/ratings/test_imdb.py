@@ -11,6 +11,7 @@ from tests.servers.datasets import HEADER, DatasetServer, tsv
 from tests.servers.trouble import PASSES
 from tests.servers.wire import Answer
 from tmdbkit.exceptions import OfflineError, StopError
+from tmdbkit.ratings import imdb_files
 from tmdbkit.ratings.imdb import IMDb
 from tmdbkit.ratings.model import RATINGS, Cost
 from tmdbkit.settings import Settings
@@ -206,6 +207,16 @@ def test_what_is_no_data_set_is_never_taken_in_place_of_a_good_one(
 
 
 FILES = ["title.ratings.parquet", "title.ratings.tsv.gz"]
+
+
+@pytest.mark.parametrize("size", [1, 7, 23, 24, 10_000])
+def test_a_file_is_read_in_pieces_of_which_no_row_is_lost(
+    size: int, imdb: Open, server: DatasetServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imdb_files, "PIECE", size)
+    server.body = tsv([(f"tt{n:07}", n % 10, n) for n in range(1, 41)])
+    found = points(imdb(), {n: f"tt{n:07}" for n in range(1, 41)})
+    assert found == {n: float(n % 10) for n in range(1, 41)}
 
 
 def test_more_columns_in_another_order_are_no_reason_to_refuse(

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 RATINGS = "/title.ratings.tsv.gz"
 HEADER = ("tconst", "averageRating", "numVotes")
+BASICS = "/title.basics.tsv.gz"
+BASICS_HEADER = (
+    *("tconst", "titleType", "primaryTitle", "originalTitle", "isAdult"),
+    *("startYear", "endYear", "runtimeMinutes", "genres"),
+)
 LAST_MODIFIED = "Mon, 02 Feb 2026 03:04:05 GMT"
 
 
@@ -34,9 +39,11 @@ class DatasetServer(LocalServer):
     of it beside that. script: names of faults or answers, "ok" for none.
     """
 
-    def __init__(self, body: bytes, *, script: Iterable[str | Answer] = ()) -> None:
+    def __init__(
+        self, body: bytes, *, script: Iterable[str | Answer] = (), path: str = RATINGS
+    ) -> None:
         super().__init__()
-        self.body = body
+        self.body, self.path = body, path
         self.headers = {"Last-Modified": LAST_MODIFIED}
         self.script = list(script)
         self.requests: list[Request] = []
@@ -50,7 +57,7 @@ class DatasetServer(LocalServer):
         return whole if fault == "ok" else FAULTS[fault](whole)
 
     def _whole(self, request: Request) -> Answer:
-        if request.path != RATINGS:
+        if request.path != self.path:
             return Answer(404, content_type="text/html")
         etag = f'"{blake2b(self.body, digest_size=8).hexdigest()}"'
         headers = {"ETag": etag, **self.headers}

@@ -180,7 +180,12 @@ def parser() -> Grammar:
         rating_commands.check,
         "look for what is wrong with all that is staged, or with what a target holds",
         "check --html report.html",
-        "check --skip poster_missing",
+        "check --imdb --skip poster_missing",
+    )
+    check.add_argument(
+        "--imdb",
+        action="store_true",
+        help="see whether IMDb's ids are the films', by its data set of titles: 200 MB, once a day",
     )
     check.add_argument(
         "--skip",

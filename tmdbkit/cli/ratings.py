@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tmdbkit import progress
 from tmdbkit.cli.inputs import (
     filled,
     named_ids,
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from tmdbkit.ratings.imdb_titles import IMDbTitles
     from tmdbkit.ratings.model import Provider
     from tmdbkit.workflows.collecting import RatingsResult
 
@@ -141,7 +144,9 @@ def check(args: argparse.Namespace) -> int:
 
     page = output_file(args.html, "--html") if args.html else None
     target = open_source(args)
-    report = check_movies(filled(open_stage(args)) if target is None else target, skip=args.skip)
+    source = filled(open_stage(args)) if target is None else target
+    with _titles() if args.imdb else nullcontext() as titles:
+        report = check_movies(source, skip=args.skip, imdb=titles)
     if page is not None:
         write_text(page, report.page())
         say_aside(f"written to {page}")
@@ -149,3 +154,9 @@ def check(args: argparse.Namespace) -> int:
     if not printed_json(args, counts):
         say(report.text(more=f": {page or 'tmdbkit check --html report.html'} shows more"))
     return FOUND if counts["errors"] else FINE
+
+
+def _titles() -> IMDbTitles:
+    from tmdbkit.ratings.imdb_titles import IMDbTitles
+
+    return IMDbTitles(read_settings(), progress.default())

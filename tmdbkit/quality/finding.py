@@ -9,6 +9,7 @@ import polars as pl
 from tmdbkit.quality.features import features
 from tmdbkit.quality.movie_rules import MOVIE_RULES
 from tmdbkit.quality.rating_rules import RATING_RULES
+from tmdbkit.quality.same_film import SAME_FILM_RULES
 from tmdbkit.schema import INSTANT
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from tmdbkit.quality.rule import Rule
 
-RULES: tuple[Rule, ...] = (*RATING_RULES, *MOVIE_RULES)
+RULES: tuple[Rule, ...] = (*RATING_RULES, *MOVIE_RULES, *SAME_FILM_RULES)
 FINDINGS = pl.Schema(
     {
         "tmdb_id": pl.Int64(),

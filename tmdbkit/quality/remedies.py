@@ -5,6 +5,7 @@ from __future__ import annotations
 _COLUMN = "look at the provider's table or answer; ask again, or leave that provider out"
 _AGAIN = "tmdbkit ratings --older-than fetches it again"
 _TMDB = "mend it on themoviedb.org and tmdbkit refresh, or c in tmdbkit review"
+_SAME_FILM = "look at both pages; if it is another one, mend the id on themoviedb.org and refresh"
 
 REMEDIES = {
     "outside_scale": "c SYSTEM POINTS in tmdbkit review, on its own scale; nothing waives it",
@@ -31,6 +32,10 @@ REMEDIES = {
     "imdb_id_shared": "find out whose it is, and mend the other one on themoviedb.org",
     "title_not_asked_for": "look whether it is the film; if not, r in tmdbkit review",
     "year_not_asked_for": "look whether it is the film; if not, r in tmdbkit review",
+    "imdb_id_other_film": _SAME_FILM,
+    "imdb_id_series": _SAME_FILM,
+    "imdb_id_short": _SAME_FILM,
+    "imdb_id_unknown": "nothing, where the film is new; else look the id up, and mend it there",
     "date_malformed": _TMDB,
     "released_in_future": _TMDB,
     "runtime_missing": _TMDB,

@@ -1,39 +1,27 @@
-"""IMDb's ratings: one file for all movies, looked for once a day and joined by IMDb id."""
+"""IMDb's ratings: one file for all movies, joined by IMDb id."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Unpack
 
 import polars as pl
 
-from tmdbkit.exceptions import ServiceError, StopError
-from tmdbkit.files import atomic_write, make_folder, sweep
-from tmdbkit.http.connected import Connected
-from tmdbkit.http.files import check_lines
-from tmdbkit.http.service import Service
-from tmdbkit.http.session import Session
+from tmdbkit.ratings.imdb_files import TERMS, IMDbFile, rows_of
 from tmdbkit.ratings.model import RATINGS, Collected, Cost
 from tmdbkit.ratings.rows import as_ratings, by_imdb_id
-from tmdbkit.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from tmdbkit.http.answers import Download
     from tmdbkit.ratings.web import Timing
+    from tmdbkit.settings import Settings
 
 FILE = "title.ratings.tsv.gz"
 COLUMNS = pl.Schema({"tconst": pl.String(), "averageRating": pl.Float64(), "numVotes": pl.Int64()})
 SYSTEM = "imdb"
-ROW_GROUP = 50_000  # rows that a thread holds in memory at once; larger ones are no faster to join
 
 
-class IMDb(Connected):
+class IMDb(IMDbFile):
     """IMDb's daily data set of ratings, kept in the cache's folder: as it came, and as Parquet.
 
     Args:
@@ -46,20 +34,10 @@ class IMDb(Connected):
     systems: tuple[str, ...] = (SYSTEM,)
     metered = False
     fallback = False
-    terms = (
-        "IMDb's data sets are for personal and non-commercial use, and for no online database of "
-        "them; developer.imdb.com/non-commercial-datasets"
-    )
+    terms = TERMS
 
     def __init__(self, settings: Settings | None = None, **timing: Unpack[Timing]) -> None:
-        settings = settings or Settings.from_env()
-        service = Service(
-            name="IMDb", base_url=settings.imdb_datasets_url, variable="IMDB_DATASETS_URL", rate=1
-        )
-        self.session = Session(service, settings, cache=False, **timing)
-        self._now = timing.get("now", lambda: datetime.now(UTC))
-        self._folder = settings.cache / "imdb"
-        self._parquet = self._folder / "title.ratings.parquet"
+        super().__init__(FILE, COLUMNS, settings, **timing)
 
     @property
     def requests(self) -> int:
@@ -69,8 +47,7 @@ class IMDb(Connected):
     def cost(self, wanted: pl.DataFrame) -> Cost:
         """Return one request for all movies, or none where the server was asked today."""
         askable, _ = by_imdb_id(wanted)
-        version = Version.of(self._parquet)
-        return Cost(0 if askable.is_empty() or (version and self._is_fresh(version)) else 1)
+        return Cost(0 if askable.is_empty() or self._is_current else 1)
 
     def collect(self, wanted: pl.DataFrame) -> Iterator[Collected]:
         """Yield all at once; an id that the data set does not have is settled without a rating.
@@ -82,146 +59,21 @@ class IMDb(Connected):
         askable, failed = by_imdb_id(wanted)
         ratings = RATINGS.to_frame()
         if not askable.is_empty():
-            since = pl.lit(self._current().since)
-            found = join(askable, self._parquet).with_columns(fetched_at=since)
+            rows, since = self._scan()
+            found = join(askable, rows).with_columns(fetched_at=pl.lit(since))
             ratings = as_ratings(found, self.name)
         yield Collected(askable["tmdb_id"].to_list(), ratings, failed)
 
-    def __repr__(self) -> str:
-        version = Version.of(self._parquet)
-        return f"IMDb(data set of {version.since:%Y-%m-%d})" if version else "IMDb(no data set yet)"
 
-    def _is_fresh(self, version: Version) -> bool:
-        """Tell whether nobody is to be asked: the data set is a daily one."""
-        today = self._now().astimezone(UTC).date()
-        return self.session.offline or version.looked_at.date() == today
-
-    def _current(self) -> Version:
-        """Return the version that is there, after a look for a newer one where that is due."""
-        version = Version.of(self._parquet)
-        if version and self._is_fresh(version):
-            return version
-        came = self._download(version)
-        if version and not came.changed:
-            _looked(self._parquet, came.received_at)
-            return version
-        newer = Version(came.etag, _since(came), came.received_at)
-        convert(self._folder / FILE, self._parquet, newer)
-        return newer
-
-    def _download(self, version: Version | None) -> Download:
-        """Save the server's file where it is not the version that is there already."""
-        etag = version.etag if version else ""
-        try:
-            make_folder(self._folder)
-            sweep(self._folder)
-            return self.session.download(f"/{FILE}", self._folder / FILE, etag=etag)
-        except StopError:
-            raise
-        except ServiceError as error:  # one file for all movies: there is no next one to try
-            kept = "; TMDBKIT_OFFLINE=1 goes on with the data set that is there" if version else ""
-            raise StopError(
-                f"{error.reason}{kept}",
-                path=error.path,
-                status=error.status,
-                attempts=error.attempts,
-            ) from error
-        except OSError as error:
-            raise StopError(f"{self._folder} cannot be written to ({error.strerror})") from error
-
-
-@dataclass(frozen=True)
-class Version:
-    """Which data set a Parquet file holds.
-
-    Attributes:
-        etag: The server's mark of it, kept in the file.
-        since: Since when IMDb has it, kept in the file.
-        looked_at: When the server was last asked for a newer one; the file's own time.
-    """
-
-    etag: str
-    since: datetime
-    looked_at: datetime
-
-    @classmethod
-    def of(cls, parquet: Path) -> Version | None:
-        """Return which is there; None where there is none, or no whole one."""
-        try:
-            kept = pl.read_parquet_metadata(parquet)
-            looked_at = datetime.fromtimestamp(parquet.stat().st_mtime, UTC)
-            return cls(kept["etag"], datetime.fromisoformat(kept["since"]), looked_at)
-        except (OSError, pl.exceptions.PolarsError, KeyError, ValueError):
-            return None
-
-    @property
-    def kept(self) -> dict[str, str]:
-        """What the file says of itself."""
-        return {"etag": self.etag, "since": self.since.isoformat()}
-
-
-def _looked(parquet: Path, at: datetime) -> None:
-    os.utime(parquet, (at.timestamp(), at.timestamp()))
-
-
-def _since(came: Download) -> datetime:
-    """Return since when the server has a file; since now where it does not say."""
-    try:
-        told = parsedate_to_datetime(came.last_modified).astimezone(UTC)
-    except (ValueError, TypeError):
-        return came.received_at
-    return min(told, came.received_at)
-
-
-def convert(source: Path, parquet: Path, version: Version) -> None:
-    """Make a Parquet file of IMDb's, whole or not at all.
-
-    Reading checks all of it: the sum at the end of the gzip, the columns, each number.
-
-    Raises:
-        StopError: It is cut, or a page, or of other columns; what was there before stays.
-    """
-    try:
-        check_lines(source)
-        with atomic_write(parquet) as aside:
-            _scan(source).sink_parquet(
-                aside, compression="lz4", row_group_size=ROW_GROUP, metadata=version.kept
-            )
-            if not pl.scan_parquet(aside).select(pl.len()).collect().item():
-                raise pl.exceptions.NoDataError("it has no rows")
-            _looked(aside, version.looked_at)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        source.unlink(missing_ok=True)
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise StopError(
-            f"answered with something that is not the data set ({first}); try again later, "
-            "and check IMDB_DATASETS_URL",
-            path=f"/{FILE}",
-        ) from error
-
-
-def _scan(source: Path) -> pl.LazyFrame:
-    return pl.scan_csv(
-        source,
-        separator="\t",
-        quote_char=None,
-        null_values=r"\N",
-        schema_overrides=COLUMNS,
-        infer_schema=False,
-        glob=False,
-    ).select(COLUMNS.names())
-
-
-def join(askable: pl.DataFrame, parquet: Path) -> pl.DataFrame:
+def join(askable: pl.DataFrame, data_set: pl.LazyFrame) -> pl.DataFrame:
     """Return `tmdb_id, system, points, votes` of the movies that the data set rates.
 
     Args:
         askable: Frames of `tmdb_id, imdb_id`.
-        parquet: The data set; where it repeats an id, the row with the most votes counts.
+        data_set: Frames of `COLUMNS`; where it repeats an id, the row with the most votes counts.
     """
-    ids = askable.lazy().select(tconst="imdb_id")
-    rows = pl.scan_parquet(parquet, glob=False).join(ids, on="tconst", how="semi")
-    rated = rows.filter(pl.col("averageRating").is_not_null()).collect(engine="streaming")
+    found = rows_of(data_set, askable["imdb_id"])
+    rated = found.filter(pl.col("averageRating").is_not_null())
     once = rated.sort("numVotes", "averageRating", descending=True, nulls_last=True).unique(
         "tconst", keep="first"
     )

@@ -12,15 +12,17 @@ from tmdbkit.convex.changes import Withheld
 from tmdbkit.convex.read import movies_of
 from tmdbkit.exceptions import UsageError
 from tmdbkit.executors import run_on
-from tmdbkit.quality import find, withheld
+from tmdbkit.matching.candidates import candidate
+from tmdbkit.quality import find, same_film, withheld
 from tmdbkit.quality.features import features
 from tmdbkit.ratings.model import RATINGS
-from tmdbkit.ratings.rows import as_ratings
+from tmdbkit.ratings.rows import IMDB_ID, as_ratings
 from tmdbkit.schema import INSTANT, ROW, SYSTEMS
 from tmdbkit.stage.asked import TOLD
 from tmdbkit.stage.decisions import JUDGED, WORDS, changed_since, moved, verdicts
 from tmdbkit.stage.flat_table import RATING_ERRORS, not_waived
 from tmdbkit.stage.stage import Stage
+from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -29,9 +31,13 @@ if TYPE_CHECKING:
 
     from tmdbkit.convex.target import Target
     from tmdbkit.quality import Rule
+    from tmdbkit.ratings.imdb_titles import IMDbTitles
     from tmdbkit.settings import Settings
 
-OF_EVERY_RULE = ("tmdb_id", "title", "release_date", *(f"{system}_points" for system in SYSTEMS))
+OF_EVERY_RULE = (
+    *("tmdb_id", "title", "original_title", "release_date", "imdb_id"),
+    *(f"{system}_points" for system in SYSTEMS),
+)
 PIECE = 20_000  # movies that a worker reads at a time
 
 
@@ -81,6 +87,26 @@ def read_for_rules(
     """Return some columns of some movies of a stage, and their ratings, as a worker does."""
     movies, ratings = Stage(root, settings=settings).store.for_rules(ids)
     return movies.select(name for name in movies.columns if name in columns), ratings
+
+
+def beside_imdb(movies: pl.DataFrame, titles: IMDbTitles, source: object) -> pl.DataFrame:
+    """Return movies with what IMDb has of their ids; what else TMDB calls them, a stage tells."""
+    has_titles = {"title", "imdb_id"} <= set(movies.columns)
+    if not has_titles or not movies["imdb_id"].str.contains(IMDB_ID).any():
+        return movies
+    known, since = titles.look_up(movies["imdb_id"])
+    stage = source if isinstance(source, Stage) else None
+    return same_film.beside_imdb(movies, known, since, partial(_other_titles, stage))
+
+
+def _other_titles(stage: Stage | None, ids: list[int]) -> dict[int, tuple[str, ...]]:
+    """Return what the payloads of some movies call them, beside title and original title."""
+    texts = () if stage is None else stage.store.texts(ids)
+    return {
+        tmdb_id: candidate(loads(payload), tmdb_id).other_titles
+        for some in texts
+        for tmdb_id, payload in some.select("tmdb_id", "payload").iter_rows()
+    }
 
 
 def applicable(rules: Sequence[Rule], movies: pl.DataFrame, now: datetime) -> list[Rule]:

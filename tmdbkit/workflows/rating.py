@@ -13,7 +13,12 @@ from tmdbkit.quality import RULES, find
 from tmdbkit.quality.report import Report
 from tmdbkit.settings import Settings
 from tmdbkit.stage.stage import Stage
-from tmdbkit.workflows.checking import applicable, tables_for_rules, tables_for_rules_on
+from tmdbkit.workflows.checking import (
+    applicable,
+    beside_imdb,
+    tables_for_rules,
+    tables_for_rules_on,
+)
 from tmdbkit.workflows.collecting import (
     RatingsResult,
     collect,
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
     from tmdbkit.quality import Rule
+    from tmdbkit.ratings.imdb_titles import IMDbTitles
     from tmdbkit.ratings.model import Provider
 
 
@@ -110,6 +116,7 @@ def check(
     *,
     rules: Sequence[Rule] = RULES,
     skip: Collection[str] = (),
+    imdb: IMDbTitles | None = None,
     now: datetime | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
@@ -121,12 +128,16 @@ def check(
         rules: What to look for: `check(stage, rules=[*RULES, mine])`. A rule that looks at a column
             which is not there is passed over, and not in the report.
         skip: Names of rules to leave out.
+        imdb: IMDb's data set of titles, to see whether an IMDb id is the film's; some 200 MB, asked
+            for once a day. Without it those rules are passed over.
         now: The time by which something is stale or still to come; default the stage's own.
         executor: Any `concurrent.futures.Executor`; its workers need access to the stage.
         workers: How many pieces are read at once; default what the executor says of itself.
 
     Raises:
         UsageError: A name to skip that no rule has, or a frame without `tmdb_id`.
+        OfflineError: Offline, and IMDb's data set was not downloaded before.
+        StopError: IMDb's data set does not come, or is none.
 
     Example:
         >>> report = check(tmdbkit.sample())
@@ -146,6 +157,8 @@ def check(
         )
     else:
         movies, ratings = tables_for_rules(source)
+    if imdb is not None:
+        movies = beside_imdb(movies, imdb, source)
     at = now or (source.store.now() if isinstance(source, Stage) else _now())
     able = applicable(chosen, movies, at)
     nothing = isinstance(source, Stage) and movies.is_empty()

@@ -70,7 +70,9 @@ def test_what_was_never_there_and_another_value_are_none(stage: Stage) -> None:
 def test_what_was_written_last_counts_whatever_the_clock_said(stage: Stage) -> None:
     fetched(stage, 1, **HAD)
     fetched(stage, 0, **NONE)
-    assert findings(stage, "taken_back")["value"].to_list() == ["main_poster, synopsis, belong_to_collection"]
+    assert findings(stage, "taken_back")["value"].to_list() == [
+        "main_poster, synopsis, belong_to_collection"
+    ]
     fetched(stage, -1, **HAD)
     assert findings(stage, "taken_back").is_empty()
 

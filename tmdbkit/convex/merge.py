@@ -104,7 +104,7 @@ def _fields(option: str, names: Iterable[str], there: frozenset[str]) -> frozens
 
 
 @dataclass
-class Merged:
+class MergeResult:
     """What a row would do to a document.
 
     Attributes:
@@ -125,9 +125,9 @@ class Merged:
         return bool(self.set or self.unset)
 
 
-def merge(row: Document, there: Document, images: ImageForm, scope: Scope) -> Merged:
+def merge(row: Document, there: Document, images: ImageForm, scope: Scope) -> MergeResult:
     """Compare a row with the document that the target has."""
-    merged = Merged()
+    merged = MergeResult()
     for name, value in row.items():
         if not scope.touches(name):
             continue
@@ -142,7 +142,7 @@ def merge(row: Document, there: Document, images: ImageForm, scope: Scope) -> Me
     return merged
 
 
-def _set(merged: Merged, name: str, value: Any, old: Any, images: ImageForm) -> None:
+def _set(merged: MergeResult, name: str, value: Any, old: Any, images: ImageForm) -> None:
     new = images.over(name, value, old) if name in IMAGES else joined(name, value, old)
     if new != old:
         merged.set[name] = new
@@ -153,7 +153,7 @@ def _is_to_convert(old: Any, images: ImageForm) -> bool:
     return images.converts and isinstance(old, str) and old != "" and not images.fits(old)
 
 
-def _keep_or_erase(merged: Merged, name: str, scope: Scope) -> None:
+def _keep_or_erase(merged: MergeResult, name: str, scope: Scope) -> None:
     if name not in scope.clear:
         merged.kept.append(name)
         return

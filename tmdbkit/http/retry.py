@@ -141,7 +141,7 @@ class Turn:
         return pause
 
 
-class Contact:
+class OutageWatch:
     """How long to wait for a host that no connection reaches, or that only fails.
 
     While it has never answered, the address is probably wrong: stop within 10 s. Once it has, a

@@ -27,7 +27,7 @@ from tmdbkit.http.cache import SIX_MONTHS, AnswerCache
 from tmdbkit.http.call import Call, FileCall
 from tmdbkit.http.files import save
 from tmdbkit.http.pacer import Pacer
-from tmdbkit.http.retry import Contact, Turn, retrying
+from tmdbkit.http.retry import OutageWatch, Turn, retrying
 from tmdbkit.http.waiting import Waiting
 from tmdbkit.http.wire import Wire
 from tmdbkit.progress import Silent
@@ -92,7 +92,7 @@ class Session:
         self._retrying = partial(retrying, retries, rest=self.pacer.rest, jitter=jitter)
         self._lock = threading.Lock()
         self._refused: CredentialsRefused | None = None
-        self._contact = Contact()
+        self._contact = OutageWatch()
         self._waiting = Waiting(clock)
         self._wire = Wire(service, pool)
 

@@ -11,7 +11,7 @@ from tmdbkit.convex.plan import MovieChange
 from tmdbkit.display import draw_facts, fold, line, plain_lines
 from tmdbkit.exceptions import TMDBKitError
 from tmdbkit.notebook.widgets import Drawing, Line, Panel, button, column, row, wide
-from tmdbkit.notebook.work import Work
+from tmdbkit.notebook.work import BackgroundJob
 from tmdbkit.progress import Silent
 from tmdbkit.workflows import plan_push, push
 
@@ -56,7 +56,7 @@ class PushPanel(Panel):
 
     def _make(self) -> None:
         self._said, self._drawn, self._change = Line(), Drawing(), Drawing()
-        self.work = Work(self._said, pausable=False)
+        self.work = BackgroundJob(self._said, pausable=False)
         self._movie = ipywidgets.Combobox(
             placeholder="a movie's changes: title or id",
             continuous_update=False,

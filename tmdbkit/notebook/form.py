@@ -12,7 +12,7 @@ from tmdbkit.display import row as draw_row
 from tmdbkit.exceptions import TMDBKitError, UsageError
 from tmdbkit.images import image_url
 from tmdbkit.notebook.widgets import Drawing, Line, Panel, button, column, row, wide
-from tmdbkit.notebook.work import Work
+from tmdbkit.notebook.work import BackgroundJob
 from tmdbkit.tmdb.client import LISTS, TMDBClient
 from tmdbkit.tmdb.discovery import list_ids
 from tmdbkit.tmdb.pages import LAST_PAGE
@@ -51,7 +51,7 @@ class StageForm(Panel):
 
     def _make(self) -> None:
         self._said, self._came = Line(), Drawing()
-        self.work = Work(self._said, pausable=True)
+        self.work = BackgroundJob(self._said, pausable=True)
         self._source = ipywidgets.Dropdown(options=[(told, name) for name, told in SOURCES.items()])
         self._ids = ipywidgets.Textarea(placeholder="603, 604, 605", layout=wide("24em"))
         self._list = ipywidgets.Dropdown(options=LISTS, layout=wide("12em"))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 STOPPED = "stopped; what came until then is kept, and the same again goes on from here"
 
 
-class Work:
+class BackgroundJob:
     """One piece of work after the other, each with a live view and a button that stops it.
 
     Args:

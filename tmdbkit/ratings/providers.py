@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tmdbkit.settings import Secret, Settings
 
 
-class Connected(Provider, Protocol):
+class OpenProvider(Provider, Protocol):
     """A provider that is asked over the network."""
 
     def close(self) -> None:
@@ -26,7 +26,7 @@ class Connected(Provider, Protocol):
 
 
 # In the order in which they are asked: a fallback last.
-BY_NAME: dict[str, Callable[[Settings], Connected]] = {
+BY_NAME: dict[str, Callable[[Settings], OpenProvider]] = {
     "imdb": IMDb,
     "mdblist": MDBList,
     "omdb": OMDb,
@@ -59,7 +59,7 @@ def _without_key(settings: Settings) -> list[type[WebProvider]]:
     return [provider for provider, key in keys.items() if not key]
 
 
-def open_providers(names: Iterable[str] | None, settings: Settings) -> list[Connected]:
+def open_providers(names: Iterable[str] | None, settings: Settings) -> list[OpenProvider]:
     """Return the providers that are named, or else all that need no key or have theirs.
 
     Raises:

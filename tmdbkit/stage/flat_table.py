@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.quality import RULES, find, withheld
+from tmdbkit.quality import find, withheld
 from tmdbkit.ratings.aggregate import consensus
 from tmdbkit.schema import SYSTEMS
-from tmdbkit.stage.decisions import changed_since, verdicts
+from tmdbkit.stage.decisions import verdicts
+from tmdbkit.stage.waivers import not_waived
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 FOR_RULES_ALONE = ("taken_back", "not_on_tmdb")  # columns that nobody else looks at
 AGREED = ("consensus", "certainty", "spread")
-RATING_ERRORS = tuple(rule for rule in RULES if rule.of == "rating" and rule.severity == "error")
-WAIVED = ["tmdb_id", "rule", "system"]
 RATING = ["tmdb_id", "system"]
 
 
@@ -49,26 +48,6 @@ def flat_table(
     for more in (agreed.select("tmdb_id", pl.col(AGREED).round(2)), names, said):
         table = table.join(more, on="tmdb_id", how="left", maintain_order="left")
     return table.with_columns(pl.col("findings").fill_null(pl.lit([], pl.List(pl.String))))
-
-
-def not_waived(
-    findings: pl.DataFrame, table: pl.DataFrame, decisions: pl.DataFrame
-) -> pl.DataFrame:
-    """Return findings without those that an approval waives.
-
-    It waives the findings that it saw, as long as what it judged has not moved, and as long as they
-    can be waived.
-    """
-    said = verdicts(decisions)
-    approved = said.filter(pl.col("kind") == "approve").join(
-        changed_since(table, said), on="tmdb_id", how="anti"
-    )
-    never = [rule.name for rule in RATING_ERRORS if not rule.waivable]
-    named = approved.select("tmdb_id", pl.col("waived")).explode("waived").drop_nulls()
-    parts = pl.col("waived").str.splitn(":", 2).struct
-    waived = named.select("tmdb_id", rule=parts.field("field_0"), system=parts.field("field_1"))
-    waived = waived.filter(~pl.col("rule").is_in(never))
-    return findings.join(waived, on=WAIVED, how="anti", maintain_order="left")
 
 
 def _without(table: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:

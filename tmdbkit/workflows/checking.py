@@ -20,8 +20,8 @@ from tmdbkit.ratings.rows import IMDB_ID, as_ratings
 from tmdbkit.schema import INSTANT, ROW, SYSTEMS
 from tmdbkit.stage.asked import TOLD
 from tmdbkit.stage.decisions import JUDGED, WORDS, changed_since, moved, verdicts
-from tmdbkit.stage.flat_table import RATING_ERRORS, not_waived
 from tmdbkit.stage.stage import Stage
+from tmdbkit.stage.waivers import RATING_ERRORS, not_waived
 from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:

@@ -127,6 +127,7 @@ def test_push_import_delete_and_status_agree(
         ["stage", "603", ""],
         ["check", "--html", ""],
         ["functions", ""],
+        ["stage", "--search", " "],
     ],
 )
 def test_a_word_that_is_empty_is_refused_and_never_means_what_leaving_it_out_means(

@@ -125,7 +125,6 @@ def test_an_export_is_downloaded_once_and_goes_with_the_cache(run: Run, tmdb: TM
     ("words", "complaint"),
     [
         (["--min-popularity", "5", "603"], "--min-popularity is of --export"),
-        (["--search", " "], "nothing to search for"),
         (["--list", "popular", "--pages", "0"], "--pages is 0"),
         (["--list", "best"], "those that people made by their number"),
         (["--list", "7"], "TMDB has no list 7; its number stands in its address"),

@@ -82,6 +82,7 @@ def bound(response: requests.Response, path: str, credential: Credential | None)
         for piece in pieces(*args, **options):
             body += piece
             if len(body) > MOST_BYTES:
+                body.clear()  # the error's traceback would keep it, through all tries
                 raise PassingFault(f"sends more than {MOST_BYTES // 2**20} MiB", path=path)
         yield bytes(body) if credential is None else credential.masked(bytes(body))
 

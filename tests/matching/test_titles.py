@@ -6,6 +6,8 @@ import pytest
 
 from tmdbkit.matching.titles import BARE, likeness
 
+pytestmark = pytest.mark.once
+
 SAME = [
     ("The Matrix", "the matrix"),
     ("Amelie", "Amélie"),

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from tmdbkit.transform.slugs import movie_slug, slugify
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("title", "slug"),

@@ -20,6 +20,8 @@ from tmdbkit.transform.rows import CREDIT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.once
+
 AT = datetime(2026, 1, 15, 12, 30, 1, 250_000, tzinfo=UTC)
 
 

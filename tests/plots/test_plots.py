@@ -4,6 +4,8 @@ import re
 import subprocess
 import sys
 import time
+import zlib
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -15,6 +17,7 @@ import pytest
 from tmdbkit import plots
 from tmdbkit.exceptions import UsageError
 from tmdbkit.plots import charts, marks
+from tmdbkit.plots.picture import SHARP
 from tmdbkit.schema import SCALES, SYSTEMS
 
 if TYPE_CHECKING:
@@ -389,3 +392,25 @@ def test_a_long_title_is_cut_and_a_title_stays_on_its_line() -> None:
     [label] = labels(plots.disputed(table(long)))
     assert re.fullmatch(r"A very long title and .*… \(1999\)", label)
     assert len(label) <= marks.LONGEST + 7
+
+
+def pixels(png: bytes) -> tuple[bytes, bytes]:
+    """The header of a PNG, and what its chunks of pixels unpack to; each chunk's sum is right."""
+    place, header, packed = 8, b"", b""
+    while place < len(png):
+        size = int.from_bytes(png[place : place + 4])
+        kind, content = png[place + 4 : place + 8], png[place + 8 : place + 8 + size]
+        end = place + 8 + size
+        assert zlib.crc32(kind + content) == int.from_bytes(png[end : end + 4])
+        header = content if kind == b"IHDR" else header
+        packed += content if kind == b"IDAT" else b""
+        place = end + 4
+    return header, zlib.decompress(packed)
+
+
+def test_a_picture_is_packed_and_its_pixels_are_those_that_were_drawn() -> None:
+    picture = plots.coverage(table(CLOSE, WIDE))
+    drawn = BytesIO()
+    picture._dressed().save(drawn, format="png", scale_factor=SHARP)
+    assert pixels(picture.png()) == pixels(drawn.getvalue())
+    assert len(picture.png()) < len(drawn.getvalue()) / 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -33,7 +34,7 @@ class Picture:
         """Return it as PNG, the same bytes for the same chart."""
         drawn = BytesIO()
         self._dressed().save(drawn, format="png", scale_factor=SHARP)
-        return drawn.getvalue()
+        return _packed(drawn.getvalue())
 
     def save(self, path: str | Path) -> Path:
         """Write it to a file that ends in .png or .svg, and return where that is.
@@ -90,3 +91,27 @@ def altair() -> Any:
             'pictures need altair and vl-convert-python: pip install "tmdbkit[plots]"'
         ) from None
     return altair
+
+
+def _packed(png: bytes) -> bytes:
+    """Return the same picture in a quarter of the bytes, for vl-convert hardly compresses it.
+
+    Of its chunks (PNG specification, section 5.3) those of pixels become one.
+    """
+    packed, pixels, place = bytearray(png[:8]), bytearray(), 8
+    while place < len(png):
+        (size,) = struct.unpack_from(">I", png, place)
+        kind, content = png[place + 4 : place + 8], png[place + 8 : place + 8 + size]
+        if kind == b"IDAT":
+            pixels += content
+        else:
+            if kind == b"IEND":
+                packed += _chunk(b"IDAT", zlib.compress(zlib.decompress(pixels), 9))
+            packed += _chunk(kind, content)
+        place += 12 + size
+    return bytes(packed)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)

@@ -133,3 +133,17 @@ def test_a_terminal_names_them_as_every_other_field(
     assert main(["plan", *where, "--only", "scores"]) == 2
     assert "--only scores: no such field; there are ratings" in capsys.readouterr().err
     assert [row["score"] for row in ConvexSnapshot(tmp_path / "snapshot").table("movies")] == [8, 9]
+
+
+@pytest.mark.parametrize("text", [None, "[oops"])
+def test_a_push_is_taken_back_whatever_became_of_the_file_of_fields(
+    stage: Stage, target: Target, tmp_path: Path, text: str | None
+) -> None:
+    push(stage, target)
+    stage.set_field("score", pl.DataFrame({"tmdb_id": [603], "score": [8]}))
+    sent = push(stage, target)
+    fields = tmp_path / "stage/fields.toml"
+    fields.unlink() if text is None else fields.write_text(text)
+    again = ConvexSnapshot(target.path) if isinstance(target, ConvexSnapshot) else target
+    assert counts(push(stage, again, plan=undo(stage, again, sent.push))) == {"updated": 1}
+    assert there(again)["score"] == 7.0

@@ -323,10 +323,13 @@ class ConvexSnapshot:
 
 def _refuse(contract: Contract, change: Document, *, is_certain: bool) -> None:
     """Refuse what the functions would; where it is not certain, fields of the app's own pass."""
-    create = change.get("create")
-    if create is not None and not is_certain:
-        create = {name: value for name, value in create.items() if contract.knows("movies", name)}
-    faults = contract.faults(change.get("set", {}), partial=True)
+    create, fields = change.get("create"), change.get("set", {})
+    if not is_certain:
+        create, fields = (
+            part and {name: value for name, value in part.items() if contract.knows("movies", name)}
+            for part in (create, fields)
+        )
+    faults = contract.faults(fields, partial=True)
     faults += contract.faults(create) if create is not None else []
     faults += exceeded(create or change.get("set", {}))
     faults += [f"{n} is missing" for n in change.get("unset", ()) if not contract.is_optional(n)]

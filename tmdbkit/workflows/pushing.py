@@ -149,7 +149,7 @@ def push(
         limit=limit,
         people=people,
         images=images,
-        own=stage.store.own.read().types,
+        own=stage.store.own.read().types if plan is None or not plan.undoes else {},
     )
     run = Run(stage, target, options, progress=progress, now=now)
     if plan is not None:

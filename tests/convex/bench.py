@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from tmdbkit.convex.contract import Contract
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.stage.storage import Root
@@ -332,6 +333,9 @@ class SnapshotBench(Bench):
         with zipfile.ZipFile(self.path, "w") as archive:
             archive.writestr("movies/documents.jsonl", "\n".join(map(json.dumps, rows)))
         self.target = self.snapshot = ConvexSnapshot(self.path)
+
+    def knows(self, contract: Contract) -> None:
+        self.target = self.snapshot = ConvexSnapshot(self.path, contract=contract)
 
     def table(self, name: str) -> list[Document]:
         return [dict(row) for row in self.snapshot.table(name)]

@@ -758,9 +758,10 @@ def test_the_snapshot_and_the_functions_do_the_same(
     backend: ConvexBackend, tmp_path: Path, name: str
 ) -> None:
     there, changes = CHANGES[name]
-    benches = [SnapshotBench(tmp_path), DeploymentBench(backend)]
+    rehearsed, real = benches = SnapshotBench(tmp_path), DeploymentBench(backend)
     for bench in benches:
         bench.plant(*there)
+    rehearsed.knows(real.target.contract())
     embedded, deployed = (
         (both(bench, lambda target: target.apply_movies(changes)), bench.table("movies"))
         for bench in benches

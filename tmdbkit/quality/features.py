@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,13 +12,12 @@ import polars as pl
 from tmdbkit.ratings.aggregate import wide
 from tmdbkit.ratings.agreement import POINTS, VOTES, Model
 from tmdbkit.ratings.columns import STEPS, explain, without
-from tmdbkit.ratings.model import AUDIENCE, POINTS_OF
+from tmdbkit.ratings.model import AUDIENCE, POINTS_OF, RATINGS
 from tmdbkit.ratings.scales import OTHERS, misfit
 from tmdbkit.schema import INSTANT, SYSTEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
 TOLD = (
     "others",
@@ -24,6 +25,8 @@ TOLD = (
     *(f"{m.of}_{name}" for m in (POINTS, VOTES) for name in ("expected", "deviation")),
 )
 
+FACTS = frozenset({"title", "release_date"})  # what is looked at of a movie
+_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 SIDES = ("below", "above", "least", "most")
 
 CLEARLY = 1.7  # how many times farther off are the others without the next that is to blame
@@ -67,6 +70,15 @@ def features(
     rows = pl.concat(each, how="diagonal").lazy()
     with_off = rows.with_columns(*_off(points), *_off(votes))
     return with_off.with_columns(pl.lit(now).cast(INSTANT).alias("now")).collect()
+
+
+@cache
+def feature_names(facts: frozenset[str]) -> frozenset[str]:
+    """Return the columns of `features`, where so many of `FACTS` are known of the movies."""
+    schema = {"tmdb_id": pl.Int64(), **dict.fromkeys(facts, pl.String())}
+    return frozenset(
+        features(RATINGS.to_frame(), pl.DataFrame(schema=schema), now=_ANY_TIME).columns
+    )
 
 
 def _one_system(

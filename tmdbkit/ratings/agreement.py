@@ -53,7 +53,7 @@ class Model:
     range: Mapping[str, tuple[float, float]]
     width: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(SYSTEMS, 1.0))
 
-    def compare(self, table: pl.DataFrame, cells: pl.DataFrame | None = None) -> pl.DataFrame:
+    def compare(self, table: pl.DataFrame) -> pl.DataFrame:
         """Add what the others of a movie let one expect of each system's value.
 
         The mean and standard deviation given all other values, from the inverse of the covariance
@@ -63,16 +63,16 @@ class Model:
         Args:
             table: With `{system}_{of}`, null where unknown, and `{system}_votes`; a value by which
                 nothing is to be expected of others is true in `{system}_{of}_silent`.
-            cells: The precision of the same table, where it is known.
 
         Returns:
             The same rows and columns, and of each system `_expected`, `_deviation`, `_residual` in
             deviations, `_off` in bands, all after `{system}_{of}`.
         """
         told = self._heard(table)
-        cells = self.precision(told) if cells is None else cells
-        expected = pl.concat([told, cells], how="horizontal").select(
-            expr for s in SYSTEMS for expr in (self._expected(s), self._deviation(s))
+        expected = pl.concat([told, self.precision(told)], how="horizontal").select(
+            expr.alias(f"{self.name(s)}_{what}")
+            for s in SYSTEMS
+            for what, expr in (("expected", self._expected(s)), ("deviation", self._deviation(s)))
         )
         judged = table.drop(expected.columns, strict=False)
         return (
@@ -139,14 +139,24 @@ class Model:
         Medians and inner quantiles, so that what is wrong with some of them moves little; one level
         at a time, since one that is off makes all others seem so.
         """
-        model, cells = self, self.precision(table)
+        known = {s: self.value(s).is_not_null() & (self.others(s) > 0) for s in SYSTEMS}
+        counts = _row(table, {s: known[s].sum() for s in SYSTEMS})
+        weight = {s: counts[s] / (counts[s] + PRIOR) for s in SYSTEMS}
+        if not any(weight.values()):
+            return self
+        told = pl.concat([table, self.precision(table)], how="horizontal")
+        model = self
         for _ in range(ROUNDS):
-            compared = model.compare(table, cells)
-            away = {s: model._median_away(compared, s) for s in SYSTEMS}
-            most = max(SYSTEMS, key=lambda s: abs(away[s]) / self.dispersion[s])
-            model = replace(model, level={**model.level, most: model.level[most] + away[most]})
-        compared = model.compare(table, cells)
-        return replace(model, width={s: model._width(compared, s) for s in SYSTEMS})
+            away = {s: model._above_expected(s).filter(known[s]) for s in SYSTEMS}
+            median = _row(told, {s: away[s].median() for s in SYSTEMS})
+            step = {s: median[s] * weight[s] for s in SYSTEMS}
+            most = max(SYSTEMS, key=lambda s: abs(step[s]) / self.dispersion[s])
+            model = replace(model, level={**model.level, most: model.level[most] + step[most]})
+        residual = {s: model._above_expected(s) / model._deviation(s) for s in SYSTEMS}
+        inner = {s: residual[s].filter(known[s]).abs().quantile(INNER) for s in SYSTEMS}
+        wider = {s: q / self.inner - 1 for s, q in _row(told, inner).items()}
+        width = {s: min(max(1 + weight[s] * wider[s], WIDTHS[0]), WIDTHS[1]) for s in SYSTEMS}
+        return replace(model, width=width)
 
     def explained(self, table: pl.DataFrame) -> pl.Series:
         """Return which part of the variance of the five's mean a row's known values explain."""
@@ -220,29 +230,21 @@ class Model:
 
     def _expected(self, system: str) -> pl.Expr:
         own = self.level[system] + self._away(system)
-        expected = own - self._pull(system) / pl.col(cell(system, system))
-        return expected.alias(f"{self.name(system)}_expected")
+        return own - self._pull(system) / pl.col(cell(system, system))
+
+    def _above_expected(self, system: str) -> pl.Expr:
+        return self.value(system) - self._expected(system).clip(*self.range[system])
 
     def _deviation(self, system: str) -> pl.Expr:
         noise = self._diagonal(system) - self.covariance(system, system)
         others = 1 / pl.col(cell(system, system)) - noise + self._noise(system)
-        deviation = self.width[system] * others.clip(lower_bound=1e-4).sqrt()
-        return deviation.alias(f"{self.name(system)}_deviation")
+        return self.width[system] * others.clip(lower_bound=1e-4).sqrt()
 
-    def _median_away(self, compared: pl.DataFrame, system: str) -> float:
-        name = self.name(system)
-        residual, deviation = (compared[f"{name}_{n}"] for n in ("residual", "deviation"))
-        known = residual.is_not_null() & compared.select(self.others(system) > 0).to_series()
-        count = int(known.sum())
-        median = (residual * deviation).filter(known).median()
-        return 0.0 if median is None else float(median) * count / (count + PRIOR)  # type: ignore[arg-type]
 
-    def _width(self, compared: pl.DataFrame, system: str) -> float:
-        judged = compared.filter(self.others(system) > 0)
-        own = judged[f"{system}_{self.of}_residual"].drop_nulls().abs()
-        weight = own.len() / (own.len() + PRIOR)
-        width = (own.quantile(INNER) or 0.0) / self.inner
-        return min(max(1 + weight * (width - 1), WIDTHS[0]), WIDTHS[1])
+def _row(table: pl.DataFrame, exprs: Mapping[str, pl.Expr]) -> dict[str, float]:
+    """Return one value each, 0 where nothing is known, all computed at once."""
+    chosen = table.select(expr.fill_null(0.0).alias(name) for name, expr in exprs.items())
+    return chosen.row(0, named=True)
 
 
 def cell(one: str, other: str) -> str:

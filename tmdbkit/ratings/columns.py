@@ -10,14 +10,14 @@ from tmdbkit.ratings.aggregate import is_rated, wide
 from tmdbkit.ratings.agreement import POINTS, VOTES
 from tmdbkit.ratings.misaligned import misaligned
 from tmdbkit.ratings.model import AUDIENCE
-from tmdbkit.ratings.scales import is_whole, put_on_scale
+from tmdbkit.ratings.scales import Gain, is_whole, put_on_scale
 from tmdbkit.ratings.swaps import exchanged, impossible, swaps
 from tmdbkit.schema import SYSTEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tmdbkit.ratings.scales import Column, Gain
+    from tmdbkit.ratings.scales import Column
 
 COLUMN = ["system", "provider"]
 COLUMNS = pl.Schema(
@@ -50,6 +50,8 @@ STEPS = {
     "tmdb": 0.001,
 }
 ENOUGH = 1_000  # ratings of a column that tell of all of it
+FEW = 3  # movies with two systems or more; of fewer, none tells anything of a whole column
+WITNESSED = pl.sum_horizontal(pl.col(f"{s}_raw").is_not_null() for s in SYSTEMS) > 1
 # A column is the same everywhere when so many of so many ratings are the same.
 SAME_SHARE, SAME_LEAST = 0.8, 6
 # The share of films that critics and audience give the same points, and the standard errors by
@@ -70,10 +72,27 @@ def explain(ratings: pl.DataFrame) -> pl.DataFrame:
         ratings: Preferred ones.
     """
     columns = _described(ratings)
-    faults: dict[Column, tuple[str, str | None]] = {}
-    for system, provider in _same(columns):
-        faults[system, provider] = ("same", None)
+    faults: dict[Column, tuple[str, str | None]] = dict.fromkeys(_same(columns), ("same", None))
     table = wide(_enough(_without(ratings, faults)))
+    scales, factors = list[Gain](), list[Gain]()
+    if table.filter(WITNESSED).height >= FEW:
+        beside, scales, factors = _beside_each_other(table)
+        faults = beside | faults
+    right = wide(_without(_enough(ratings), [c for c, f in faults.items() if f[0] != "one_of_two"]))
+    found = [(*column, *fault) for column, fault in faults.items()]
+    told = pl.DataFrame(found, {n: COLUMNS[n] for n in (*COLUMN, "fault", "fits")}, orient="row")
+    shares = (_shares(scales, "column_scale"), _shares(factors, "column_factor"))
+    for more in (told, *shares, _audience_for_critics(ratings)):
+        columns = columns.join(more, on=COLUMN, how="left", nulls_equal=True, maintain_order="left")
+    columns = columns.join(_levels(right), on="system", how="left", maintain_order="left")
+    return columns.select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items())
+
+
+def _beside_each_other(
+    table: pl.DataFrame,
+) -> tuple[dict[Column, tuple[str, str | None]], list[Gain], list[Gain]]:
+    """Return what is wrong with columns by what the others say, scales first, and their shares."""
+    faults: dict[Column, tuple[str, str | None]] = {}
     for swap in impossible(table):
         table = exchanged(table, swap)
         faults |= {swap.one: ("swapped", swap.other[0]), swap.other: ("swapped", swap.one[0])}
@@ -87,19 +106,7 @@ def explain(ratings: pl.DataFrame) -> pl.DataFrame:
         faults.setdefault(gain.column, ("votes", None))
     for column, fault in misaligned(table).items():
         faults.setdefault(column, (fault, None))
-    right = wide(_without(_enough(ratings), [c for c, f in faults.items() if f[0] != "one_of_two"]))
-    found = [(*column, *fault) for column, fault in faults.items()]
-    told = pl.DataFrame(found, {n: COLUMNS[n] for n in (*COLUMN, "fault", "fits")}, orient="row")
-    audience = _audience_for_critics(ratings)
-    for more in (
-        told,
-        _shares(scales, "column_scale"),
-        _shares(factors, "column_factor"),
-        audience,
-    ):
-        columns = columns.join(more, on=COLUMN, how="left", nulls_equal=True, maintain_order="left")
-    columns = columns.join(_levels(right), on="system", how="left", maintain_order="left")
-    return columns.select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items())
+    return faults, scales, factors
 
 
 def without(ratings: pl.DataFrame, columns: pl.DataFrame) -> pl.DataFrame:

@@ -76,24 +76,38 @@ def _gains(compared: pl.DataFrame, model: Model) -> Iterator[Gain]:
     for system in SYSTEMS:
         raw = pl.col(f"{system}_{'raw' if model.of == 'score' else 'count'}")
         judged = compared.filter(raw.is_not_null(), model.others(system) > 0)
-        own = misfit(pl.col(f"{system}_{model.of}_residual")).fill_null(FARTHEST**2 / 2)
-        for other in OTHERS[model.of]:
-            if model.of == "score" and other == SCALES[system]:
-                continue
-            there = misfit(model.residual(system, other_values(system, model.of, other)))
-            gain = own - there.fill_null(FARTHEST**2 / 2)
-            clearly, by_chance = (gain > CLEARLY).sum(), BY_CHANCE * pl.len()
-            grouped = judged.group_by(f"{system}_provider", maintain_order=True).agg(
-                gain.mean().alias("each"),
-                (gain.mean() / (gain.std() + 0.1) * pl.len().sqrt()).alias("errors"),
-                there.mean().alias("misfit"),
-                ((clearly - by_chance - 2 * (by_chance + 1).sqrt()) / pl.len()).alias("share"),
-                pl.len().alias("movies"),
-            )
-            for provider, each, errors, misfits, share, movies in grouped.rows():
-                enough = movies >= LEAST and errors is not None and misfits is not None
-                sure = errors if enough else 0.0
-                yield Gain(model.of, (system, provider), other, each, sure, misfits or 0.0, share)
+        others = [o for o in OTHERS[model.of] if model.of == "count" or o != SCALES[system]]
+        columns = judged.group_by(f"{system}_provider", maintain_order=True).agg(
+            pl.len(), *(_fit(model, system, other).alias(str(other)) for other in others)
+        )
+        for provider, movies, *fits in columns.rows():
+            for other, fit in zip(others, fits, strict=True):
+                enough = movies >= LEAST and fit["errors"] is not None and fit["misfit"] is not None
+                sure = fit["errors"] if enough else 0.0
+                yield Gain(
+                    model.of,
+                    (system, provider),
+                    other,
+                    fit["each"],
+                    sure,
+                    fit["misfit"] or 0.0,
+                    fit["share"],
+                )
+
+
+def _fit(model: Model, system: str, other: float) -> pl.Expr:
+    """Return how well a column's values fit on another scale, as a struct."""
+    worst = FARTHEST**2 / 2
+    own = misfit(pl.col(f"{system}_{model.of}_residual")).fill_null(worst)
+    there = misfit(model.residual(system, other_values(system, model.of, other)))
+    gain = own - there.fill_null(worst)
+    clearly, by_chance = (gain > CLEARLY).sum(), BY_CHANCE * pl.len()
+    return pl.struct(
+        each=gain.mean(),
+        errors=gain.mean() / (gain.std() + 0.1) * pl.len().sqrt(),
+        misfit=there.mean(),
+        share=(clearly - by_chance - 2 * (by_chance + 1).sqrt()) / pl.len(),
+    )
 
 
 def _corrected(table: pl.DataFrame, model: Model, gain: Gain) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from tmdbkit.exceptions import UsageError
 from tmdbkit.executors import run_on
 from tmdbkit.matching.candidates import candidate
 from tmdbkit.quality import find, same_film, withheld
-from tmdbkit.quality.features import features
+from tmdbkit.quality.features import FACTS, feature_names
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.ratings.rows import IMDB_ID, as_ratings
 from tmdbkit.schema import INSTANT, ROW, SYSTEMS
@@ -109,15 +109,15 @@ def _other_titles(stage: Stage | None, ids: list[int]) -> dict[int, tuple[str, .
     }
 
 
-def applicable(rules: Sequence[Rule], movies: pl.DataFrame, now: datetime) -> list[Rule]:
+def applicable(rules: Sequence[Rule], movies: pl.DataFrame) -> list[Rule]:
     """Return the rules that can be looked at: all of their columns can be had of these movies.
 
     Where nobody said what was asked for, nothing is to be compared with that.
     """
     rated = any(f"{system}_points" in movies.columns for system in SYSTEMS)
-    of_ratings = features(RATINGS.to_frame(), movies.clear(), now=now).columns if rated else ()
+    of_ratings = feature_names(frozenset(movies.columns) & FACTS) if rated else frozenset()
     unsaid = {name for name in TOLD if name in movies.columns and movies[name].is_null().all()}
-    seen = {"movie": {*movies.columns, "now"} - unsaid, "rating": {*of_ratings}}
+    seen = {"movie": {*movies.columns, "now"} - unsaid, "rating": of_ratings}
     return [rule for rule in rules if rule.needs() <= seen[rule.of]]
 
 

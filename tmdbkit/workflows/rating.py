@@ -160,7 +160,7 @@ def check(
     if imdb is not None:
         movies = beside_imdb(movies, imdb, source)
     at = now or (source.store.now() if isinstance(source, Stage) else _now())
-    able = applicable(chosen, movies, at)
+    able = applicable(chosen, movies)
     nothing = isinstance(source, Stage) and movies.is_empty()
     heading = "nothing is staged" if nothing else ""
     return Report(movies.height, tuple(able), find(movies, ratings, able, now=at), heading)

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from copy import copy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -23,7 +23,6 @@ from tmdbkit.exceptions import (
     ServiceError,
 )
 from tmdbkit.http.answers import Answer, Download, read_json
-from tmdbkit.http.cache import SIX_MONTHS, AnswerCache
 from tmdbkit.http.call import Call, FileCall
 from tmdbkit.http.files import save
 from tmdbkit.http.pacer import Pacer
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from tmdbkit.http.cache import AnswerCache
     from tmdbkit.http.service import Service
     from tmdbkit.progress import Progress
     from tmdbkit.settings import Settings
@@ -84,7 +84,7 @@ class Session:
         self.offline = settings.offline if offline is None else offline
         self.base_url = without_login(service.base_url)
         self.pacer = Pacer(service.rate, clock=clock, sleep=sleep)
-        self.cache = AnswerCache.open(settings.cache, service.name.lower()) if cache else None
+        self.cache = _opened(settings.cache, service.name.lower()) if cache else None
         self.requests = 0
         self.hits = 0
         self.now = now
@@ -254,7 +254,7 @@ class Session:
     def _read_cache(self, path: str, request: requests.PreparedRequest) -> Answer | None:
         if self.cache is None:
             return None
-        oldest = SIX_MONTHS if self.offline else self.service.lifetime(path)
+        oldest = timedelta.max if self.offline else self.service.lifetime(path)
         kept = self.cache.read(request, oldest, self.now())
         if kept is None or self.service.misfit(path, kept.text):
             return None
@@ -389,6 +389,13 @@ class Session:
             f"{self.requests:,} requests",
             f"{self.pacer.rate:.3g} a second at most",
         )
+
+
+def _opened(folder: Path, name: str) -> AnswerCache | None:
+    """Open a service's cache; one without, such as Convex, does not wait for its import."""
+    from tmdbkit.http.cache import AnswerCache
+
+    return AnswerCache.open(folder, name)
 
 
 def _as_sent(value: Any) -> Any:

@@ -124,14 +124,7 @@ class Session:
     def post(
         self, path: str, body: Mapping[str, Any], *, store: bool = True, refresh: bool = False
     ) -> Answer:
-        """Return the answer to a POST that only asks, as `get` does.
-
-        Args:
-            path: As the service documents it.
-            body: What is sent as JSON; it tells one cached answer from another.
-            store: Whether a new answer is kept in the cache.
-            refresh: Ask even where the cache has an answer.
-        """
+        """Return the answer to a POST that only asks, as `get` does, by its path and JSON body."""
         return self._answer(path, self._prepare("POST", path, json=body), store, refresh)
 
     def call(

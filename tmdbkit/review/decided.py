@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from getpass import getuser
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ import polars as pl
 
 from tmdbkit.exceptions import DecidedMeanwhile
 from tmdbkit.review.told import sentence
+from tmdbkit.settings import Settings
 from tmdbkit.stage.decisions import (
     VERDICTS,
     changed_since,
@@ -29,6 +32,13 @@ if TYPE_CHECKING:
 Decision = dict[str, Any]
 OF_HISTORY = ("at", "by", "kind", "field", "value", "old", "note")
 NAMES = ("decision", "undoes", "batch", "overrules")
+
+
+def reviewer() -> str:
+    """Return whose name decisions carry: the settings', the login's, or none."""
+    with suppress(OSError, KeyError, ImportError):
+        return Settings.from_env().reviewer or getuser()
+    return ""
 
 
 class Decided:
@@ -110,8 +120,9 @@ class Decided:
         read = self._store.decided_in(parts)
         new = read.join(self.log, on="decision", how="anti", maintain_order="left")
         self.log = pl.concat([self.log, new]).sort("part", maintain_order=True)
-        self._news += new.rows(named=True)
-        self._unseen |= {made["tmdb_id"]: made for made in new.iter_rows(named=True)}
+        came = new.rows(named=True)
+        self._news += came
+        self._unseen |= {made["tmdb_id"]: made for made in came if made["tmdb_id"]}
         self._count_again(set(new["tmdb_id"]))
 
     def news(self) -> list[Decision]:
@@ -153,8 +164,7 @@ class Decided:
         """Return what tells the first of some decisions; all of them are known here from now on."""
         said = [each for each in made if each]
         self._shown.update(each["decision"] for each in said)
-        told = sentence(said[0], self._now())
-        return DecidedMeanwhile(f"{told}; do it again to overrule that")
+        return DecidedMeanwhile(f"{sentence(said[0], self._now())}; do it again to overrule that")
 
     # Deciding.
 

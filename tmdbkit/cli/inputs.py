@@ -148,12 +148,32 @@ def needs_consent(args: argparse.Namespace, target: Target, *, everywhere: bool 
     kind = target.title.kind
     if args.yes or kind == "snapshot" or not (everywhere or kind == "prod"):
         return False
+    _check_somebody()
+    return True
+
+
+def _check_somebody() -> None:
     if sys.stdin is None or not sys.stdin.isatty():  # None where it was closed: `<&-`, or cron
         raise UsageError(
             "nobody can be asked, for standard input is no terminal; nothing was changed: "
             "say --yes if it is meant"
         )
-    return True
+
+
+def ask_to_go_on(args: argparse.Namespace) -> None:
+    """Ask whether what was shown is meant, where --yes does not say so.
+
+    Raises:
+        UsageError: The person does not want it, or there is nobody to ask.
+    """
+    if not args.yes:
+        _check_somebody()
+        if not _agreed():
+            raise UsageError("nothing was changed")
+
+
+def _agreed() -> bool:
+    return ask_person("go on? [y/N] ").strip().lower() in ("y", "yes")
 
 
 def ask_consent(target: Target) -> None:
@@ -167,7 +187,7 @@ def ask_consent(target: Target) -> None:
         name = title.name or title.location
         agreed = ask_person(f"this is production; type {name} to go on: ").strip() == name
     else:
-        agreed = ask_person("go on? [y/N] ").strip().lower() in ("y", "yes")
+        agreed = _agreed()
     if not agreed:
         raise UsageError("nothing was changed")
 

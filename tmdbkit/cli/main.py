@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tmdbkit import __version__
-from tmdbkit.cli import commands, matching, output, upkeep
+from tmdbkit.cli import commands, exchange, matching, output, upkeep
 from tmdbkit.cli import ratings as rating_commands
 from tmdbkit.cli import review as review_command
 from tmdbkit.cli.arguments import (
@@ -214,6 +214,28 @@ def parser() -> Grammar:
         "--state", default="undecided", metavar="STATE", help="undecided, changed, decided or all"
     )
     takes_stage(review)
+
+    export = _verb(
+        verbs,
+        exchange.export,
+        "write the movies as a sheet to be corrected, or the decisions as a file",
+        "export films.csv",
+        "export --decisions decisions.jsonl",
+    )
+    export.add_argument("file", nargs="?", metavar="FILE", help="CSV, a row a movie")
+    export.add_argument("--decisions", metavar="FILE", help="JSON Lines, a line a decision")
+    takes_stage(export)
+
+    apply = _verb(
+        verbs,
+        exchange.apply,
+        "take corrections from a sheet that was exported, or decisions from a file",
+        "apply films.csv",
+        "apply decisions.jsonl",
+    )
+    apply.add_argument("file", nargs="?", metavar="FILE", help="what export wrote, edited or not")
+    apply.add_argument("--undo", metavar="BATCH", help="take back what one sheet corrected")
+    may_change(takes_stage(apply))
 
     plan = _verb(
         verbs,

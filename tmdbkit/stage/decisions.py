@@ -127,6 +127,8 @@ def fitting(field: str, value: Any) -> Any:
         number = float(value)
     except (TypeError, ValueError):
         raise UsageError(f"{value!r} is no number, and {field} is one") from None
+    except OverflowError:
+        number = float("inf")
     most = SCALES[system] if part == POINTS_FIELD else float(2**53)
     if not 0 <= number <= most:
         raise UsageError(f"{field} goes from 0 to {most:g}; {number:g} does not fit")
@@ -149,13 +151,14 @@ def decision(
     judged: str = "",
     waived: list[str] | None = None,
     undoes: str = "",
+    batch: str | None = None,
 ) -> pl.DataFrame:
     """Return one decision as a frame of `DECISIONS`."""
     texts = [
         whole(json.dumps(part, ensure_ascii=False)) if field else None for part in (value, old)
     ]
     said = (whole(note), whole(by))
-    row = (tmdb_id, kind, field, *texts, *said, at, judged, waived or [], name, undoes)
+    row = (tmdb_id, kind, field, *texts, *said, at, judged, waived or [], name, undoes, batch)
     return pl.DataFrame([row], DECISIONS, orient="row")
 
 

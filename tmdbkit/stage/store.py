@@ -19,6 +19,7 @@ from tmdbkit.stage.card import flat
 from tmdbkit.stage.damage import reading
 from tmdbkit.stage.decisions import overrides
 from tmdbkit.stage.derived import TODAY
+from tmdbkit.stage.exports import Exports
 from tmdbkit.stage.log import Log, is_any_of
 from tmdbkit.stage.marker import Marker
 from tmdbkit.stage.movies import READ_AT_ONCE, MovieLog
@@ -74,6 +75,7 @@ class StageStore:
         self.imports = self._log("imports", IMPORTS, "pushed_at")
         self.own = OwnFields(self.root)
         self.listed = asked.log_of(self.root)
+        self.exports = Exports(self.root)
         self.marker = Marker(self.root)
         self.now = now or self.marker.clock()
 

@@ -59,6 +59,7 @@ DECISIONS = pl.Schema(
         "waived": pl.List(pl.String()),  # `rule:system` of the findings that an approval saw
         "decision": pl.String(),  # its own name
         "undoes": pl.String(),  # the name of the one that an undo takes back
+        "batch": pl.String(),  # of those that were made at once, and are undone in one
     }
 )
 OUTCOMES = {

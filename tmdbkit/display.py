@@ -114,6 +114,8 @@ def brief(value: Any, width: int = 30) -> str:
     """Return a value in a few letters: a list by its first parts, an address by its end."""
     if value in (None, "", []):
         return "nothing"
+    if isinstance(value, dict) and "name" in value:
+        return brief(value["name"], width)
     if isinstance(value, list):
         return _brief_list(value, width)
     if isinstance(value, str) and value.startswith("https://"):

@@ -135,6 +135,7 @@ def test_a_line_that_does_not_fit_is_said_with_status_1(
         (["export", "a.csv", "--stage", "nowhere"], "the stage is empty"),
         (["apply"], "name the file, or a batch to take back"),
         (["apply", "a.csv", "--undo", "x"], "name the file, or a batch to take back"),
+        (["apply", "a.xlsx"], "a.xlsx is a workbook; save the sheet as CSV, and apply that"),
         (["apply", "a.csv"], "a.csv cannot be read"),
         (["apply", "a.jsonl"], "a.jsonl cannot be read"),
         (["apply", "--undo", "x"], "nothing of a batch x stands here"),

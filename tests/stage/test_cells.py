@@ -74,6 +74,8 @@ def test_a_date_is_left_to_the_spreadsheet() -> None:
         (COMMA, "8.463", 8.463),  # left alone as a text
         (COMMA, "8463", 8.463),  # the point was taken for one between thousands
         (POINT, "8463", 8.463),
+        (COMMA, "1000123", 1000.123),
+        (COMMA, "463", 0.463),
         (COMMA, "63.000.000", 63_000_000),
         (POINT, "63,000,000", 63_000_000),
         (COMMA, "63000000,00", 63_000_000),
@@ -118,7 +120,22 @@ def test_a_date_that_a_person_wrote_is_read(text: str, day: str | None) -> None:
     assert POINT.read(text or None, TEXT, "release_date") == day
 
 
-@pytest.mark.parametrize("text", ["03/04/1999", "01.02.03"])
+@pytest.mark.parametrize(
+    ("text", "was", "day"),
+    [
+        ("31.12.99", "", "1999-12-31"),
+        ("31.12.25", "2025-12-30", "2025-12-31"),
+        ("31.12.25", "1925-12-30", "1925-12-31"),
+        ("31.12.35", "2035-01-01", "2035-12-31"),
+    ],
+)
+def test_a_year_of_two_digits_is_the_one_that_was_there_or_one_since_1930(
+    text: str, was: str, day: str
+) -> None:
+    assert POINT.read(text, TEXT, "release_date", was) == day
+
+
+@pytest.mark.parametrize("text", ["03/04/1999", "01.02.03", "31.12.25"])
 def test_a_date_that_may_mean_two_is_asked_back(text: str) -> None:
     with pytest.raises(UsageError, match=r"may be .* or .*; write one of these"):
         POINT.read(text, TEXT, "release_date")

@@ -325,7 +325,7 @@ EDITS: list[tuple[str, Callable[[str], str]]] = [
     ("tmdb_votes", lambda _: "1.234"),
     ("runtime_minutes", lambda cell: str(int(cell or 90) + 1)),
     ("title", lambda cell: f"{cell} (restored)"),
-    ("release_date", lambda _: "31.12.1999"),
+    ("release_date", lambda _: "31.12.99"),  # as it writes 31.12.1999
     ("mpaa_rating", lambda cell: "G" if cell != "G" else "R"),
     ("tagline", lambda _: "-- a line; with = signs"),
     ("popularity", lambda _: "12,75"),

@@ -13,7 +13,7 @@ from tmdbkit.progress import counted
 if TYPE_CHECKING:
     import argparse
 
-SHEETS = (".csv", ".tsv")
+SHEETS, WORKBOOKS = (".csv", ".tsv"), (".xlsx", ".xls", ".ods", ".numbers")
 
 
 def export(args: argparse.Namespace) -> int:
@@ -52,7 +52,10 @@ def apply(args: argparse.Namespace) -> int:
         if not printed_json(args, {"undone": many}):
             say(f"{counted(many, 'decision')} taken back")
         return FINE
-    is_sheet = Path(args.file).suffix.lower() in SHEETS
+    suffix = Path(args.file).suffix.lower()
+    if suffix in WORKBOOKS:
+        raise UsageError(f"{args.file} is a workbook; save the sheet as CSV, and apply that")
+    is_sheet = suffix in SHEETS
     pending = (read_sheet if is_sheet else read_decisions)(staged, args.file)
     for line in repr(pending).splitlines():
         (say_aside if args.json else say)(line)

@@ -16,6 +16,7 @@ from tmdbkit.cli.arguments import (
     ALL,
     NEEDED,
     RULES,
+    TITLES,
     age,
     count,
     decade,
@@ -24,6 +25,7 @@ from tmdbkit.cli.arguments import (
     names,
     takes_ids,
     takes_people,
+    takes_rows,
     takes_scope,
     takes_source,
     takes_stage,
@@ -243,6 +245,7 @@ def parser() -> Grammar:
         "say what a push would do, and change nothing",
         "plan",
         "plan 603 --snapshot rehearsal --save plan.json",
+        "plan 'the matrix'",
     )
     plan.add_argument("--size", action="store_true", help="measure the tables there, too")
     plan.add_argument("--save", metavar="FILE", help="keep the plan, for push --plan FILE")
@@ -251,7 +254,8 @@ def parser() -> Grammar:
     )
     plan.add_argument("--movie", type=count, metavar="ID", help="show one movie's changes")
     takes_scope(plan)
-    takes_ids(plan, ALL)
+    takes_ids(plan, ALL, TITLES)
+    takes_rows(plan)
     takes_target(plan)
 
     push = _verb(
@@ -263,7 +267,7 @@ def parser() -> Grammar:
     )
     push.add_argument("--plan", metavar="FILE", help="send exactly a plan that was saved")
     takes_scope(push)
-    takes_ids(push, ALL)
+    takes_ids(push, ALL, TITLES)
     may_change(takes_target(push))
 
     verify = _verb(
@@ -273,7 +277,8 @@ def parser() -> Grammar:
         "verify",
         "verify 603 --snapshot rehearsal",
     )
-    takes_ids(verify, ALL)
+    takes_ids(verify, ALL, TITLES)
+    takes_rows(verify)
     takes_target(verify)
 
     undo = _verb(verbs, commands.undo, "take a push back", "undo", "undo --snapshot rehearsal")

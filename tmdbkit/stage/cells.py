@@ -102,8 +102,14 @@ class Reader:
         """Tell whether a text had letters that this sheet cannot have."""
         return self.narrow and not _fits_cp1252(text)
 
-    def read(self, cell: str | None, kind: pl.DataType, name: str) -> Any:
+    def read(self, cell: str | None, kind: pl.DataType, name: str, was: Any = None) -> Any:
         """Return the value that a person wrote; None where the cell is empty.
+
+        Args:
+            cell: What they wrote.
+            kind: The type of its column.
+            name: The column's.
+            was: The value that was there, by whose year a date of two digits is understood.
 
         Raises:
             UsageError: It is none of that kind, or may mean two.
@@ -115,7 +121,7 @@ class Reader:
             if number is None:
                 raise UsageError(f"{cell!r} is no number, and {name} is one")
             return number
-        found = _dates(cell) if name in DATES else set()
+        found = _likely(_dates(cell), str(was)) if name in DATES else set()
         if len(found) > 1:
             raise UsageError(f"{cell!r} may be {' or '.join(sorted(found))}; write one of these")
         return found.pop() if found else unescaped(cell)
@@ -124,7 +130,7 @@ class Reader:
         text, number = f"{value}", self._number(cell)
         if cell == text or number is None:
             return cell == text
-        if re.search(_GROUPED[","], text) and cell == text.replace(".", "").lstrip("0"):
+        if re.search(r"\.\d{3}$", text) and cell == text.replace(".", "").lstrip("0"):
             return True  # a point that was taken for one between thousands
         if "e" in cell.lower():  # 4,64E+08: as many digits as the column was wide
             digits = len(re.sub(r"\D", "", cell.lower().partition("e")[0])) - 1
@@ -170,6 +176,12 @@ def _dates(cell: str) -> set[str]:
         either = ((one, two), (two, one))
         return _days((each, month, day) for each in _years(year) for month, day in either)
     return set()
+
+
+def _likely(days: set[str], was: str) -> set[str]:
+    """Return those of the year that was there; else those before 2030, as spreadsheets do."""
+    same = {day for day in days if day[:4] == was[:4]}
+    return same or {day for day in days if day < "2030"} or days
 
 
 def _years(text: str) -> tuple[str, ...]:

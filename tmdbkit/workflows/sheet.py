@@ -155,7 +155,7 @@ class _Found:
         if isinstance(value, str) and self.reader.lost(value):
             raise UsageError(f"{column} has letters that this file lost; save it as UTF-8")
         kind = self._now.schema[column]
-        new = fitting(CORRECTED[column], self.reader.read(cell, kind, column))
+        new = fitting(CORRECTED[column], self.reader.read(cell, kind, column, value))
         now = self._now.item(self._places[tmdb_id], column)
         title = self._now.item(self._places[tmdb_id], "title")
         if _is_same(now, new):

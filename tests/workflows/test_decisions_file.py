@@ -9,10 +9,11 @@ import pytest
 
 from tests.convex.bench import movie, payload, staged
 from tmdbkit import ConvexSnapshot, workflows
-from tmdbkit.exceptions import UsageError
+from tmdbkit.exceptions import DecidedMeanwhile, UsageError
 from tmdbkit.progress import Silent
 from tmdbkit.review import ReviewQueue
 from tmdbkit.schema import SCALES
+from tmdbkit.stage.decisions import standing
 from tmdbkit.workflows.decisions_file import apply_decisions, export_decisions, read_decisions
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def test_lines_that_a_person_wrote_need_no_name_and_are_applied_once(tmp_path: P
         ({"tmdb_id": 99, "kind": "hold"}, "no such movie 99"),
         ({"tmdb_id": True, "kind": "hold"}, "no such movie True"),
         ({"kind": "hold"}, "no such movie None"),
+        ({"tmdb_id": 0, "kind": "hold"}, "no such movie 0"),
         ({"tmdb_id": [1], "kind": "hold"}, r"no such movie \[1\]"),
         ({"tmdb_id": 1, "kind": "aprove"}, "no such kind 'aprove'; did you mean approve"),
         (override("imdb", 98), "imdb goes from 0 to 10; 98 does not fit"),
@@ -162,6 +164,20 @@ def test_an_approval_written_by_hand_waives_no_value_off_its_scale(tmp_path: Pat
     assert movie()["vote_pts_system"]["tmdb"] is not None
 
 
+def test_the_waiver_of_a_whole_column_goes_along_and_so_does_an_undecided_film(
+    stage: Stage, tmp_path: Path
+) -> None:
+    waiver = {"tmdb_id": 0, "kind": "waive", "field": "column_scale:imdb", "by": "Ann"}
+    apply_decisions(
+        stage, written(tmp_path, waiver, {"tmdb_id": 2, "kind": "undecide", "by": "Ann"})
+    )
+    copy = another(tmp_path)
+    assert apply_decisions(copy, exported(stage, tmp_path)).refused == ()
+    assert copy.decisions().equals(stage.decisions())
+    assert plan(copy, tmp_path)[2].change.kind == "create"
+    assert standing(copy.decisions()).filter(kind="waive")["field"].item() == "column_scale:imdb"
+
+
 # What others decided meanwhile.
 
 
@@ -190,9 +206,13 @@ def test_a_value_that_somebody_set_here_meanwhile_is_not_overruled(
 def test_what_the_file_knows_of_it_may_overrule(stage: Stage, tmp_path: Path) -> None:
     copy = another(tmp_path)
     apply_decisions(copy, exported(stage, tmp_path))
-    ReviewQueue(copy, by="Bob").approve(2)
+    bob = ReviewQueue(copy, by="Bob")
+    with pytest.raises(DecidedMeanwhile):
+        bob.approve(2)
+    bob.approve(2)  # he knows of it by now, and does it all the same
     done = apply_decisions(stage, exported(copy, tmp_path))
     assert (done.counts()["applied"], done.conflicts) == (1, ())
+    assert stage.decisions().equals(copy.decisions())
     assert plan(stage, tmp_path)[2].change.kind == "create"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tmdbkit.cli.inputs import ask_to_go_on, filled, open_stage, output_file
+from tmdbkit.cli.inputs import ask_yes, filled, is_asked, open_stage, output_file
 from tmdbkit.cli.output import FINE, FOUND, printed_json, say, say_aside
 from tmdbkit.exceptions import UsageError
 from tmdbkit.progress import counted
@@ -59,8 +59,8 @@ def apply(args: argparse.Namespace) -> int:
     pending = (read_sheet if is_sheet else read_decisions)(staged, args.file)
     for line in repr(pending).splitlines():
         (say_aside if args.json else say)(line)
-    if is_sheet and pending:
-        ask_to_go_on(args)
+    if is_sheet and pending and is_asked(args):
+        ask_yes()
     pending.write(staged)
     if not printed_json(args, pending.counts()) and pending.batch:
         say(f"logged; tmdbkit apply --undo {pending.batch} takes all of it back")

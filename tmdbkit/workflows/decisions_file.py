@@ -18,6 +18,7 @@ from tmdbkit.files import write_text
 from tmdbkit.stage.decisions import VERDICTS, WORDS, field_named, fitting, standing
 from tmdbkit.stage.tables import DECISIONS
 from tmdbkit.stage.validation import KINDS
+from tmdbkit.stage.validation import TEXTS as FILLED_IN
 from tmdbkit.surrogates import decoded, loads
 from tmdbkit.tables import reading
 from tmdbkit.workflows.pending import PendingDecisions
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     Key = tuple[int, str]
 
 TEXTS = tuple(name for name, kind in DECISIONS.items() if kind == pl.String)
-NULLABLE = ("value", "old", "batch")
+NEVER_NULL = ("kind", "decision", *FILLED_IN)
 
 
 def export_decisions(stage: Stage, path: str | Path) -> int:
@@ -159,7 +160,7 @@ def _said(row: Row) -> str:
     did = (
         f"set {row['field']} of"
         if row["kind"] == "override"
-        else WORDS.get(row["kind"], row["kind"])
+        else WORDS.get(row["kind"], f"said {row['kind']} of")
     )
     return f"{row['by'] or 'somebody'} {did} {row['tmdb_id']}"
 
@@ -207,7 +208,7 @@ def _correction(said: Row) -> Row:
 
 def _text(said: Row, name: str) -> str | None:
     value = said.get(name)
-    if name in NULLABLE:
+    if name not in NEVER_NULL:
         return value if isinstance(value, str | None) else json.dumps(value)
     if not isinstance(value, str | None):
         raise UsageError(f"{name} is a text, and {json.dumps(value)} is none")

@@ -299,7 +299,7 @@ def test_a_sheet_is_undone_in_one_and_nothing_else_is(sheet: Sheet) -> None:
     stage, before = sheet.stage, sheet.stage.table(raw=True)
     ReviewQueue(stage, by="Ann").correct("tagline", "Kept", 2)
     done = apply_sheet(
-        stage, sheet.edit(1, title="One", tmdb_points="8.1").edit(3, status="X").save()
+        stage, sheet.edit(1, title="One", tmdb_points="8.1").edit(3, status="Canceled").save()
     )
     assert stage.decisions()["batch"].to_list() == [None, *[done.batch] * 3]
     assert undo_batch(stage, done.batch) == 3

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from tmdbkit.exceptions import UsageError
-from tmdbkit.tables import id_in
 
 if TYPE_CHECKING:
     import argparse
+
+    import polars as pl
 
     from tmdbkit.stage.stage import Stage
 
@@ -25,6 +24,8 @@ def name_staged(args: argparse.Namespace, stage: Stage) -> None:
     Raises:
         UsageError: A title is of none of them, or of several.
     """
+    from tmdbkit.tables import id_in
+
     if all(isinstance(id_in(word), int) for word in args.ids):
         return
     names = ("tmdb_id", "imdb_id", "title", "original_title", "year")
@@ -33,6 +34,8 @@ def name_staged(args: argparse.Namespace, stage: Stage) -> None:
 
 
 def _staged(word: str, table: pl.DataFrame) -> str:
+    from tmdbkit.tables import id_in
+
     known = id_in(word)
     if isinstance(known, int):
         return word
@@ -55,6 +58,6 @@ def _titled(word: str, table: pl.DataFrame) -> pl.DataFrame:
         [text.casefold() for text in (title, original, f"{title} ({year})")]
         for title, original, year in table.select("title", "original_title", "year").rows()
     ]
-    exact = table.filter(pl.Series([wanted in each for each in titles], dtype=pl.Boolean))
-    part = pl.Series([any(wanted in text for text in each) for each in titles], dtype=pl.Boolean)
+    exact = table.filter([wanted in each for each in titles])
+    part = [any(wanted in text for text in each) for each in titles]
     return table.filter(part) if exact.is_empty() else exact

@@ -176,17 +176,20 @@ class Decided:
         return row(tmdb_id, kind, name=token_hex(8), by=self.by, at=self._now(), **said)
 
     def write(self, rows: Sequence[tuple[Any, ...]]) -> dict[int, DecidedMeanwhile]:
-        """Log decisions; return, by movie, who decided in the same moment and was first.
+        """Log decisions; return, by movie, what somebody else decided in the same moment.
 
-        What was decided on those movies without having seen that is taken back at once.
+        What was decided here on those movies, without having seen that, is taken back at once.
         """
         part = self._add(rows)
         self.look()
-        ids = {made[0] for made in rows}
-        crossed = {n for n in self.unseen(ids) if self._unseen[n]["part"] < part}
+        own = self.log.filter(part=part)
+        crossed = {
+            made["tmdb_id"]
+            for made in own.iter_rows(named=True)
+            if _crosses(self._unseen.get(made["tmdb_id"]), made)
+        }
         if crossed:
-            here = (pl.col("part") == part) & pl.col("tmdb_id").is_in(list(crossed))
-            self.take_back(self.log.filter(here))
+            self.take_back(own.filter(pl.col("tmdb_id").is_in(list(crossed))))
         return {n: self._meanwhile(self._unseen.pop(n), self.others(n)) for n in crossed}
 
     def take_back(self, going: pl.DataFrame) -> None:
@@ -240,3 +243,16 @@ class Decided:
         self.changed |= {tmdb_id: moved(before, now) for tmdb_id, before, now in since}
         self.ids.update(said["tmdb_id"])
         self.ids.difference_update(self.changed)
+
+
+def _crosses(theirs: Decision | None, own: Decision) -> bool:
+    """Tell whether somebody else's decision was made without its maker or oneself seeing both.
+
+    It is before one's own in the log, or after it and replaces it without saying so.
+    """
+    if theirs is None:
+        return False
+    if theirs["part"] < own["part"]:
+        return True
+    replaces = theirs["kind"] != "undo" and theirs["field"] == own["field"]
+    return bool(replaces and theirs["overrules"] != own["decision"])

@@ -121,6 +121,7 @@ def test_a_line_that_does_not_fit_is_said_with_status_1(
     Path("said.jsonl").write_text("\n".join(map(json.dumps, lines)))
     status, out, _ = run(capsys, "apply", "said.jsonl")
     assert (status, "refused: line 1: no such movie 99" in out.splitlines()) == (1, True)
+    assert out.splitlines()[-1] == "1 decision logged"
     assert stage.decisions().height == 1
 
 

@@ -62,6 +62,7 @@ def apply(args: argparse.Namespace) -> int:
     if is_sheet and pending and is_asked(args):
         ask_yes()
     pending.write(staged)
-    if not printed_json(args, pending.counts()) and pending.batch:
-        say(f"logged; tmdbkit apply --undo {pending.batch} takes all of it back")
+    if not printed_json(args, pending.counts()):
+        undo = f"; tmdbkit apply --undo {pending.batch} takes all of it back"
+        say(f"{counted(len(pending.decisions), 'decision')} logged{undo if pending.batch else ''}")
     return FOUND if pending.conflicts or pending.refused else FINE

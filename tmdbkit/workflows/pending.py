@@ -61,9 +61,9 @@ class PendingDecisions(Drawn):
         stage.store.add_decisions(self.decisions)
 
     def _facts(self) -> list[tuple[str, str]]:
-        names = ("applied", "known", "conflicts", "refused")
+        others = {n: c for n, c in self.counts().items() if n not in ("applied", "batch")}
         return [
-            *counted_facts({name: self.counts()[name] for name in names}),
+            *counted_facts({"new": len(self.decisions), **others}),
             *first_facts("change", self.changes),
             *first_facts("conflict", self.conflicts),
             *first_facts("refused", self.refused),

@@ -37,6 +37,7 @@ from tmdbkit.ratings.table import Table
 from tmdbkit.review import ReviewQueue
 from tmdbkit.settings import _VARIABLES, Secret, Settings
 from tmdbkit.tmdb.export import Export, Exports
+from tmdbkit.workflows.pending import PendingDecisions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,6 +121,7 @@ def _opened(home: Path, stack: ExitStack) -> Iterator[object]:
     both = tmdbkit.run_local_import(session, stage, target, [603], progress=quiet)
     yield from (both, both.staged, both.pushed)
     yield tmdbkit.verify(stage, target, [603], progress=quiet)
+    yield PendingDecisions()
     yield tmdbkit.delete_movies(stage, target, [603], progress=quiet)
 
     queue = ReviewQueue(stage, by="Ann")

@@ -124,3 +124,9 @@ def test_what_cannot_be_read_is_one_clear_line(
 )
 def test_a_length_is_read_however_it_is_written(text: str, minutes: int | None) -> None:
     assert minutes_of(text) == minutes
+
+
+def test_json_lines_are_apart_by_line_ends_alone(tmp_path: Path) -> None:
+    path = tmp_path / "films.jsonl"
+    path.write_text('{"id": 603, "note": "one\u2028two\x85"}\r\n{"id": 550}\n', encoding="utf-8")
+    assert texts(path)["id"].to_list() == ["603", "550"]

@@ -8,9 +8,10 @@ notebook, and without styles: inline styles only, no tables, no colour of text b
 from __future__ import annotations
 
 import colorsys
+import json
 import re
 from html import escape
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -107,6 +108,35 @@ def draw_facts(
 def counted_facts(counts: Mapping[str, object]) -> list[tuple[str, str]]:
     """Return counts by name as facts."""
     return [(name, f"{n:,}" if isinstance(n, int) else str(n)) for name, n in counts.items()]
+
+
+def brief(value: Any, width: int = 30) -> str:
+    """Return a value in a few letters: a list by its first parts, an address by its end."""
+    if value in (None, "", []):
+        return "nothing"
+    if isinstance(value, dict) and "name" in value:
+        return brief(value["name"], width)
+    if isinstance(value, list):
+        return _brief_list(value, width)
+    if isinstance(value, str) and value.startswith("https://"):
+        return plain(f"…/{value.rpartition('/')[2]}", width)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # Convex sends 603 as 603.0
+    text = json.dumps(value, ensure_ascii=False)
+    return plain(text, width) if len(text) <= width else f"{plain(text, width - 1)}{text[-1]}"
+
+
+def _brief_list(values: list[Any], width: int) -> str:
+    if not all(isinstance(each, str) for each in values):
+        return f"{len(values):,} ids"
+    more = f" and {len(values) - 2:,} more" if len(values) > 2 else ""
+    return plain(", ".join(values[:2]), max(width - len(more), 8)) + more
+
+
+def first_facts(name: str, lines: Sequence[str], most: int = 10) -> list[tuple[str, str]]:
+    """Return the first of some lines as facts of one name, and how many more there are."""
+    more = [f"and {len(lines) - most:,} more"] if len(lines) > most else []
+    return [(name, line) for line in [*lines[:most], *more]]
 
 
 def block(html: str, style: str) -> str:

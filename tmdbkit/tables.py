@@ -191,8 +191,9 @@ def _are_numbers(values: pl.Series) -> bool:
     return bool(values.drop_nulls().str.contains(r"^[0-9.]+$").all())
 
 
-def _decoded(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # as Excel writes what it calls Unicode
+def decoded_text(content: bytes) -> str:
+    """Return the text of a file in UTF-8, or in the UTF-16 that Excel calls Unicode."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16")
     return decoded(content)
 
@@ -202,20 +203,31 @@ def scan_csv(path: Path, separators: str = SEPARATORS) -> pl.LazyFrame:
     content = path.read_bytes()
     if not content.isascii():
         with suppress(UnicodeDecodeError):  # polars says itself what is no UTF-8
-            content = _decoded(content).encode()
+            content = decoded_text(content).encode()
+    return scan_csv_text(content, separators)
+
+
+def scan_csv_text(content: bytes, separators: str = SEPARATORS) -> pl.LazyFrame:
+    """Read CSV in UTF-8, all of it as text; which of the separators it has is seen."""
     if content.startswith(LIST_OF_LETTERBOXD):
         content = b"".join(content.partition(b"Position,")[1:])
-    head = re.sub(rb'"[^"]*"', b"", content.partition(b"\n")[0]).decode(errors="replace")
-    separator = max(separators, key=head.count)
+    separator = separator_of(content, separators)
     return pl.scan_csv(content, infer_schema=False, separator=separator)
 
 
+def separator_of(content: bytes, separators: str = SEPARATORS) -> str:
+    """Return which of some separators stands between the names of the columns."""
+    head = re.sub(rb'"[^"]*"', b"", content.partition(b"\n")[0]).decode(errors="replace")
+    return max(separators, key=head.count)
+
+
 def _scan_json(path: Path) -> pl.LazyFrame:
-    return _of_records(_records(loads(_decoded(path.read_bytes())))).lazy()
+    return _of_records(_records(loads(decoded_text(path.read_bytes())))).lazy()
 
 
 def _scan_json_lines(path: Path) -> pl.LazyFrame:
-    lines = _decoded(path.read_bytes()).splitlines()
+    text = decoded_text(path.read_bytes())
+    lines = re.split(r"[\r\n]+", text)  # what else ends a line may stand in texts
     return _of_records([loads(line) for line in lines if line.strip()]).lazy()
 
 

@@ -12,16 +12,24 @@ from tmdbkit.images import FORMS
 if TYPE_CHECKING:
     Where = argparse.ArgumentParser | argparse._ArgumentGroup
 
+TITLES = ", or titles of what is staged"
 NEEDED, ALL = "needed, or one of these", "default all that are staged"
 RULES = "tmdbkit rules has all names"
 SNAPSHOT = "a folder, or a ZIP of npx convex export"
 
 
-def takes_ids(verb: argparse.ArgumentParser, without: str) -> None:
+def takes_rows(verb: argparse.ArgumentParser) -> None:
+    """Let a command print what it finds row by row."""
+    verb.add_argument(
+        "--rows", action="store_true", help="print each change as a line of JSON, the counts last"
+    )
+
+
+def takes_ids(verb: argparse.ArgumentParser, without: str, also: str = "") -> None:
     """Let a command take ids, and all ways to name many."""
     which = verb.add_argument_group("which movies; several of these add up")
     which.add_argument(
-        "ids", nargs="*", metavar="ID", help=f"TMDB ids, such as 603, or IMDb ids; {without}"
+        "ids", nargs="*", metavar="ID", help=f"TMDB ids, such as 603, or IMDb ids{also}; {without}"
     )
     which.add_argument(
         "--from-file", metavar="FILE", help="a text of ids, or any table that has a column of them"

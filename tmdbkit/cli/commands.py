@@ -20,6 +20,7 @@ from tmdbkit.cli.inputs import (
     output_file,
 )
 from tmdbkit.cli.listed import table_of_file
+from tmdbkit.cli.named import name_staged
 from tmdbkit.cli.output import FINE, FOUND, printed_json, say, say_aside, show
 from tmdbkit.exceptions import UsageError
 from tmdbkit.progress import counted
@@ -135,6 +136,7 @@ def plan(args: argparse.Namespace) -> int:
     scope, staged = open_scope(args, open_stage(args)), _filled_or_rated(args)
     saved = output_file(args.save, "--save") if args.save else None
     contract = output_file(args.save_contract, "--save-contract") if args.save_contract else None
+    name_staged(args, staged)
     ids = given_ids(args)
     target = open_target(args, "plan for")
     if contract is not None:
@@ -156,8 +158,8 @@ def plan(args: argparse.Namespace) -> int:
         )
     if saved is not None:
         made.save(saved)
-    if args.movie is not None and not args.json:
-        say(repr(made[args.movie]))
+    if args.movie is not None and not (args.json or args.rows):
+        say("\n  ".join([repr(made[args.movie]), *made.document(args.movie)]))
         return FINE
     counts = made.counts()
     found = ("failed", "not_staged", "unknown")
@@ -183,6 +185,7 @@ def push(args: argparse.Namespace) -> int:
 
     scope, plan = open_scope(args, open_stage(args)), _saved_plan(args)
     staged = _filled_or_rated(args) if plan is None else open_stage(args)
+    name_staged(args, staged)
     ids = given_ids(args)
     target = open_target(args, "push to")
     what: dict[str, Any] = {
@@ -259,7 +262,9 @@ def verify(args: argparse.Namespace) -> int:
     """Compare what was pushed with the stage, field by field."""
     from tmdbkit.workflows import verify as verify_movies
 
-    staged, ids = filled(open_stage(args)), given_ids(args)
+    staged = filled(open_stage(args))
+    name_staged(args, staged)
+    ids = given_ids(args)
     result = verify_movies(staged, open_target(args, "verify"), ids)
     counts = result.counts()
     found = ("different", "absent", "not_staged", "unknown")

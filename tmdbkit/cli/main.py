@@ -9,13 +9,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tmdbkit import __version__
-from tmdbkit.cli import commands, matching, output, upkeep
+from tmdbkit.cli import commands, exchange, matching, output, upkeep
 from tmdbkit.cli import ratings as rating_commands
 from tmdbkit.cli import review as review_command
 from tmdbkit.cli.arguments import (
     ALL,
     NEEDED,
     RULES,
+    TITLES,
     age,
     count,
     decade,
@@ -25,6 +26,7 @@ from tmdbkit.cli.arguments import (
     takes_ids,
     takes_many_at_once,
     takes_people,
+    takes_rows,
     takes_scope,
     takes_source,
     takes_stage,
@@ -220,12 +222,35 @@ def parser() -> Grammar:
     takes_many_at_once(review)
     takes_stage(review)
 
+    export = _verb(
+        verbs,
+        exchange.export,
+        "write the movies as a sheet to be corrected, or the decisions as a file",
+        "export films.csv",
+        "export --decisions decisions.jsonl",
+    )
+    export.add_argument("file", nargs="?", metavar="FILE", help="CSV, a row a movie")
+    export.add_argument("--decisions", metavar="FILE", help="JSON Lines, a line a decision")
+    takes_stage(export)
+
+    apply = _verb(
+        verbs,
+        exchange.apply,
+        "take corrections from a sheet that was exported, or decisions from a file",
+        "apply films.csv",
+        "apply decisions.jsonl",
+    )
+    apply.add_argument("file", nargs="?", metavar="FILE", help="what export wrote, edited or not")
+    apply.add_argument("--undo", metavar="BATCH", help="take back what one sheet corrected")
+    may_change(takes_stage(apply))
+
     plan = _verb(
         verbs,
         commands.plan,
         "say what a push would do, and change nothing",
         "plan",
         "plan 603 --snapshot rehearsal --save plan.json",
+        "plan 'the matrix'",
     )
     plan.add_argument("--size", action="store_true", help="measure the tables there, too")
     plan.add_argument("--save", metavar="FILE", help="keep the plan, for push --plan FILE")
@@ -234,7 +259,8 @@ def parser() -> Grammar:
     )
     plan.add_argument("--movie", type=count, metavar="ID", help="show one movie's changes")
     takes_scope(plan)
-    takes_ids(plan, ALL)
+    takes_ids(plan, ALL, TITLES)
+    takes_rows(plan)
     takes_target(plan)
 
     push = _verb(
@@ -246,7 +272,7 @@ def parser() -> Grammar:
     )
     push.add_argument("--plan", metavar="FILE", help="send exactly a plan that was saved")
     takes_scope(push)
-    takes_ids(push, ALL)
+    takes_ids(push, ALL, TITLES)
     may_change(takes_target(push))
 
     verify = _verb(
@@ -256,7 +282,8 @@ def parser() -> Grammar:
         "verify",
         "verify 603 --snapshot rehearsal",
     )
-    takes_ids(verify, ALL)
+    takes_ids(verify, ALL, TITLES)
+    takes_rows(verify)
     takes_target(verify)
 
     undo = _verb(verbs, commands.undo, "take a push back", "undo", "undo --snapshot rehearsal")

@@ -7,7 +7,7 @@ import sys
 import warnings
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper, UnsupportedOperation
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, cast
 
 from tmdbkit.display import plain, plain_lines
 from tmdbkit.exceptions import PassedOver, SettingsWarning
@@ -26,8 +26,19 @@ class Result(Protocol):
         """Return the counts by name."""
 
 
+class RowsResult(Result, Protocol):
+    """What is also told row by row."""
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows as objects of JSON."""
+
+
 def show(args: argparse.Namespace, result: Result, *, failed: int) -> int:
-    """Print a result, and return the status that it means."""
+    """Print a result, its rows first where they are wanted, and return the status it means."""
+    if getattr(args, "rows", False):
+        for row in cast("RowsResult", result).rows():
+            say(json.dumps(row))
+        args.json = True
     if not printed_json(args, result.counts()):
         say(repr(result))
     return FOUND if failed else FINE

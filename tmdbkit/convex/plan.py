@@ -15,20 +15,31 @@ from tmdbkit.convex.delivery import movie_batches, row_batches
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan_file import LAYOUT, read_saved
 from tmdbkit.convex.read import TOO_LARGE, is_too_large
-from tmdbkit.display import Drawn, block, counted_facts, line, plain, plain_lines
+from tmdbkit.convex.shown import (
+    aside_facts,
+    document_lines,
+    first_lines,
+    moved,
+    moves,
+    plain_value,
+    text_of,
+)
+from tmdbkit.display import Drawn, block, counted_facts, first_facts, line, plain, plain_lines
 from tmdbkit.exceptions import NoSuchMovie
 from tmdbkit.files import write_text
 from tmdbkit.images import form_of
 from tmdbkit.progress import counted
-from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
+from tmdbkit.schema import CREW, GENRE, KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
     from pathlib import Path
 
+    from tmdbkit.convex.changes import Kind
     from tmdbkit.convex.target import TargetName
 
-SHORT = 70  # characters of a value, where old and new stand on one line
+SHORT = 70  # characters of a value that stands on a line of its own
+ASIDE: tuple[Kind, ...] = ("failed", "not_staged", "unknown")  # of which nothing is known, or goes
 UNDO = "undo-"  # begins the name of a plan that takes a push back, before that push's
 NAMES = {
     "crew": pl.Schema({"tmdb_id": pl.Int64(), **CREW}),
@@ -115,7 +126,7 @@ class Plan(Drawn):
         """
         kinds = Counter(change.kind for change in self.changes)
         deleted = {"delete": kinds["delete"]} if kinds["delete"] else {}
-        aside = {kind: kinds[kind] for kind in ("not_staged", "unknown") if kinds[kind]}
+        aside: dict[str, int] = {kind: kinds[kind] for kind in ASIDE if kinds[kind]}
         images = sum(len(converted(change)) for change in self.changes)
         return {
             "target": self.target,
@@ -152,8 +163,17 @@ class Plan(Drawn):
 
     def fields(self) -> pl.DataFrame:
         """Return a row for each field that would change, and for each movie that is withheld."""
-        rows = [row for change in self.changes for row in _field_rows(change)]
-        return pl.DataFrame(rows, FIELDS, orient="row")
+        rows = (row for change in self.changes for row in _field_rows(change))
+        texts = [(*head, text_of(old), text_of(new), why) for *head, old, new, why in rows]
+        return pl.DataFrame(texts, FIELDS, orient="row")
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the same rows with values as they are, and of a creation its document."""
+        for change in self.changes:
+            for row in _field_rows(change):
+                named = dict(zip(FIELDS, row, strict=True))
+                document = {"new": change.set} if named["change"] == "create" else {}
+                yield {name: plain_value(value) for name, value in (named | document).items()}
 
     def parts(self, size: int) -> Generator[Plan]:
         """Yield it in pieces of so many changes, each with the names that its movies need."""
@@ -215,6 +235,15 @@ class Plan(Drawn):
                 return MovieChange(change)
         raise NoSuchMovie(f"{tmdb_id} is not in the plan")
 
+    def document(self, tmdb_id: int) -> list[str]:
+        """Return a line for each field of a document that would be created, with names for ids.
+
+        Raises:
+            NoSuchMovie: It is not in the plan.
+        """
+        change = self[tmdb_id].change
+        return document_lines(change, self.names) if change.kind == "create" else []
+
     def ids(self) -> set[int]:
         """Return the movies that it looked at."""
         return {change.tmdb_id for change in self.changes}
@@ -232,10 +261,11 @@ class Plan(Drawn):
         if self.undoes:
             facts.insert(1, ("takes back", f"push {self.undoes}, which {self._was_done()}"))
         updates = [change for change in self.changes if change.kind == "update"]
-        moved = Counter(name for change in updates for name in _moved(change))
-        if moved:
-            told = ", ".join(f"{name} {count:,}" for name, count in moved.most_common(12))
+        fields = Counter(name for change in updates for name in moved(change))
+        if fields:
+            told = ", ".join(f"{name} {count:,}" for name, count in fields.most_common(12))
             facts.append(("fields", told))
+        facts += self._first_changes()
         forms = Counter(
             f"{name}: {{}} to {form_of(change.set[name])}"
             for change in updates
@@ -255,14 +285,19 @@ class Plan(Drawn):
         if self.left_out:
             facts.append(("not known there", ", ".join(self.left_out)))
         facts += [("note", note) for note in self.notes]
+        return facts + self._first_not_sent()
+
+    def _first_changes(self) -> list[tuple[str, str]]:
+        created = [change.tmdb_id for change in self.changes if change.kind == "create"]
+        document = self.document(*created) if len(created) == 1 else []
+        facts = [("change", told) for told in first_lines(self.changes)]
+        return facts + [("document", told) for told in document]
+
+    def _first_not_sent(self) -> list[tuple[str, str]]:
         withheld = [change for change in self.changes if change.kind == "withheld"]
         lines = [f"{change.title}: {change.reason}" for change in withheld]
         lines += [f"{change.title}: {line}" for change in self.changes for line in change.withheld]
-        facts += [("withheld", line) for line in lines[:10]]
-        absent = [change.reason for change in self.changes if change.kind == "not_staged"]
-        facts += [("not staged", reason) for reason in absent[:10]]
-        doubtful = [change for change in self.changes if change.kind == "unknown"]
-        return facts + [("unknown", f"{c.title}: {c.reason}") for c in doubtful[:10]]
+        return first_facts("withheld", lines) + aside_facts(self.changes, ASIDE)
 
     def _was_done(self) -> str:
         """Say what the push did that this is the way back from."""
@@ -280,11 +315,7 @@ class MovieChange:
     def lines(self) -> list[str]:
         """Return a line for each field."""
         change = self.change
-        told = [
-            line
-            for name in _moved(change)
-            for line in _moves(name, change.before.get(name), change.set.get(name))
-        ]
+        told = [f"{name}: {_short(old)} → {_short(new)}" for name, old, new in moves(change)]
         kept = [f"{name}: kept" for name in change.kept]
         withheld = [f"{line} (withheld)" for line in change.withheld]
         return told + kept + withheld + ([change.reason] if change.reason else [])
@@ -300,16 +331,11 @@ class MovieChange:
         return block(line(self._heading(), "font-weight:bold") + "".join(lines), "line-height:1.5")
 
 
-FieldRow = tuple[int, str, str, str | None, str | None, str | None, str]
+def _short(value: Any) -> str:
+    return plain(text_of(value) or "nothing", SHORT)
 
 
-def _moved(change: Change) -> list[str]:
-    """Return the fields that an update changes, its stamps aside, or that a deletion takes away."""
-    if change.kind == "delete":
-        return list(change.before)
-    if change.kind != "update":
-        return []
-    return [name for name in (*change.set, *change.unset) if name not in STAMPS]
+FieldRow = tuple[int, str, str, str | None, Any, Any, str]
 
 
 def _field_rows(change: Change) -> list[FieldRow]:
@@ -318,35 +344,11 @@ def _field_rows(change: Change) -> list[FieldRow]:
         (change.tmdb_id, change.title, "withheld", None, None, None, line)
         for line in change.withheld
     ]
-    if change.kind in ("withheld", "create", "not_staged", "unknown"):
+    if change.kind in ("withheld", "create", *ASIDE):
         return [(*head, None, None, None, change.reason), *withheld]
     return [
-        (*head, name, _text(change.before.get(name)), _text(change.set.get(name)), "")
-        for name in _moved(change)
+        (*head, name, change.before.get(name), change.set.get(name), "") for name in moved(change)
     ] + withheld
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else json.dumps(_plain(value), ensure_ascii=False)
-
-
-def _plain(value: Any) -> Any:
-    """Return a value with whole numbers as such: Convex sends 603 as 603.0."""
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _moves(name: str, old: Any, new: Any) -> Iterator[str]:
-    """Yield `name: old → new`; of a group of values, such as the five ratings, each that moves."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for part in {**old, **new}:
-            yield from _moves(f"{name}.{part}", old.get(part), new.get(part))
-    elif old != new:
-        was, will_be = (plain(_text(value) or "nothing", SHORT) for value in (old, new))
-        yield f"{name}: {was} → {will_be}"
 
 
 def _tuples(change: dict[str, Any]) -> dict[str, Any]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tmdbkit.display import Drawn, counted_facts
+from tmdbkit.convex.shown import aside_facts, first_lines
+from tmdbkit.display import Drawn, counted_facts, first_facts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tmdbkit.convex.plan import Plan
 
 _ASIDE = ("withheld", "not_staged", "unknown")  # kinds of a plan that compare nothing
+_CALLED = {"update": "different", "create": "absent"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,14 +55,19 @@ class Verification(Drawn):
         """Return a row for each field that differs, `old` as it is there, `new` as staged."""
         return self.plan.fields().filter(~pl.col("change").is_in(["create", *_ASIDE]))
 
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield a row for each difference, with values as they are, and for what is not compared.
+
+        `change` is `different`, `absent`, or why it is not compared.
+        """
+        for row in self.plan.rows():
+            absent = {"new": None} if row["change"] == "create" else {}
+            yield {**row, "change": _CALLED.get(row["change"], row["change"]), **absent}
+
     def _facts(self) -> list[tuple[str, str]]:
         facts = counted_facts({"target": self.plan.target, **self.counts()})
-        rows = self.differences().select("title", "field", "old", "new", "reason").head(10).rows()
-        facts += [
-            ("different", f"{title}: {reason or f'{name} is {old}, staged {new}'}")
-            for title, name, old, new, reason in rows
-        ]
-        for kind in _ASIDE:
-            aside = [change for change in self.plan.changes if change.kind == kind][:10]
-            facts += [(kind.replace("_", " "), f"{c.title}: {c.reason}") for c in aside]
-        return facts
+        there = [change for change in self.plan.changes if change.kind != "create"]
+        facts += [("different", told) for told in first_lines(there)]
+        lacking = [c for c in self.plan.changes if c.kind == "create"]
+        facts += first_facts("absent", [f"{c.title} ({c.tmdb_id})" for c in lacking])
+        return facts + aside_facts(self.plan.changes, ("failed", *_ASIDE))

@@ -137,6 +137,8 @@ def fitting(field: str, value: Any) -> Any:
         number = float(value)
     except (TypeError, ValueError):
         raise UsageError(f"{value!r} is no number, and {field} is one") from None
+    except OverflowError:
+        number = float("inf")
     most = SCALES[system] if part == POINTS_FIELD else float(2**53)
     if not 0 <= number <= most:
         raise UsageError(f"{field} goes from 0 to {most:g}; {number:g} does not fit")

@@ -14,7 +14,7 @@ from tmdbkit.files import sweep
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
-from tmdbkit.stage import asked, pushes, validation
+from tmdbkit.stage import asked, exports, pushes, validation
 from tmdbkit.stage.card import flat
 from tmdbkit.stage.damage import reading
 from tmdbkit.stage.decisions import overrides
@@ -74,6 +74,7 @@ class StageStore:
         self.imports = self._log("imports", IMPORTS, "pushed_at")
         self.own = OwnFields(self.root)
         self.listed = asked.log_of(self.root)
+        self.exports = exports.Exports(self.root)
         self.marker = Marker(self.root)
         self.now = now or self.marker.clock()
 
@@ -339,8 +340,8 @@ class StageStore:
             return 0
         self.marker.begin()  # what is merged now, an older tmdbkit would take for a rest
         if self.root.folder is not None:  # the logs sweep their own
-            for folder in (self.root.folder, self.root.folder / ASSESSED):
-                sweep(folder)
+            for name in ("", ASSESSED, exports.FOLDER):
+                sweep(self.root.folder / name)
         return self.movies.compact(now) + sum(log.compact(now) for log in self._others())
 
     def _others(self) -> tuple[Log, ...]:

@@ -1,0 +1,268 @@
+"""Decisions as a file: written, applied, applied twice, and what does not fit said by its line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.convex.bench import movie, payload, staged
+from tmdbkit import ConvexSnapshot, workflows
+from tmdbkit.exceptions import DecidedMeanwhile, UsageError
+from tmdbkit.progress import Silent
+from tmdbkit.review import ReviewQueue
+from tmdbkit.schema import SCALES
+from tmdbkit.stage.decisions import standing
+from tmdbkit.workflows.decisions_file import apply_decisions, export_decisions, read_decisions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tmdbkit.convex.plan import Plan
+    from tmdbkit.stage.stage import Stage
+
+pytestmark = pytest.mark.once
+
+IDS = range(1, 6)
+PAYLOADS = [payload(number, title=f"Film {number}", vote_average=8.2) for number in IDS]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """Five films on which Ann has said something of each kind, and taken something back."""
+    made = staged(tmp_path / "one", *PAYLOADS)
+    ann = ReviewQueue(made, by="Ann")
+    ann.correct("imdb", 8.7, 1, note="a slip — “seen”\u2028twice")
+    ann.correct("title", "Film One", 1)
+    ann.approve(1)
+    ann.hold(2, note="wrong year")
+    ann.reject(3)
+    ann.hold(4)
+    ann.undo()
+    return made
+
+
+def another(tmp_path: Path, name: str = "two") -> Stage:
+    return staged(tmp_path / name, *PAYLOADS)
+
+
+def plan(stage: Stage, tmp_path: Path) -> Plan:
+    target = ConvexSnapshot(tmp_path / "snapshot")
+    return workflows.plan_push(stage, target, progress=Silent())
+
+
+def exported(stage: Stage, tmp_path: Path) -> Path:
+    export_decisions(stage, tmp_path / "decisions.jsonl")
+    return tmp_path / "decisions.jsonl"
+
+
+def written(tmp_path: Path, *lines: dict[str, Any] | str) -> Path:
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    (tmp_path / "theirs.jsonl").write_text("\n".join(texts), encoding="utf-8")
+    return tmp_path / "theirs.jsonl"
+
+
+def override(field: str, value: Any, tmdb_id: int = 1, **more: Any) -> dict[str, Any]:
+    return {"tmdb_id": tmdb_id, "kind": "override", "field": field, "value": value, **more}
+
+
+def test_a_line_is_a_decision_with_the_columns_of_the_log(stage: Stage, tmp_path: Path) -> None:
+    lines = exported(stage, tmp_path).read_text(encoding="utf-8").strip().split("\n")
+    assert len(lines) == stage.decisions().height == 7
+    assert [list(json.loads(line)) for line in lines] == [stage.decisions().columns] * 7
+
+
+def test_decisions_applied_to_a_fresh_copy_make_the_same_plan(stage: Stage, tmp_path: Path) -> None:
+    copy = another(tmp_path)
+    assert plan(copy, tmp_path).id != plan(stage, tmp_path).id
+    done = apply_decisions(copy, exported(stage, tmp_path))
+    assert done.counts() == {"applied": 7, "known": 0, "conflicts": 0, "refused": 0, "batch": ""}
+    assert copy.decisions().equals(stage.decisions())
+    counts = plan(copy, tmp_path).counts()
+    assert (counts, counts["withheld"]) == (plan(stage, tmp_path).counts(), 2)
+    assert plan(copy, tmp_path).fields().equals(plan(stage, tmp_path).fields())
+
+
+def test_applying_twice_changes_nothing(stage: Stage, tmp_path: Path) -> None:
+    path, copy = exported(stage, tmp_path), another(tmp_path)
+    apply_decisions(copy, path)
+    parts = copy.store.decisions.parts()
+    again = apply_decisions(copy, path)
+    assert (again.counts()["applied"], again.known) == (0, 7)
+    assert copy.store.decisions.parts() == parts
+    assert apply_decisions(stage, path).known == 7
+
+
+def test_lines_that_a_person_wrote_need_no_name_and_are_applied_once(tmp_path: Path) -> None:
+    copy = another(tmp_path)
+    path = written(tmp_path, {"tmdb_id": 1, "kind": "hold"}, override("imdb", 7.4))
+    assert apply_decisions(copy, path).counts()["applied"] == 2
+    assert apply_decisions(copy, path).counts()["applied"] == 0
+    assert copy.table()["imdb_points"].to_list()[0] == 7.4
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ({"tmdb_id": 99, "kind": "hold"}, "no such movie 99"),
+        ({"tmdb_id": True, "kind": "hold"}, "no such movie True"),
+        ({"kind": "hold"}, "no such movie None"),
+        ({"tmdb_id": 0, "kind": "hold"}, "no such movie 0"),
+        ({"tmdb_id": [1], "kind": "hold"}, r"no such movie \[1\]"),
+        ({"tmdb_id": 1, "kind": "aprove"}, "no such kind 'aprove'; did you mean approve"),
+        (override("imdb", 98), "imdb goes from 0 to 10; 98 does not fit"),
+        (override("imdb", "98"), "imdb goes from 0 to 10; 98 does not fit"),
+        (override("imdb", 10**400), "imdb goes from 0 to 10; inf does not fit"),
+        (override("imdb", True), "is one value, and true is none"),
+        (override("title", ["a"]), r"is one value, and \[\"a\"\] is none"),
+        (override("rating", 5), "'rating' is no field to correct"),
+        ({"tmdb_id": 1, "kind": "undo", "undoes": "x"}, "'x', which is no decision here"),
+        ({"tmdb_id": 1, "kind": "hold", "at": "soon"}, "'soon' is no time"),
+        ({"tmdb_id": 1, "kind": "hold", "at": 5}, "5 is no time"),
+        ({"tmdb_id": 1, "kind": "hold", "note": 5}, "note is a text, and 5 is none"),
+        ({"tmdb_id": 1, "kind": "approve", "waived": "a"}, "waived is a list of texts"),
+        ("[1]", "it is no object of JSON"),
+        ("{", "it is no object of JSON"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_said_by_its_line_and_the_rest_is_applied(
+    line: dict[str, Any] | str, says: str, tmp_path: Path
+) -> None:
+    copy = another(tmp_path)
+    path = written(
+        tmp_path, {"tmdb_id": 2, "kind": "hold"}, "", line, {"tmdb_id": 3, "kind": "hold"}
+    )
+    done = apply_decisions(copy, path)
+    assert done.counts()["applied"] == 2
+    (said,) = done.refused
+    assert said.startswith("line 3: ")
+    with pytest.raises(AssertionError, match=says):
+        raise AssertionError(said)
+
+
+@pytest.mark.parametrize("times", [-0.1, 1.001, 10, float("inf"), float("nan")])
+def test_no_points_off_their_scale_are_ever_in_a_plan(times: float, tmp_path: Path) -> None:
+    copy = another(tmp_path)
+    lines = [override(system, most * times) for system, most in SCALES.items()]
+    done = apply_decisions(copy, written(tmp_path, *lines))
+    assert (done.counts()["applied"], len(done.refused)) == (0, len(SCALES))
+    for change in plan(copy, tmp_path).changes:
+        points = change.set["vote_pts_system"]
+        assert all(
+            points[name] is None or 0 <= points[name] <= most for name, most in SCALES.items()
+        )
+
+
+def test_an_approval_written_by_hand_waives_no_value_off_its_scale(tmp_path: Path) -> None:
+    wrong = payload(1, title="Film 1", vote_average=82.0)
+    made = staged(tmp_path / "wrong", wrong)
+    approval = {"tmdb_id": 1, "kind": "approve", "waived": ["outside_scale:tmdb"]}
+    apply_decisions(made, written(tmp_path, approval))
+    (change,) = plan(made, tmp_path).changes
+    assert change.set["vote_pts_system"]["tmdb"] is None
+    assert movie()["vote_pts_system"]["tmdb"] is not None
+
+
+def test_the_waiver_of_a_whole_column_goes_along_and_so_does_an_undecided_film(
+    stage: Stage, tmp_path: Path
+) -> None:
+    waiver = {"tmdb_id": 0, "kind": "waive", "field": "column_scale:imdb", "by": "Ann"}
+    apply_decisions(
+        stage, written(tmp_path, waiver, {"tmdb_id": 2, "kind": "undecide", "by": "Ann"})
+    )
+    copy = another(tmp_path)
+    assert apply_decisions(copy, exported(stage, tmp_path)).refused == ()
+    assert copy.decisions().equals(stage.decisions())
+    assert plan(copy, tmp_path)[2].change.kind == "create"
+    assert standing(copy.decisions()).filter(kind="waive")["field"].item() == "column_scale:imdb"
+
+
+# What others decided meanwhile.
+
+
+def test_what_somebody_decided_here_meanwhile_is_a_conflict_and_stands(
+    stage: Stage, tmp_path: Path
+) -> None:
+    copy = another(tmp_path)
+    ReviewQueue(copy, by="Bob").approve(2)
+    done = apply_decisions(copy, exported(stage, tmp_path))
+    assert done.conflicts == ("line 4: Bob approved 2 here meanwhile; decide in review",)
+    assert done.counts()["applied"] == 6
+    assert plan(copy, tmp_path)[2].change.kind == "create"
+
+
+def test_a_value_that_somebody_set_here_meanwhile_is_not_overruled(
+    stage: Stage, tmp_path: Path
+) -> None:
+    copy = another(tmp_path)
+    ReviewQueue(copy, by="Bob").correct("imdb", 8.6, 1)
+    done = apply_decisions(copy, exported(stage, tmp_path))
+    (said,) = done.conflicts
+    assert said.startswith("line 1: Bob set vote_pts_system.imdb of 1 here meanwhile")
+    assert copy.table().filter(tmdb_id=1)["imdb_points"].item() == 8.6
+
+
+def test_what_the_file_knows_of_it_may_overrule(stage: Stage, tmp_path: Path) -> None:
+    copy = another(tmp_path)
+    apply_decisions(copy, exported(stage, tmp_path))
+    bob = ReviewQueue(copy, by="Bob")
+    with pytest.raises(DecidedMeanwhile):
+        bob.approve(2)
+    bob.approve(2)  # he knows of it by now, and does it all the same
+    done = apply_decisions(stage, exported(copy, tmp_path))
+    assert (done.counts()["applied"], done.conflicts) == (1, ())
+    assert stage.decisions().equals(copy.decisions())
+    assert plan(stage, tmp_path)[2].change.kind == "create"
+
+
+def test_the_same_said_by_two_is_no_conflict(stage: Stage, tmp_path: Path) -> None:
+    copy = another(tmp_path)
+    ReviewQueue(copy, by="Bob").hold(2)
+    done = apply_decisions(copy, exported(stage, tmp_path))
+    assert (done.conflicts, done.known) == ((), 1)
+
+
+def test_of_one_s_own_decisions_the_later_stands(stage: Stage, tmp_path: Path) -> None:
+    older, copy = exported(stage, tmp_path), another(tmp_path)
+    apply_decisions(copy, older)
+    ReviewQueue(copy, by="Ann").approve(2)
+    apply_decisions(copy, older)
+    assert plan(copy, tmp_path)[2].change.kind == "create"
+    fresh = another(tmp_path, "three")
+    ReviewQueue(fresh, by="Ann").approve(2)
+    assert len(apply_decisions(fresh, older).conflicts) == 1
+    assert len(apply_decisions(stage, exported(fresh, tmp_path)).conflicts) == 0
+
+
+def test_two_stages_that_exchange_files_agree(stage: Stage, tmp_path: Path) -> None:
+    copy = another(tmp_path)
+    apply_decisions(copy, exported(stage, tmp_path))
+    ReviewQueue(copy, by="Ann").hold(5)
+    ReviewQueue(stage, by="Ann").reject(5)
+    apply_decisions(copy, exported(stage, tmp_path))
+    apply_decisions(stage, exported(copy, tmp_path))
+    reasons = [plan(made, tmp_path)[5].change.reason for made in (stage, copy)]
+    assert reasons == ["rejected in review by Ann"] * 2
+
+
+def test_of_two_people_who_differ_each_stage_keeps_its_own_and_says_so(
+    stage: Stage, tmp_path: Path
+) -> None:
+    copy = another(tmp_path)
+    apply_decisions(copy, exported(stage, tmp_path))
+    ReviewQueue(stage, by="Ann").hold(5)
+    ReviewQueue(copy, by="Bob").reject(5)
+    assert "Bob rejected 5" in repr(apply_decisions(copy, exported(stage, tmp_path)))
+    assert "Ann held 5" in repr(apply_decisions(stage, exported(copy, tmp_path)))
+    reasons = [plan(made, tmp_path)[5].change.reason for made in (stage, copy)]
+    assert reasons == ["held in review by Ann", "rejected in review by Bob"]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\xfa", b"\x00\x80"])
+def test_a_file_that_is_no_text_is_one_line(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(content)
+    with pytest.raises(UsageError, match="cannot be read: it is not text"):
+        read_decisions(another(tmp_path), tmp_path / "x.jsonl")
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_decisions(another(tmp_path), tmp_path / "nowhere.jsonl")

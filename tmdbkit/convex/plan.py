@@ -21,6 +21,7 @@ from tmdbkit.files import write_text
 from tmdbkit.images import form_of
 from tmdbkit.progress import counted
 from tmdbkit.schema import CREW, GENRE, KEYS, STAMPS
+from tmdbkit.settings.arguments import checked
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -47,6 +48,7 @@ FIELDS = pl.Schema(
 )
 
 
+@checked
 @dataclass(frozen=True, repr=False)
 class Plan(Drawn):
     """What a push would do, movie by movie and field by field.
@@ -210,10 +212,13 @@ class Plan(Drawn):
         Raises:
             NoSuchMovie: It is not in the plan.
         """
-        for change in self.changes:
+        for change in self:
             if change.tmdb_id == tmdb_id:
                 return MovieChange(change)
         raise NoSuchMovie(f"{tmdb_id} is not in the plan")
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.changes)
 
     def ids(self) -> set[int]:
         """Return the movies that it looked at."""

@@ -16,6 +16,7 @@ from tmdbkit.quality import RULES
 from tmdbkit.review.assessment import Assessment, assess
 from tmdbkit.review.item import STATES, Filter, Item
 from tmdbkit.settings import Settings
+from tmdbkit.settings.arguments import checked
 from tmdbkit.stage.decisions import (
     VERDICTS,
     changed_since,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["STATES", "Filter", "Item", "ReviewQueue"]
 
 
+@checked
 class ReviewQueue:
     """Movies that wait for a decision, the worst first.
 
@@ -170,6 +172,10 @@ class ReviewQueue:
 
     def __iter__(self) -> Iterator[Item]:
         return map(self.item, self.ids)
+
+    def __repr__(self) -> str:
+        decided, movies = self.progress
+        return f"ReviewQueue({len(self):,} shown, {decided:,} of {movies:,} movies decided)"
 
     def __len__(self) -> int:
         return len(self._ids)

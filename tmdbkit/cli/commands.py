@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,12 @@ def stage(args: argparse.Namespace) -> int:
     listed = table_of_file(args.from_file, args.id) if args.from_file else None
     if listed is not None:
         note_listed(staged, listed)
-    return show(args, result, failed=result.failed)
+    result = replace(result, http_requests=result.http_requests + args.requests)
+    status = show(args, result, failed=result.failed)
+    if not args.json:
+        where = f" --stage {args.stage}" if args.stage else ""
+        say(f"in {staged.store.root.full}; next: tmdbkit show{where}, tmdbkit ratings{where}")
+    return status
 
 
 def refresh(args: argparse.Namespace) -> int:
@@ -123,6 +129,7 @@ def refresh(args: argparse.Namespace) -> int:
             older_than=args.older_than,
             language=args.language,
         )
+    result = replace(result, http_requests=result.http_requests + args.requests)
     if left := staged.store.marker.is_changing:
         say_aside(f"not all is in {staged.store.marker.language} yet; run the same again")
     return show(args, result, failed=result.failed + left)

@@ -35,7 +35,10 @@ def _print_next(args: argparse.Namespace, staged: Stage, counts: Status) -> None
 
     ages = staged.store.ages(staged.store.now())
     if ages.oldest and ages.newest:
-        say(f"payloads: the oldest of {ages.oldest:%Y-%m-%d}, the newest of {ages.newest:%Y-%m-%d}")
+        now = staged.store.now()
+        days = f"{(now - ages.oldest).days:,} and {counted((now - ages.newest).days, 'day')} ago"
+        told = f"the oldest of {ages.oldest:%Y-%m-%d}, the newest of {ages.newest:%Y-%m-%d}"
+        say(f"payloads: {told}, {days}")
     due = f"{counted(ages.due, 'movie')}; TMDB's terms: nothing is kept for more than six months"
     say(f"due: {due if ages.due else 'nothing'}")
     changing = staged.store.marker.language if staged.store.marker.is_changing else None

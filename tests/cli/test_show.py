@@ -129,6 +129,16 @@ def test_rows_are_json_lines_and_the_counts_come_last(
     assert (len(rows), last) == (2, {"movies": 96, "shown": 2})
 
 
+def test_rows_have_the_signs_that_a_terminal_is_not_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "stage"
+    ReviewQueue(sample(place), by="Ann").correct("title", "a\u202eb", 603)
+    (row,) = table(capsys, place, "603", "--fields", "title")
+    assert row == {"title": "a\u202eb"}
+    assert shown(capsys, place, "603", "--fields", "title") == ["title", "a b"]
+
+
 def test_in_a_pipe_there_are_tabs_and_nothing_is_cut(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,6 +19,7 @@ from tmdbkit.cli.inputs import (
     open_stage,
     open_target,
     output_file,
+    same_stage,
 )
 from tmdbkit.cli.listed import table_of_file
 from tmdbkit.cli.output import FINE, FOUND, printed_json, say, say_aside, show
@@ -102,8 +103,8 @@ def stage(args: argparse.Namespace) -> int:
     result = replace(result, http_requests=result.http_requests + args.requests)
     status = show(args, result, failed=result.failed)
     if not args.json:
-        where = f" --stage {args.stage}" if args.stage else ""
-        say(f"in {staged.store.root.full}; next: tmdbkit show{where}, tmdbkit ratings{where}")
+        same = same_stage(args)
+        say(f"in {staged.store.root.full}; next: tmdbkit show{same}, tmdbkit ratings{same}")
     return status
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 import sys
 import warnings
@@ -51,6 +52,11 @@ def open_stage(args: argparse.Namespace) -> Stage:
     from tmdbkit.stage.stage import Stage
 
     return Stage(args.stage, settings=read_settings())
+
+
+def same_stage(args: argparse.Namespace) -> str:
+    """Return what a command to type next needs to mean the same stage."""
+    return f" --stage {shlex.quote(args.stage)}" if args.stage else ""
 
 
 def filled(stage: Stage) -> Stage:

@@ -45,7 +45,7 @@ def show(args: argparse.Namespace) -> int:
     shown = rows.head(args.limit or (FIRST if is_short else rows.height))
     if args.rows:
         for row in shown.iter_rows(named=True):
-            say(json.dumps(row, default=str, ensure_ascii=False))
+            say(json.dumps(row, default=str))
     if not printed_json(args, {"movies": rows.height, "shown": shown.height}):
         _show_table(shown, rows.height)
     return FINE

@@ -20,6 +20,7 @@ from tmdbkit.display import (
 )
 from tmdbkit.quality import FINDINGS
 from tmdbkit.schema import SCALES, SYSTEMS
+from tmdbkit.transform import ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +70,11 @@ def flat(rows: Frame) -> Frame:
         "adult",
         "softcore",
     )
+
+
+def columns() -> list[str]:
+    """Return the names of the columns of the flat table."""
+    return flat(ROWS.to_frame()).columns
 
 
 def said(value: Any) -> str:

@@ -411,3 +411,9 @@ def test_a_contract_is_loaded_of_a_path(tmp_path: Path) -> None:
 
 def test_now_is_an_instant_of_a_zone(stage: tmdbkit.Stage) -> None:
     assert tmdbkit.check(stage, now=datetime(2026, 1, 31, tzinfo=UTC)).movies == 96
+
+
+def test_help_on_a_verb_begins_with_its_sentence_and_not_with_pages_of_defaults() -> None:
+    for verb in VERBS.values():
+        assert len(str(inspect.signature(verb))) < 600
+        assert str(verb.__doc__).splitlines()[0].endswith(".")

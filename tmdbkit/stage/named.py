@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tmdbkit.display import plain
 from tmdbkit.exceptions import NoSuchMovie, UsageError
 from tmdbkit.tables import id_in
 
@@ -59,7 +60,7 @@ def no_such(movie: int | str, rows: pl.LazyFrame, root: Root) -> NoSuchMovie:
         hint = f"; did you mean {' or '.join(map(_named, near.iter_rows(named=True)))}?"
     elif rows.head(1).collect().is_empty():
         hint = f", which is empty; looked in {root.full}"
-    return NoSuchMovie(f"{movie!r} is not staged in {root}{hint}")
+    return NoSuchMovie(f"{plain(repr(movie), 80)} is not staged in {root}{hint}")
 
 
 def _named(row: dict[str, object]) -> str:

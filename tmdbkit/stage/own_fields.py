@@ -93,7 +93,7 @@ def read_fields(root: Root) -> tuple[OwnField, ...]:
 def _field(name: str, table: Any) -> OwnField:
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name of a field: letters, digits and _ alone")
-    if name in MOVIE:
+    if name in MOVIE or name == "ratings":  # which stands for points and votes, in a scope
         raise UsageError(f"{name} is a field of tmdbkit's; give yours another name")
     if not isinstance(table, dict) or not table.keys() <= {"path", "type"}:
         raise UsageError(f"[{name}] has path and type, and nothing else")

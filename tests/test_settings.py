@@ -462,3 +462,10 @@ def test_each_setting_is_shown_with_its_source_and_of_a_key_only_that_it_is_set(
     assert shown["CONVEX_URL"] == (CLOUD["CONVEX_URL"], "the environment")
     assert shown["CONVEX_SELF_HOSTED_URL"] == ("", "default")
     assert shown.keys() == _VARIABLES.keys()
+
+
+def test_settings_draw_what_is_not_usual_alone() -> None:
+    assert repr(Settings()) == "Settings()"
+    assert repr(Settings(rate=5, tmdb_token=Secret("k"))) == (
+        "Settings(tmdb_token=Secret(set), rate=5)"
+    )

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 PACKAGE = f"{Path(tmdbkit.__file__).parent}/"
+# `@checked` stands between a call and what it calls; whoever reads does not come by it.
+DECORATOR = "settings/arguments"
 Change = tuple[str, str]
 
 
@@ -66,7 +68,8 @@ def of_a_push(folder: Path) -> list[Change]:
 def _module(frame: FrameType) -> str:
     file = frame.f_code.co_filename
     inside = file.removeprefix(PACKAGE).removesuffix(".py").removesuffix("/__init__")
-    return inside.replace("/", ".") if file.startswith(PACKAGE) else ""
+    is_read = file.startswith(PACKAGE) and inside != DECORATOR
+    return inside.replace("/", ".") if is_read else ""
 
 
 def _outwards(frame: FrameType) -> Iterator[FrameType]:

@@ -19,6 +19,7 @@ from tmdbkit.exceptions import UsageError
 from tmdbkit.files import atomic_write, make_folder
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.settings import Settings
+from tmdbkit.settings.arguments import checked
 from tmdbkit.stage.marker import Marker
 from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.storage import root_of
@@ -51,6 +52,7 @@ class Demo:
     snapshot: ConvexSnapshot
 
 
+@checked
 def sample(folder: str | Path | None = None) -> Stage:
     """Open a writable copy of the sample as a stage, offline.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from tmdbkit.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SYSTEMS = ("imdb", "letterboxd", "metacritic", "rotten_tomatoes", "tmdb")
 
@@ -144,15 +147,14 @@ def checked_ids(ids: Iterable[int]) -> list[int]:
     """Return the ids without repeats, in order.
 
     Raises:
-        UsageError: They are no list, or one is not a whole number above 0.
+        UsageError: One is not a whole number above 0.
     """
-    given: object = ids
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise UsageError(f"{ids!r} is no list of TMDB ids; give one such as [603, 550]")
     found: dict[int, None] = {}
-    for tmdb_id in ids:
-        whole = isinstance(tmdb_id, int) and not isinstance(tmdb_id, bool)
-        if not whole or not 1 <= tmdb_id <= LAST_ID:
-            raise UsageError(f"{tmdb_id!r} is not a TMDB id, a whole number above 0 such as 603")
+    each: Iterable[Any] = ids  # numpy's numbers among them, which are no `int`
+    for given in each:
+        is_whole = isinstance(given, Integral) and not isinstance(given, bool)
+        tmdb_id = int(given) if is_whole else 0
+        if not 1 <= tmdb_id <= LAST_ID:
+            raise UsageError(f"{given!r} is not a TMDB id, a whole number above 0 such as 603")
         found[tmdb_id] = None
     return list(found)

@@ -375,3 +375,18 @@ def test_a_region_that_does_not_exist_is_status_2(
     monkeypatch.setenv("TMDBKIT_REGION", "UK")
     status, _, err = run(capsys, "status")
     assert (status, "did you mean GB?" in err) == (2, True)
+
+
+def test_requests_count_those_that_said_which_movies(
+    tmdb: TMDBServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = asked(capsys, "stage", "--list", "popular")[1]
+    assert (counts["staged"], counts["http_requests"]) == (3, 4)
+
+
+def test_stage_says_where_it_staged_and_what_is_next(
+    tmdb: TMDBServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = Path("some stage").resolve()
+    told = run(capsys, "stage", "603", "--stage", "some stage")[1]
+    assert told.splitlines()[-1].startswith(f"in {where}; next: tmdbkit show --stage 'some stage'")

@@ -68,7 +68,7 @@ def test_ctrl_c_at_the_prompt_of_a_review_ends_it_at_once_and_changes_nothing() 
         ("pussh", "; did you mean push? see tmdbkit --help"),
         ("plan --people al", "'al' is none of named, all, none; did you mean all?"),
         ("push --snapshot", "--snapshot: expected one argument; see tmdbkit push --help"),
-        ("", "the following arguments are required: COMMAND; see tmdbkit --help"),
+        ("--versoin", "tmdbkit: there is no option --versoin; did you mean --version?"),
     ],
 )  # fmt: skip
 def test_a_mistyped_command_is_one_line_with_what_may_have_been_meant(

@@ -474,3 +474,11 @@ def test_what_was_taken_back_and_made_by_somebody_else_is_not_absent(
     bench.plant(movie(1))
     stage.drop([1])
     assert workflows.absent_from_stage(stage, bench.target) == []
+
+
+def test_a_plan_is_gone_through_change_by_change(tmp_path: Path) -> None:
+    stage = staged(tmp_path / "stage", payload(603), payload(604, title="Reloaded"))
+    made = plan(stage, ConvexSnapshot(tmp_path / "snapshot"))
+    told = [(change.tmdb_id, change.title, change.kind) for change in made]
+    assert told == [(603, "The Matrix", "create"), (604, "Reloaded", "create")]
+    assert [*made] == [*made.changes]

@@ -10,6 +10,7 @@ from polars.testing import assert_frame_equal
 
 from tests.notebook.conftest import WHOLE, opened
 from tests.stage.conftest import T0, answers, payload
+from tmdbkit.demo import sample
 from tmdbkit.quality import RULES
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.review import ReviewQueue, assessment
@@ -134,3 +135,9 @@ def test_a_correction_leaves_what_a_movie_shares_with_a_distant_one(tmp_path: Pa
     queue = ReviewQueue(stage, by="ann")
     queue.correct("runtime_minutes", 95, 1)
     assert "slug_repeated" in queue.item(1).findings["rule"].to_list()
+
+
+def test_a_queue_says_in_a_line_how_far_it_is() -> None:
+    queue = ReviewQueue(sample(), by="Ann")
+    queue.approve()
+    assert repr(queue) == "ReviewQueue(96 shown, 1 of 96 movies decided)"

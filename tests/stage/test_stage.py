@@ -13,8 +13,14 @@ import duckdb
 import polars as pl
 import pytest
 
-from tmdbkit import ConvexSnapshot, Settings, Stage, plan_push, sample
-from tmdbkit.exceptions import DamageError, StageError, UsageError
+from tmdbkit import ConvexSnapshot, Settings, Stage, check, plan_push, sample
+from tmdbkit.exceptions import (
+    DamageError,
+    NoSuchMovie,
+    SettingsWarning,
+    StageError,
+    UsageError,
+)
 from tmdbkit.schema import ROW
 from tmdbkit.stage import log as logs
 from tmdbkit.stage.status import Ages
@@ -413,6 +419,7 @@ def test_a_damaged_part_is_one_clear_error(stage: Stage) -> None:
 # An empty stage.
 
 
+@pytest.mark.filterwarnings("ignore:nothing is staged")
 def test_an_empty_stage_has_the_schemas_of_a_full_one(stage: Stage) -> None:
     full = sample()
     assert stage.movies().schema == full.movies().schema == ROW
@@ -429,6 +436,7 @@ def test_an_empty_stage_has_the_schemas_of_a_full_one(stage: Stage) -> None:
     assert stage.store.ages(LATER) == Ages(None, None, 0)
 
 
+@pytest.mark.filterwarnings("ignore:nothing is staged")
 def test_looking_at_a_stage_makes_no_folder(stage: Stage) -> None:
     assert len(stage) == stage.movies().height == stage.compact() == 0
     assert not stage.store.root.folder.exists()
@@ -772,16 +780,23 @@ def test_a_compaction_leaves_a_damaged_file_alone_and_says_so_once_all_else_is_m
     assert len(stage.files()) == 2
 
 
-NO_IDS = ["603", 603.0, None, True, 0, 2**70, [603], slice(3), (603, 550)]
+NO_MOVIES = [603.0, None, True, [603], slice(3), (603, 550)]
 
 
-@pytest.mark.parametrize("given", NO_IDS)
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        *((given, "a movie is wanted, such as 603, 'tt0133093'") for given in NO_MOVIES),
+        (0, "0 is not a TMDB id, a whole number above 0 such as 603"),
+        (2**70, "is not a TMDB id, a whole number above 0 such as 603"),
+    ],
+)
 @pytest.mark.parametrize("asked", [Stage.__getitem__, Stage.history])
-def test_what_is_no_id_is_one_line(
-    stage: Stage, asked: Callable[[Stage, Any], Any], given: Any
+def test_what_is_no_movie_is_one_line(
+    stage: Stage, asked: Callable[[Stage, Any], Any], given: Any, said: str
 ) -> None:
     stage.store.add(movies(603))
-    with pytest.raises(UsageError, match="is not a TMDB id, a whole number above 0 such as 603"):
+    with pytest.raises(UsageError, match=said):
         asked(stage, given)
 
 
@@ -789,8 +804,7 @@ def test_what_is_no_id_is_one_line(
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (603, "603 is no list of TMDB ids"),
-        ("603", "'603' is no list of TMDB ids"),
+        ("603", r"ids is '603', a str; a list of TMDB ids is wanted, such as \[603, 550\]"),
         (["603"], "'603' is not a TMDB id"),
         ([2**70], f"{2**70} is not a TMDB id"),
     ],
@@ -805,5 +819,58 @@ def test_what_is_no_list_of_ids_is_one_line(
 
 @pytest.mark.parametrize("text", [None, 5, ["a"]])
 def test_what_is_found_is_found_by_a_text(stage: Stage, text: Any) -> None:
-    with pytest.raises(UsageError, match="is no text to look for"):
+    with pytest.raises(UsageError, match=r"^Stage\.find: text is .*; a text is wanted"):
         stage.find(text)
+
+
+# A text that names a movie.
+
+
+def test_a_text_that_is_the_id_of_one_and_the_title_of_another_names_both(stage: Stage) -> None:
+    stage.store.add(answers((1917, payload(1917, "Intolerance"), T0), (5, payload(5, "1917"), T0)))
+    with pytest.raises(UsageError, match=r"^'1917' is the title of 1917 .*5\) and the id of Into"):
+        stage["1917"]
+    assert stage[1917].title == stage["themoviedb.org/movie/1917"].title == "Intolerance"
+
+
+def test_a_title_of_several_names_them(stage: Stage) -> None:
+    stage.store.add(answers((1, payload(1, "Dune"), T0), (2, payload(2, "DUNE"), T0)))
+    with pytest.raises(UsageError, match=r"the title of Dune .*1\) and the title of DUNE .*2\); "):
+        stage["dune"]
+
+
+def test_digits_that_are_no_id_here_are_a_title(stage: Stage) -> None:
+    stage.store.add(answers((5, payload(5, "1917"), T0)))
+    assert stage["1917"].row["tmdb_id"] == 5
+
+
+def test_a_movie_of_an_empty_stage_says_where_it_was_looked_for(stage: Stage) -> None:
+    for movie in (603, "The Matrix"):
+        with pytest.raises(NoSuchMovie, match=f"is empty; looked in {stage.store.root.folder}"):
+            stage[movie]
+
+
+@pytest.mark.parametrize(
+    "read", [Stage.movies, Stage.table, Stage.people, Stage.credits, lambda s: s.names("genres")]
+)
+def test_a_stage_in_which_nothing_is_says_so_once_and_where_it_looked(
+    stage: Stage, read: Callable[[Stage], pl.DataFrame]
+) -> None:
+    said = f"nothing is staged; looked in {stage.store.root.folder}"
+    with pytest.warns(SettingsWarning, match=said):
+        assert read(stage).is_empty()
+    assert read(stage).is_empty()  # a warning is an error here
+
+
+def test_a_card_has_what_is_known_of_it() -> None:
+    stage = sample()
+    card = stage["Fight Club"]
+    assert (card.title, card.ratings["imdb"]) == ("Fight Club", 8.8)
+    assert card.findings.is_empty()
+    faulty = tmdb_id_of_a_fault(stage)
+    assert stage[faulty].findings["rule"].to_list() == ["scale_mix_up", "far_off", "too_fine"]
+
+
+def tmdb_id_of_a_fault(stage: Stage) -> int:
+    found = check(stage).findings
+    return int(found.filter(rule="scale_mix_up")["tmdb_id"][0])

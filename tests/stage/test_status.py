@@ -197,7 +197,7 @@ def test_a_status_ends_with_ages_what_is_due_and_the_next_command(
     stage.store.marker.stand_still(T0 + 185 * DAY)
     assert main(["status", "--stage", str(stage.store.root.folder)]) == 0
     assert capsys.readouterr().out.splitlines()[-3:] == [
-        "payloads: the oldest of 2026-01-01, the newest of 2026-01-10",
+        "payloads: the oldest of 2026-01-01, the newest of 2026-01-10, 185 and 176 days ago",
         "due: 1 movie; TMDB's terms: nothing is kept for more than six months",
         f"next: tmdbkit refresh --older-than 180d --stage {stage.store.root.folder}",
     ]

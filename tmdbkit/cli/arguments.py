@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import re
+import shutil
+import sys
+import tempfile
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tmdbkit.images import FORMS
@@ -27,12 +32,16 @@ def takes_rows(verb: argparse.ArgumentParser) -> None:
 
 def takes_ids(verb: argparse.ArgumentParser, without: str, also: str = "") -> None:
     """Let a command take ids, and all ways to name many."""
+    verb.set_defaults(requests=0)  # how many it took to find out which
     which = verb.add_argument_group("which movies; several of these add up")
     which.add_argument(
         "ids", nargs="*", metavar="ID", help=f"TMDB ids, such as 603, or IMDb ids{also}; {without}"
     )
     which.add_argument(
-        "--from-file", metavar="FILE", help="a text of ids, or any table that has a column of them"
+        "--from-file",
+        type=_file,
+        metavar="FILE",
+        help="a text of ids, or any table that has a column of them; - reads standard input",
     )
     which.add_argument("--id", metavar="COLUMN", help="which column of a table; else recognised")
     which.add_argument(
@@ -66,6 +75,32 @@ def takes_ids(verb: argparse.ArgumentParser, without: str, also: str = "") -> No
     which.add_argument(
         "--changed-since", type=_day, metavar="YYYY-MM-DD", help="what TMDB changed since a day"
     )
+
+
+def takes_filters(verb: argparse.ArgumentParser) -> None:
+    """Let it take which movies are shown, and what of them."""
+    like = verb.add_argument_group("which movies; all that is said holds")
+    like.add_argument("--finding", metavar="RULE", help=f"that break a rule; {RULES}")
+    like.add_argument("--decision", choices=("approve", "hold", "reject", "none"))
+    like.add_argument("--year", type=_years, metavar="YEAR[-YEAR]", help="1999, or 1990-1999")
+    like.add_argument("--text", metavar="TEXT", help="with it in titles or people")
+    how = verb.add_argument_group("what of them")
+    how.add_argument("--limit", type=count, metavar="N", help="so many; on a terminal 30")
+    for group, option, does in (
+        (like, "--missing", "without a rating of a system, or without a value: imdb,tagline"),
+        (how, "--fields", "these alone"),
+        (how, "--sort", "in the order of these"),
+    ):
+        group.add_argument(
+            option, type=names, action="extend", default=[], metavar="COLUMNS", help=does
+        )
+    for group, option, does in (
+        (like, "--failed", "ids that could not be staged, and why"),
+        (like, "--not-on-tmdb", "ids that TMDB does not have"),
+        (how, "--descending", "the highest first"),
+        (how, "--rows", "as JSON Lines, one movie each"),
+    ):
+        group.add_argument(option, action="store_true", help=does)
 
 
 def takes_stage(verb: argparse.ArgumentParser) -> Where:
@@ -164,6 +199,18 @@ def takes_scope(verb: argparse.ArgumentParser) -> None:
     takes_people(what)
 
 
+def _file(text: str) -> str:
+    """Return the file that is named; of standard input, which can be read once, a copy in one."""
+    if text != "-":
+        return text
+    if sys.stdin is None:  # it was closed: `<&-`
+        raise argparse.ArgumentTypeError("standard input is closed")
+    folder = Path(tempfile.mkdtemp(prefix="tmdbkit-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "standard input").write_bytes(sys.stdin.buffer.read())
+    return str(folder / "standard input")
+
+
 def names(text: str) -> list[str]:
     """Read names apart by commas."""
     found = [name for name in re.split(r"[,\s]+", text) if name]
@@ -177,6 +224,13 @@ def count(text: str) -> int:
     if not re.fullmatch("0*[1-9][0-9]{0,14}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return int(text)
+
+
+def _years(text: str) -> tuple[int, int]:
+    match = re.fullmatch("([0-9]{4})(?:-([0-9]{4}))?", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is no year; write 1999 or 1990-1999")
+    return int(match.group(1)), int(match.group(2) or match.group(1))
 
 
 def decade(text: str) -> int:

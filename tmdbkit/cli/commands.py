@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from tmdbkit.cli.inputs import (
     open_stage,
     open_target,
     output_file,
+    same_stage,
 )
 from tmdbkit.cli.listed import table_of_file
 from tmdbkit.cli.named import name_staged
@@ -99,7 +101,12 @@ def stage(args: argparse.Namespace) -> int:
     listed = table_of_file(args.from_file, args.id) if args.from_file else None
     if listed is not None:
         note_listed(staged, listed)
-    return show(args, result, failed=result.failed)
+    result = replace(result, http_requests=result.http_requests + args.requests)
+    status = show(args, result, failed=result.failed)
+    if not args.json:
+        same = same_stage(args)
+        say(f"in {staged.store.root.full}; next: tmdbkit show{same}, tmdbkit ratings{same}")
+    return status
 
 
 def refresh(args: argparse.Namespace) -> int:
@@ -124,6 +131,7 @@ def refresh(args: argparse.Namespace) -> int:
             older_than=args.older_than,
             language=args.language,
         )
+    result = replace(result, http_requests=result.http_requests + args.requests)
     if left := staged.store.marker.is_changing:
         say_aside(f"not all is in {staged.store.marker.language} yet; run the same again")
     return show(args, result, failed=result.failed + left)

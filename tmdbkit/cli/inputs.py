@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 import sys
 import warnings
@@ -54,6 +55,11 @@ def open_stage(args: argparse.Namespace) -> Stage:
     from tmdbkit.stage.stage import Stage
 
     return Stage(args.stage, settings=read_settings())
+
+
+def same_stage(args: argparse.Namespace) -> str:
+    """Return what a command to type next needs to mean the same stage."""
+    return f" --stage {shlex.quote(args.stage)}" if args.stage else ""
 
 
 def filled(stage: Stage) -> Stage:
@@ -257,7 +263,7 @@ def named_ids(args: argparse.Namespace) -> list[int] | None:
     named = [an_id(text, "the arguments") for text in args.ids]
     if args.from_file:
         named += ids_of_file(args.from_file, args.id)
-    found = _by_tmdb_id(named)
+    found = _by_tmdb_id(args, named)
     if _asks_tmdb(args):
         found += _ids_of_tmdb(args)
     if args.export:
@@ -290,6 +296,7 @@ def _ids_of_tmdb(args: argparse.Namespace) -> list[int]:
         if args.changed_since:
             changed = changed_ids(client, args.changed_since, session.now().date())
             found.append(changed.filter(~changed["deleted"]))
+        args.requests += session.requests
     for frame in found:
         _print_repeats(frame)
     return [tmdb_id for frame in found for tmdb_id in frame["tmdb_id"]]
@@ -334,7 +341,7 @@ def _print_repeats(ids: pl.DataFrame) -> None:
         say_aside(f"{source}: {ids.height:,} ids, and {repeats:,} repeats left out")
 
 
-def _by_tmdb_id(named: list[int | str]) -> list[int]:
+def _by_tmdb_id(args: argparse.Namespace, named: list[int | str]) -> list[int]:
     """Return ids with each IMDb id replaced by TMDB's own; say which ones TMDB does not know."""
     from tmdbkit.tmdb.client import TMDBClient
     from tmdbkit.tmdb.discovery import imdb_ids
@@ -344,6 +351,7 @@ def _by_tmdb_id(named: list[int | str]) -> list[int]:
         return [name for name in named if isinstance(name, int)]
     with open_session() as session:
         found = imdb_ids(TMDBClient(session, progress=progress.default()), of_imdb)
+        args.requests += session.requests
     known: dict[int | str, list[int]] = {}
     for tmdb_id, imdb_id in found.select("tmdb_id", "imdb_id").rows():
         known.setdefault(imdb_id, []).append(tmdb_id)

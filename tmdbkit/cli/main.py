@@ -6,10 +6,10 @@ import argparse
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from tmdbkit import __version__
-from tmdbkit.cli import commands, exchange, matching, output, upkeep
+from tmdbkit.cli import commands, exchange, matching, output, showing, upkeep
 from tmdbkit.cli import ratings as rating_commands
 from tmdbkit.cli import review as review_command
 from tmdbkit.cli.arguments import (
@@ -23,6 +23,7 @@ from tmdbkit.cli.arguments import (
     may_change,
     may_delete,
     names,
+    takes_filters,
     takes_ids,
     takes_many_at_once,
     takes_people,
@@ -32,14 +33,15 @@ from tmdbkit.cli.arguments import (
     takes_stage,
     takes_target,
 )
+from tmdbkit.cli.completion import complete
+from tmdbkit.cli.grammar import WRONG, Grammar, overview
 from tmdbkit.cli.signals import end_as_ctrl_c_does
-from tmdbkit.display import plain
-from tmdbkit.exceptions import StopError, TMDBKitError, UsageError, did_you_mean
+from tmdbkit.exceptions import StopError, TMDBKitError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-WRONG, STOPPED, INTERRUPTED = 2, 3, 130
+STOPPED, INTERRUPTED = 3, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,7 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     end_as_ctrl_c_does()
     output.take_any_text()
-    args = parser().parse_args(argv)
+    grammar = parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what may come next
+        complete(grammar)
+    args = grammar.parse_args(argv)
     try:
         with output.collected_warnings() as told:
             status: int = args.run(args)
@@ -72,58 +77,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status or (output.FOUND if told else output.FINE)
 
 
-class Grammar(argparse.ArgumentParser):
-    """A grammar that says in one line what is wrong, and what may have been meant."""
-
-    def __init__(self, **said: Any) -> None:
-        super().__init__(
-            allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **said
-        )
-
-    def error(self, message: str) -> NoReturn:
-        """Say it, and leave."""
-        end = "" if message.endswith("?") else ";"
-        self.exit(WRONG, f"{self.prog}: {plain(message)}{end} see {self.prog} --help\n")
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """Read what it knows; what it does not know is a mistake here, not one level up."""
-        known, unknown = super().parse_known_args(args, namespace)
-        if unknown:
-            word = unknown[0].partition("=")[0]
-            if word.startswith("-"):
-                # Less is near by its two dashes alone.
-                near = did_you_mean(word, self._option_string_actions, 0.7)
-                self.error(f"there is no option {word}{near}")
-            self.error(f"{word!r} is a word too many")
-        return known, unknown
-
-    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
-        """Refuse a word that is empty: a variable of a script's that is, in most cases.
-
-        `--snapshot "$REHEARSAL"` would mean the deployment instead.
-        """
-        if not arg_string.strip():
-            raise argparse.ArgumentError(action, "it is empty; give a value, or leave it out")
-        return super()._get_value(action, arg_string)
-
-    def _check_value(self, action: argparse.Action, value: str) -> None:
-        if action.choices is not None and value not in action.choices:
-            raise argparse.ArgumentError(
-                action,
-                f"{value!r} is none of {', '.join(action.choices)}"
-                f"{did_you_mean(value, action.choices, 0.7)}",
-            )
-
-
 def parser() -> Grammar:
     """Return the command line's grammar."""
     top = Grammar(
         prog="tmdbkit",
+        usage="tmdbkit [-h] [--version] COMMAND ...",
         description="Movies from TMDB to Convex, with a notebook in between.",
-        epilog="exit status: 0 well, 1 something failed or was found, 2 wrong usage, 3 stopped",
     )
     top.add_argument("--version", action="version", version=f"tmdbkit {__version__}")
-    verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    verbs = top.add_subparsers(prog="tmdbkit", help=argparse.SUPPRESS)
 
     demo = _verb(verbs, commands.demo, "walk the sample through it all, offline", "demo gallery")
     demo.add_argument("folder", nargs="?", metavar="DIR", help="put it there, with the gallery")
@@ -158,6 +120,17 @@ def parser() -> Grammar:
     ):
         match.add_argument(option, metavar="COLUMN", help=f"its column of {what}")
 
+    show = _verb(
+        verbs,
+        showing.show,
+        "show a movie, or a table of those that are like what the options say",
+        'show "The Matrix"',
+        "show --missing imdb --sort year",
+    )
+    show.add_argument("movies", nargs="*", metavar="MOVIE", help="a TMDB id, an IMDb id, a title")
+    takes_filters(show)
+    takes_stage(show)
+
     ratings = _verb(
         verbs,
         rating_commands.ratings,
@@ -166,7 +139,7 @@ def parser() -> Grammar:
         "ratings --table mine.csv --points letterboxd=stars",
     )
     ratings.add_argument(
-        "--provider", action="append", metavar="NAME", help="imdb, mdblist or omdb; repeat it"
+        "--provider", action="append", metavar="PROVIDER", help="imdb, mdblist or omdb; repeat it"
     )
     ratings.add_argument("--dry-run", action="store_true", help="say what it takes; ask nobody")
     ratings.add_argument("--older-than", metavar="AGE", type=age, help="30d: ask again for older")
@@ -368,6 +341,8 @@ def parser() -> Grammar:
 
     cache = _verb(verbs, upkeep.cache, "show or empty the cache of answers", "cache clear")
     cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show")
+    top.epilog = overview(verbs.choices)
+    top.set_defaults(run=lambda _: top.print_help())
     return top
 
 
@@ -378,7 +353,7 @@ def _verb(
     lines = "".join(f"\n  tmdbkit {example}" for example in examples)
     verb: Grammar = verbs.add_parser(
         run.__name__.rstrip("_"),
-        help=summary,
+        help=summary,  # what zsh shows beside it
         description=f"{summary[0].upper()}{summary[1:]}.",
         epilog=f"for example:{lines}",
     )
@@ -390,7 +365,7 @@ def _verb(
 def _complain(error: object, status: int) -> int:
     with suppress(OSError):  # a terminal that was closed shows nothing any more
         sys.stdout.flush()
-        output.say_aside(f"tmdbkit: {error}")
+        output.say_aside(f"tmdbkit: {error}", "" if status == INTERRUPTED else output.RED)
     return status
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 import warnings
 from contextlib import contextmanager, suppress
@@ -14,9 +16,16 @@ from tmdbkit.exceptions import PassedOver, SettingsWarning
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 FINE, FOUND = 0, 1  # exit statuses: all went well; finished, and something failed or was found
+RED, GREEN, YELLOW = "31", "32", "33"  # as terminals number them, which choose tones that are read
+COLOURS = {
+    **dict.fromkeys(("created", "staged", "approved", "pass"), GREEN),
+    **dict.fromkeys(("failed", "error", "errors", "conflicts", "unknown", "rejected"), RED),
+    **dict.fromkeys(("warning", "warnings", "withheld", "missing", "held", "deleted"), YELLOW),
+}
+_COUNTED = re.compile(rf"^ *({'|'.join(COLOURS)}): (?!0$)[\d,]*", re.MULTILINE)
 
 
 class Result(Protocol):
@@ -53,12 +62,33 @@ def printed_json(args: argparse.Namespace, facts: Mapping[str, object]) -> bool:
 
 def say(text: str) -> None:
     """Print a line, or several; nothing in them steers the terminal."""
-    sys.stdout.write(plain_lines(text.split("\n")) + "\n")
+    told = plain_lines(text.split("\n"))
+    if takes_colour(sys.stdout):
+        told = _COUNTED.sub(lambda found: painted(found[0], COLOURS[found[1]]), told)
+    sys.stdout.write(told + "\n")
 
 
-def say_aside(text: str) -> None:
+def say_cells(rows: Iterable[Sequence[str]]) -> None:
+    """Print a line for each row: side by side on a terminal, with tabs between in a pipe."""
+    between = "  " if sys.stdout.isatty() else "\t"
+    sys.stdout.writelines(f"{between.join(map(plain, row)).rstrip(' ')}\n" for row in rows)
+
+
+def say_aside(text: str, colour: str = "") -> None:
     """Print a line beside what may be piped."""
-    sys.stderr.write(f"{plain(text)}\n")
+    told = plain(text)
+    sys.stderr.write(f"{painted(told, colour) if takes_colour(sys.stderr) else told}\n")
+
+
+def takes_colour(stream: TextIO) -> bool:
+    """Tell whether colours are wanted: not in a pipe, nor where `NO_COLOR` says so."""
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return stream.isatty() and not is_plain
+
+
+def painted(text: str, colour: str) -> str:
+    """Return a text that was made plain in a colour of the terminal's."""
+    return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
 
 
 @contextmanager
@@ -85,7 +115,7 @@ def collected_warnings() -> Iterator[set[str]]:
                 show_others(message, category, filename, lineno, file, line)
             elif text not in told | slips:
                 (slips if of_settings else told).add(text)
-                say_aside(text if of_settings else f"tmdbkit: {text}")
+                say_aside(text if of_settings else f"tmdbkit: {text}", YELLOW)
 
         warnings.showwarning = show
         warnings.simplefilter("always", PassedOver)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tmdbkit.cli.inputs import filled, open_stage, read_settings
+from tmdbkit.cli.inputs import filled, open_stage, read_settings, same_stage
 from tmdbkit.cli.output import FINE, FOUND, printed_json, say
 from tmdbkit.exceptions import SettingsError
 from tmdbkit.progress import counted
@@ -35,12 +35,14 @@ def _print_next(args: argparse.Namespace, staged: Stage, counts: Status) -> None
 
     ages = staged.store.ages(staged.store.now())
     if ages.oldest and ages.newest:
-        say(f"payloads: the oldest of {ages.oldest:%Y-%m-%d}, the newest of {ages.newest:%Y-%m-%d}")
+        now = staged.store.now()
+        days = f"{(now - ages.oldest).days:,} and {counted((now - ages.newest).days, 'day')} ago"
+        told = f"the oldest of {ages.oldest:%Y-%m-%d}, the newest of {ages.newest:%Y-%m-%d}"
+        say(f"payloads: {told}, {days}")
     due = f"{counted(ages.due, 'movie')}; TMDB's terms: nothing is kept for more than six months"
     say(f"due: {due if ages.due else 'nothing'}")
     changing = staged.store.marker.language if staged.store.marker.is_changing else None
-    where = f" --stage {args.stage}" if args.stage else ""
-    say(f"next: tmdbkit {next_command(counts, ages.due, changing)}{where}")
+    say(f"next: tmdbkit {next_command(counts, ages.due, changing)}{same_stage(args)}")
 
 
 LATEST = 5  # pushes that a status tells

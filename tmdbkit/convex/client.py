@@ -22,6 +22,7 @@ from tmdbkit.http.credentials import Credential
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
 from tmdbkit.settings import Secret, Settings, without_login
+from tmdbkit.settings.arguments import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,6 +67,7 @@ class ConvexService(Service):
         return refusal_of(response, path)
 
 
+@checked
 class ConvexDeployment(Connected):
     """A Convex deployment with tmdbkit's functions in it.
 

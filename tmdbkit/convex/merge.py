@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tmdbkit.images import ImageForm
 
 OURS = frozenset(MOVIE.names()) - CREATED_ONLY - STAMPS - {"tmdb_id"}
+NAMES = ("ratings", *sorted(OURS - RATINGS))  # as a person gives them
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from tmdbkit.files import write_text
 from tmdbkit.images import form_of
 from tmdbkit.progress import counted
 from tmdbkit.schema import CREW, GENRE, KEYS
+from tmdbkit.settings.arguments import checked
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -58,6 +59,7 @@ FIELDS = pl.Schema(
 )
 
 
+@checked
 @dataclass(frozen=True, repr=False)
 class Plan(Drawn):
     """What a push would do, movie by movie and field by field.
@@ -230,10 +232,13 @@ class Plan(Drawn):
         Raises:
             NoSuchMovie: It is not in the plan.
         """
-        for change in self.changes:
+        for change in self:
             if change.tmdb_id == tmdb_id:
                 return MovieChange(change)
         raise NoSuchMovie(f"{tmdb_id} is not in the plan")
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.changes)
 
     def document(self, tmdb_id: int) -> list[str]:
         """Return a line for each field of a document that would be created, with names for ids.

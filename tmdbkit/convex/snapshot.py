@@ -19,6 +19,7 @@ from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import RequestRefused, SettingsError, StopError
 from tmdbkit.files import atomic_write, make_folder, sweep
 from tmdbkit.schema import NEW_WITH_US
+from tmdbkit.settings.arguments import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ ZIP_NAME = "snapshot.zip"
 _FIRST = "   (into an empty deployment only: it compares nothing)"
 
 
+@checked
 class ConvexSnapshot:
     """A deployment's tables in one ZIP: no account, no network, no Node.
 

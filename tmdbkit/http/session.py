@@ -31,6 +31,7 @@ from tmdbkit.http.waiting import Waiting
 from tmdbkit.http.wire import Wire
 from tmdbkit.progress import Silent
 from tmdbkit.settings import without_login
+from tmdbkit.settings.arguments import checked
 from tmdbkit.surrogates import whole, whole_json
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ T = TypeVar("T")
 GRACE = 2.0  # seconds that what is under way has, once it is to end
 
 
+@checked
 class Session:
     """A polite, cached connection to a service, for one thread or many.
 

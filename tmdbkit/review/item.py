@@ -81,7 +81,7 @@ class Item:
     @property
     def card(self) -> MovieCard:
         """The movie alone."""
-        return MovieCard(self.movie, self.picture, self.online)
+        return MovieCard(self.movie, self.picture, self.online, lambda: self.findings)
 
     def value(self, field: str) -> Any:
         """Return what a field holds that a person may set, by the names that `correct` takes."""

@@ -17,6 +17,7 @@ from tmdbkit.review.batch import Batch
 from tmdbkit.review.decided import Decided, reviewer
 from tmdbkit.review.item import STATES, Filter, Item
 from tmdbkit.review.sample import Sample
+from tmdbkit.settings.arguments import checked
 from tmdbkit.stage.decisions import VERDICTS, field_named, fitting
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["STATES", "Batch", "Filter", "Item", "ReviewQueue"]
 
 
+@checked
 class ReviewQueue:
     """Movies that wait for a decision, the worst first.
 
@@ -178,6 +180,10 @@ class ReviewQueue:
 
     def __iter__(self) -> Iterator[Item]:
         return map(self._item, self.ids)
+
+    def __repr__(self) -> str:
+        decided, movies = self.progress
+        return f"ReviewQueue({len(self):,} shown, {decided:,} of {movies:,} movies decided)"
 
     def __len__(self) -> int:
         return len(self._ids)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from tmdbkit.exceptions import SettingsError, SettingsWarning, forget_locals
 from tmdbkit.settings import values
+from tmdbkit.settings.arguments import checked
+from tmdbkit.settings.secret import Secret as Secret
 from tmdbkit.settings.sources import (
     PAIRS,
     Pair,
@@ -20,7 +22,6 @@ from tmdbkit.settings.sources import (
     read_sources,
     slips,
     strange_places,
-    unquoted,
 )
 
 if TYPE_CHECKING:
@@ -30,40 +31,7 @@ POSTER_SIZES = ("w92", "w154", "w185", "w342", "w500", "w780", "original")
 BACKDROP_SIZES = ("w300", "w780", "w1280", "original")
 
 
-class Secret:
-    """A key that shows itself nowhere but to `reveal`.
-
-    What is copied along with one, quotes and the words that go before it in a header, is no part
-    of it.
-    """
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str = "") -> None:
-        self._value = unquoted(_HEADER.sub("", unquoted(value)))
-
-    def reveal(self) -> str:
-        """Return the key itself: for the request that carries it, and for nothing else."""
-        return self._value
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __repr__(self) -> str:
-        return "Secret(set)" if self._value else "Secret(not set)"
-
-    __str__ = __repr__
-
-
-_HEADER = re.compile(r"(authorization:\s*)?((bearer|convex)\s+)?", re.IGNORECASE)
-
-
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """All that a run needs to know of its surroundings.
@@ -200,8 +168,9 @@ class Settings:
         )
 
     def __repr__(self) -> str:
-        named = (f.name for f in fields(self) if f.repr)
-        facts = (f"{name}={_masked(repr(getattr(self, name)))}" for name in named)
+        usual, named = Settings(), (f.name for f in fields(self) if f.repr)
+        given = ((n, value) for n in named if (value := getattr(self, n)) != getattr(usual, n))
+        facts = (f"{name}={_masked(repr(value))}" for name, value in given)
         return f"Settings({', '.join(facts)})"
 
     def shown(self) -> list[dict[str, str]]:

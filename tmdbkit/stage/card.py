@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -17,9 +18,12 @@ from tmdbkit.display import (
     plain_lines,
     row,
 )
+from tmdbkit.quality import FINDINGS
 from tmdbkit.schema import SCALES, SYSTEMS
+from tmdbkit.transform import ROWS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tmdbkit.ratings.rows import Frame
@@ -68,10 +72,15 @@ def flat(rows: Frame) -> Frame:
     )
 
 
-def _said(value: Any) -> str:
+def columns() -> list[str]:
+    """Return the names of the columns of the flat table."""
+    return flat(ROWS.to_frame()).columns
+
+
+def said(value: Any) -> str:
     """Return a value of any type as a card says it."""
     if isinstance(value, list):
-        return ", ".join(map(_said, value))
+        return ", ".join(map(said, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
@@ -85,16 +94,34 @@ class MovieCard:
         row: Its row of the flat table; perhaps with `translated`, and `own` fields of the user's.
         picture: A local file to show instead of the poster's address.
         online: Whether the poster's address may be shown, which a browser then asks for.
+        judge: Finds what is wrong with it, once that is asked for.
     """
 
     row: dict[str, Any]
     picture: Path | None = None
     online: bool = True
+    judge: Callable[[], pl.DataFrame] = FINDINGS.to_frame
+
+    @property
+    def title(self) -> str:
+        """Its title."""
+        return str(self.row["title"])
+
+    @property
+    def ratings(self) -> dict[str, float]:
+        """The points of each system that rates it, on that system's own scale."""
+        points = {system: self.row[f"{system}_points"] for system in SYSTEMS}
+        return {system: value for system, value in points.items() if value is not None}
+
+    @cached_property
+    def findings(self) -> pl.DataFrame:
+        """What the rules find that look at one movie; those of whole columns need `check`."""
+        return self.judge()
 
     def heading(self) -> str:
         """Return title and year."""
         year = self.row["year"]
-        return f"{self.row['title']} ({year})" if year else str(self.row["title"])
+        return f"{self.title} ({year})" if year else self.title
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what is known of it, in order."""
@@ -115,7 +142,7 @@ class MovieCard:
 
     def own(self) -> list[tuple[str, str]]:
         """Return the user's own fields, and what each holds."""
-        return [(name, _said(value)) for name, value in self.row.get("own", {}).items()]
+        return [(name, said(value)) for name, value in self.row.get("own", {}).items()]
 
     def _rating(self, system: str) -> str:
         points, votes = self.row[f"{system}_points"], self.row[f"{system}_votes"]
@@ -130,9 +157,7 @@ class MovieCard:
 
     def _repr_html_(self) -> str:
         shares = {
-            SYSTEM_NAMES[system]: points / SCALES[system]
-            for system in SYSTEMS
-            if (points := self.row[f"{system}_points"]) is not None
+            SYSTEM_NAMES[system]: points / SCALES[system] for system, points in self.ratings.items()
         }
         return row(draw_facts(self.heading(), self.facts(), shares), self.poster())
 
@@ -144,4 +169,4 @@ class MovieCard:
         address = self.row["main_poster"] or ""
         if self.online and address.startswith("https://"):
             return picture(address)
-        return cover(str(self.row["title"]), int(self.row["tmdb_id"]))
+        return cover(self.title, int(self.row["tmdb_id"]))

@@ -42,7 +42,7 @@ class Overlay:
         Args:
             rows: Frames of `transform.ROWS`.
         """
-        return self._with_votes(self._with_fields(rows))
+        return self._with_votes(self.with_fields(rows))
 
     def beside(self, staged: set[int]) -> pl.DataFrame:
         """Return `tmdb_id, title` and the vote fields of movies that are rated, and not staged."""
@@ -74,8 +74,9 @@ class Overlay:
         votes = vote_objects(chosen).lazy()
         return rows.drop(VOTE_FIELDS).join(votes, on="tmdb_id", how="left", maintain_order="left")
 
-    def _with_fields(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        plain = self.overrides.filter(~pl.col("field").str.contains(".", literal=True))
+    def with_fields(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """Return rows with the overrides of the fields that they have, their ratings aside."""
+        plain = self.overrides.filter(pl.col("field").is_in(rows.collect_schema().names()))
         for (name,), some in plain.group_by("field", maintain_order=True):
             values = [json.loads(text) for text in some["value"]]
             new = pl.LazyFrame(

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.display import Drawn
-from tmdbkit.exceptions import NoSuchMovie, UsageError
+from tmdbkit.exceptions import SettingsWarning
 from tmdbkit.progress import counted
+from tmdbkit.quality import find
 from tmdbkit.schema import ROW, checked_ids
+from tmdbkit.settings.arguments import checked
 from tmdbkit.stage import history, pushes
 from tmdbkit.stage.card import MovieCard, flat
 from tmdbkit.stage.damage import reading
 from tmdbkit.stage.decisions import WORDS, verdicts
 from tmdbkit.stage.doctor import Health, examine
 from tmdbkit.stage.flat_table import flat_table
+from tmdbkit.stage.named import COLUMNS, meant_by, no_such
 from tmdbkit.stage.own_fields import rows_of
 from tmdbkit.stage.status import Status, standing
 from tmdbkit.stage.store import StageStore
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from tmdbkit.settings import Settings
 
 
+@checked
 class Stage(Drawn):
     """A folder of movies on their way to Convex, here or in an object store.
 
@@ -62,12 +67,13 @@ class Stage(Drawn):
         self.store = StageStore(place, settings=settings, name=name, now=now)
         self._root = self.store.root
         self._movies = self.store.movies
+        self._is_told = False
 
     def movies(self) -> pl.DataFrame:
         """Return the rows as documents will have them, by `tmdb_id`."""
         with reading(self._root):
             rows = self._rows().sort("tmdb_id").collect()
-        return self.store.with_own(rows)
+        return self._unless_empty(self.store.with_own(rows))
 
     def scan(self) -> pl.LazyFrame:
         """Return the same rows lazily and in no order; own fields are read at once."""
@@ -84,28 +90,28 @@ class Stage(Drawn):
         with reading(self._root):
             return self._movies.ids()
 
-    def history(self, tmdb_id: int) -> pl.DataFrame:
+    def history(self, movie: int | str) -> pl.DataFrame:
         """Return a movie at each time it was fetched: dates, titles, status, points and votes.
+
+        Args:
+            movie: Its TMDB id, its IMDb id, or its title.
 
         Raises:
             NoSuchMovie: It is not staged.
+            UsageError: It is the name of several.
         """
         with reading(self._root):
-            versions = self._movies.versions(checked_ids([tmdb_id]))
+            tmdb_id = self.id_of(movie)
+            versions = self._movies.versions([tmdb_id])
             if versions.is_empty():
-                raise NoSuchMovie(f"{tmdb_id} is not staged in {self._root}")
+                raise no_such(movie, self._titles(), self._root)
             return history.history(self._movies.rows_of(versions))
 
     def drift(self, since: date) -> pl.DataFrame:
         """Return what TMDB changed since a day or an instant, in `history.DRIFT`, old and new.
 
         Both are UTC, where they do not say otherwise.
-
-        Raises:
-            UsageError: It is neither.
         """
-        if not isinstance(since, date):
-            raise UsageError(f"{since!r} is no day; give a date, such as date(2026, 1, 31)")
         at = since if isinstance(since, datetime) else datetime.combine(since, time())
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
         with reading(self._root):
@@ -137,14 +143,21 @@ class Stage(Drawn):
         with reading(self._root):
             return self._movies.files()
 
-    def ratings(self) -> pl.DataFrame:
+    def ratings(self, movie: int | str | None = None) -> pl.DataFrame:
         """Return the newest rating of each movie, system and provider, in `RATINGS` and `chosen`.
 
         Of a system that several providers rate, the one whose rating counts is `chosen`: the first
         of `TMDBKIT_PROVIDERS` that has points. TMDB's own come from the payloads.
+
+        Args:
+            movie: Only those of one, by its TMDB id, its IMDb id, or its title.
         """
         with reading(self._root):
-            return self.store.overlay().ratings(self._movies.rows())
+            if movie is None:
+                return self.store.overlay().ratings(self._movies.rows())
+            one = [self.id_of(movie)]
+            rows = self._movies.rows_of(self._movies.newest(one).collect())
+            return self.store.overlay(one).ratings(rows)
 
     def decisions(self) -> pl.DataFrame:
         """Return the log of decisions: everything that people decided or set, the newest last."""
@@ -188,7 +201,7 @@ class Stage(Drawn):
             >>> tmdbkit.sample().people("nolan").filter(crew_type="Director").rows()
             [(525, 'Christopher Nolan', 'Director', 2)]
         """
-        found = names.people(self.store.texts())
+        found = self._unless_empty(names.people(self.store.texts()))
         return found.filter(_has(text, found["crew_name"]))
 
     def credits(self) -> pl.DataFrame:
@@ -199,7 +212,7 @@ class Stage(Drawn):
             >>> credits.filter(pl.col("character") == "Neo")["name"].to_list()
             ['Keanu Reeves']
         """
-        return names.credited(self.store.texts())
+        return self._unless_empty(names.credited(self.store.texts()))
 
     def names(self, of: Literal["genres", "keywords", "studios", "collections"]) -> pl.DataFrame:
         """Return `id, name, movies` of the genres, keywords …, the most frequent first.
@@ -207,7 +220,7 @@ class Stage(Drawn):
         Raises:
             UsageError: Of anything else.
         """
-        return names.named(self.store.texts(), of)
+        return self._unless_empty(names.named(self.store.texts(), of))
 
     def table(self, *, raw: bool = False) -> pl.DataFrame:
         """Return one flat row a movie, for reading: names instead of ids, year, points, votes.
@@ -220,7 +233,7 @@ class Stage(Drawn):
         """
         movies, ratings = self.store.for_rules()
         found = flat_table(movies, ratings, self.decisions(), now=self.store.now(), raw=raw)
-        return self.store.with_own(found)
+        return self._unless_empty(self.store.with_own(found))
 
     def find(self, text: str) -> pl.DataFrame:
         """Return the rows of `table` whose title or people have `text` in them, in any case.
@@ -229,27 +242,61 @@ class Stage(Drawn):
             >>> tmdbkit.sample().find("kubrick")["title"].to_list()
             ['2001: A Space Odyssey', 'The Shining']
         """
-        rows = self.table()
-        texts = pl.concat_list(pl.concat_list("title", "original_title"), "directors", "cast")
-        looked_in = rows.select(texts.list.join("\n")).to_series()
-        return rows.filter(_has(text, looked_in))
+        return having(text, self.table())
 
-    def __getitem__(self, tmdb_id: int) -> MovieCard:
-        """Return one movie's card.
+    def __getitem__(self, movie: int | str) -> MovieCard:
+        """Return the card of one movie, by its TMDB id, its IMDb id, or its title in any case.
 
         Raises:
             NoSuchMovie: It is not staged.
+            UsageError: It is the name of several, or the id of one and the title of another.
+
+        Example:
+            >>> stage = tmdbkit.sample()
+            >>> stage["fight club"].heading(), stage["tt0137523"].ratings["imdb"]
+            ('Fight Club (1999)', 8.8)
         """
         with reading(self._root):
-            found = self._movies.newest(checked_ids([tmdb_id])).collect()
-            rows = self.store.overlay().over(self._movies.rows_of(found)).drop("part").collect()
+            tmdb_id = self.id_of(movie)
+            found = self._movies.newest([tmdb_id]).collect()
+            overlay = self.store.overlay([tmdb_id])
+            rows = overlay.over(self._movies.rows_of(found)).drop("part").collect()
         if rows.is_empty():
-            raise NoSuchMovie(f"{tmdb_id} is not staged in {self._root}")
+            raise no_such(movie, self._titles(), self._root)
         row = flat(rows).row(0, named=True)
         if "translated" in rows.columns:
             row["translated"] = rows["translated"].item()
         row["own"] = self.store.own_of(tmdb_id)
-        return MovieCard(row, self.store.poster(tmdb_id), online=not self.store.settings.offline)
+        return MovieCard(
+            row,
+            self.store.poster(tmdb_id),
+            online=not self.store.settings.offline,
+            judge=lambda: find(*self.store.for_rules([tmdb_id]), now=self.store.now()),
+        )
+
+    def id_of(self, movie: int | str) -> int:
+        """Return the id of a movie by whatever names it: ids, an address, its title in any case.
+
+        A number is an id, staged or not.
+
+        Raises:
+            NoSuchMovie: It names none that is staged.
+            UsageError: It names several.
+        """
+        if not isinstance(movie, str):
+            return checked_ids([movie])[0]
+        return meant_by(movie, self._titles(), self._root)
+
+    def _titles(self) -> pl.LazyFrame:
+        return self.store.overlay([]).with_fields(self._movies.rows().select(COLUMNS))
+
+    def _unless_empty(self, found: pl.DataFrame) -> pl.DataFrame:
+        """Return what was found; where nothing ever was, say once where it was looked for."""
+        if found.is_empty() and not self._is_told and not self._movies.payloads.all_parts():
+            self._is_told = True
+            told = f"nothing is staged; looked in {self._root.full}, which tmdbkit stage 603 fills"
+            warnings.warn(told, SettingsWarning, stacklevel=4)
+        return found
 
     def __len__(self) -> int:
         with reading(self._root):
@@ -324,9 +371,13 @@ class Stage(Drawn):
         return examine(self._root, self.store.now())
 
 
+def having(text: str, table: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of the flat table that have a text in titles or people, in any case."""
+    texts = pl.concat_list(pl.concat_list("title", "original_title"), "directors", "cast")
+    return table.filter(_has(text, table.select(texts.list.join("\n")).to_series()))
+
+
 def _has(text: str, values: pl.Series) -> list[bool]:
     """Tell which values have a text in them, in any case."""
-    if not isinstance(text, str):
-        raise UsageError(f"{text!r} is no text to look for")
     wanted = text.casefold()
     return [wanted in value.casefold() for value in values]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit.progress import Silent
+from tmdbkit.settings.arguments import checked
 from tmdbkit.tmdb.session import TMDBSession
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ APPENDED = "credits,keywords,release_dates,videos"  # one order for ever: it is 
 LISTS = ("popular", "top_rated", "now_playing", "upcoming")
 
 
+@checked
 class TMDBClient:
     """Asks TMDB for what it has.
 

@@ -20,6 +20,7 @@ from tmdbkit.http.retry import passing_kind
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
 from tmdbkit.settings import Secret, Settings
+from tmdbkit.settings.arguments import checked
 from tmdbkit.tmdb.shapes import misfit
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _OF_THE_REQUEST = (400, 422)  # refused for good, where TMDB says so; a proxy ma
 _OWN_WORDS = {"status_code", "status_message", "errors", "success"}
 
 
+@checked
 class TMDBSession(Session):
     """A polite, cached connection to TMDB, for one thread or many.
 

@@ -67,8 +67,8 @@ def named(payloads: Iterable[pl.DataFrame], kind: str) -> pl.DataFrame:
     Raises:
         UsageError: It is another one.
     """
-    if not isinstance(kind, str) or kind not in _WHERE:
-        meant = did_you_mean(str(kind), _WHERE)
+    if kind not in _WHERE:
+        meant = did_you_mean(kind, _WHERE)
         raise UsageError(f"there are no names of {kind!r}; there are {', '.join(_WHERE)}{meant}")
     things = [
         some.select("tmdb_id", _WHERE[kind].alias("thing"))

@@ -13,6 +13,7 @@ from tmdbkit.convex.plan import Plan
 from tmdbkit.convex.results import DeleteResult
 from tmdbkit.convex.undo import standing
 from tmdbkit.schema import checked_ids
+from tmdbkit.settings.arguments import checked
 from tmdbkit.workflows.pushing import push
 from tmdbkit.workflows.run import Run
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tmdbkit.stage.stage import Stage
 
 
+@checked
 def absent_from_stage(stage: Stage, target: Target) -> list[int]:
     """Return the movies that this stage created in the target, and does not hold any more.
 
@@ -35,6 +37,7 @@ def absent_from_stage(stage: Stage, target: Target) -> list[int]:
     return sorted(created - set(gone["tmdb_id"]) - stage.ids())
 
 
+@checked
 def delete_movies(
     stage: Stage,
     target: Target,
@@ -72,6 +75,7 @@ def delete_movies(
     return DeleteResult(push(stage, target, plan=plan, progress=progress, now=now))
 
 
+@checked
 def plan_deletion(
     stage: Stage,
     target: Target,

@@ -10,6 +10,7 @@ from tmdbkit import transform
 from tmdbkit.convex.options import PushOptions
 from tmdbkit.fetch.staging import THREADS, fetch_movies
 from tmdbkit.schema import ROW, checked_ids
+from tmdbkit.settings.arguments import checked
 from tmdbkit.stage.stage import Stage
 from tmdbkit.workflows.checking import withheld_rows
 from tmdbkit.workflows.run import Run
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tmdbkit.workflows.outgoing import Piece
 
 
+@checked
 def import_direct(
     session: TMDBSession,
     target: Target,

@@ -15,6 +15,7 @@ from tmdbkit.executors import workers_of
 from tmdbkit.fetch.cluster import stage_ids_on
 from tmdbkit.fetch.staging import THREADS, StageResult, stage_ids
 from tmdbkit.schema import checked_ids
+from tmdbkit.settings.arguments import checked
 from tmdbkit.settings.values import is_language
 from tmdbkit.tmdb.changes import stale_ids
 from tmdbkit.tmdb.client import TMDBClient
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tmdbkit.tmdb.session import TMDBSession
 
 
+@checked
 def stage_movies(
     session: TMDBSession,
     stage: Stage,
@@ -133,6 +135,7 @@ def _with_refused(result: StageResult, refused: pl.DataFrame) -> StageResult:
     )
 
 
+@checked
 def refresh_movies(
     session: TMDBSession,
     stage: Stage,

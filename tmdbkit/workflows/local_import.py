@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tmdbkit.schema import checked_ids
+from tmdbkit.settings.arguments import checked
 from tmdbkit.workflows.fetching import stage_movies
 from tmdbkit.workflows.pushing import push
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tmdbkit.tmdb.session import TMDBSession
 
 
+@checked
 def run_local_import(
     session: TMDBSession,
     stage: Stage,

@@ -25,6 +25,7 @@ from tmdbkit.matching.matched import (
     own_columns,
     told_apart,
 )
+from tmdbkit.settings.arguments import checked
 from tmdbkit.stage.asked import note
 from tmdbkit.surrogates import decoded
 from tmdbkit.tables import ASKED, READERS, reading, scan, texts, title_of
@@ -89,6 +90,7 @@ class Matches(Drawn):
         return counted_facts(named) + failed
 
 
+@checked
 def match_titles(
     session: TMDBSession,
     source: Source,
@@ -230,6 +232,7 @@ def _before(
     return zip(_asked(own_columns(before), columns), earlier_matches(before), strict=True)
 
 
+@checked
 def note_asked(stage: Stage, source: Source, *, id: str | None = None) -> int:  # noqa: A002
     """Keep with each staged movie what a list asked for, for rules to compare, and for `table()`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -12,6 +13,7 @@ from tmdbkit.convex.intents import unknown
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.options import PushOptions
 from tmdbkit.convex.parsing import id_of
+from tmdbkit.convex.plan import Plan
 from tmdbkit.convex.read import pages
 from tmdbkit.convex.undo import WROTE, plan_undo
 from tmdbkit.convex.verification import Verification
@@ -19,6 +21,7 @@ from tmdbkit.exceptions import UsageError
 from tmdbkit.executors import prefetch
 from tmdbkit.progress import Silent, counted
 from tmdbkit.schema import IMAGES, SYSTEMS
+from tmdbkit.settings.arguments import checked
 from tmdbkit.workflows.outgoing import Outgoing
 from tmdbkit.workflows.run import Run
 
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tmdbkit.convex.importer import Importer
-    from tmdbkit.convex.plan import Plan
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target
     from tmdbkit.images import ImageForm
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from tmdbkit.stage.stage import Stage
 
 
+@checked
 def plan_push(
     stage: Stage,
     target: Target,
@@ -100,12 +103,13 @@ def _left_in_another_form(target: Target, form: ImageForm, planned: set[int]) ->
     return [told] if others else []
 
 
+@checked
 def push(
     stage: Stage,
     target: Target,
     ids: Iterable[int] | None = None,
     *,
-    plan: Plan | None = None,
+    plan: Plan | str | Path | None = None,
     approved: bool = False,
     scope: Scope = ALL,
     limit: int | None = None,
@@ -120,8 +124,9 @@ def push(
         stage: Where they come from; its import log tells what was done.
         target: A `ConvexDeployment` or a `ConvexSnapshot`.
         ids: Only these; default all that are staged.
-        plan: Send exactly this, made by `plan_push` or `undo`. A document that was changed there
-            since is a conflict: left alone, reported, and planned anew in the result's `anew`.
+        plan: Send exactly this, made by `plan_push` or `undo`, or saved in a file. A document that
+            was changed there since is a conflict: left alone, reported, and planned anew in the
+            result's `anew`.
         approved: Only what was approved in review, and has not changed since in what was judged.
         scope: Which fields may be touched.
         limit: How many movies go at most.
@@ -143,6 +148,7 @@ def push(
         >>> push(stage, target, [603, 550]).unchanged
         2
     """
+    plan = Plan.load(Path(plan)) if isinstance(plan, str | Path) else plan
     options = PushOptions.of(
         stage.store.settings,
         scope=scope,
@@ -217,6 +223,7 @@ def _terms(run: Run) -> tuple[str, ...]:
     return (f"mind the terms of these ratings: {' · '.join(terms)}",) if terms else ()
 
 
+@checked
 def verify(
     stage: Stage,
     target: Target,
@@ -237,6 +244,7 @@ def verify(
     )
 
 
+@checked
 def undo(
     stage: Stage, target: Target, push_id: str | None = None, *, referenced: bool = False
 ) -> Plan:

@@ -12,6 +12,7 @@ from tmdbkit.executors import workers_of
 from tmdbkit.quality import RULES, find
 from tmdbkit.quality.report import Report
 from tmdbkit.settings import Settings
+from tmdbkit.settings.arguments import checked
 from tmdbkit.stage.stage import Stage
 from tmdbkit.workflows.checking import (
     applicable,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from tmdbkit.ratings.model import Provider
 
 
+@checked
 def collect_ratings(
     stage: Stage,
     providers: Iterable[str | Provider] | None = None,
@@ -91,6 +93,7 @@ def collect_ratings(
         )
 
 
+@checked
 def rating_costs(
     stage: Stage,
     providers: Iterable[str | Provider] | None = None,
@@ -111,10 +114,11 @@ def rating_costs(
         return costs(asked, wanted_of(stage, target, ids), stage, oldest)
 
 
+@checked
 def check(
     source: Stage | pl.DataFrame | pl.LazyFrame | Target,
     *,
-    rules: Sequence[Rule] = RULES,
+    rules: Sequence[Rule] | None = None,
     skip: Collection[str] = (),
     imdb: IMDbTitles | None = None,
     now: datetime | None = None,
@@ -125,8 +129,8 @@ def check(
 
     Args:
         source: A stage; a target; or a frame, of documents or of the flat table.
-        rules: What to look for: `check(stage, rules=[*RULES, mine])`. A rule that looks at a column
-            which is not there is passed over, and not in the report.
+        rules: What to look for, such as `[*RULES, mine]`; default what comes with tmdbkit. A rule
+            that looks at a column which is not there is passed over, and not in the report.
         skip: Names of rules to leave out.
         imdb: IMDb's data set of titles, to see whether an IMDb id is the film's; some 200 MB, asked
             for once a day. Without it those rules are passed over.
@@ -146,11 +150,11 @@ def check(
         >>> report.findings.filter(rule="scale_mix_up").select("title", "system", "value").rows()
         [('!!!', 'metacritic', '5.4 of 100')]
     """
-    names = {rule.name for rule in rules}
-    skip = [skip] if isinstance(skip, str) else skip
+    looked_for = RULES if rules is None else rules
+    names = {rule.name for rule in looked_for}
     if unknown := sorted(set(skip) - names):
         raise UsageError(f"no rule {unknown[0]!r}; there are {', '.join(sorted(names))}")
-    chosen = [rule for rule in rules if rule.name not in skip]
+    chosen = [rule for rule in looked_for if rule.name not in skip]
     if executor is not None and isinstance(source, Stage):
         movies, ratings = tables_for_rules_on(
             executor, workers or workers_of(executor), source, chosen

@@ -1,0 +1,81 @@
+"""The grammar of a command line: one line for a mistake, and commands in the order of the work."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import textwrap
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from tmdbkit.cli import output
+from tmdbkit.exceptions import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WRONG = 2
+ORDER = {
+    "in the order of the work": (
+        *("demo", "stage", "match", "show", "ratings", "check", "rules", "review"),
+        *("plan", "push", "verify", "undo", "refresh", "delete", "import", "export", "apply"),
+    ),
+    "to look around, and to set up": ("status", "doctor", "settings", "functions"),
+    "maintenance": ("compact", "transform", "cache"),
+}
+
+
+class Grammar(argparse.ArgumentParser):
+    """A grammar that says in one line what is wrong, and what may have been meant."""
+
+    def __init__(self, **said: Any) -> None:
+        super().__init__(
+            allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **said
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Say it, and leave."""
+        end = "" if message.endswith("?") else ";"
+        output.say_aside(f"{self.prog}: {message}{end} see {self.prog} --help", output.RED)
+        self.exit(WRONG)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Read what it knows; what it does not know is a mistake here, not one level up."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            word = unknown[0].partition("=")[0]
+            if word.startswith("-"):
+                # Less is near by its two dashes alone.
+                near = did_you_mean(word, self._option_string_actions, 0.7)
+                self.error(f"there is no option {word}{near}")
+            self.error(f"{word!r} is a word too many")
+        return known, unknown
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        """Refuse a word that is empty: a variable of a script's that is, in most cases.
+
+        `--snapshot "$REHEARSAL"` would mean the deployment instead.
+        """
+        if not arg_string.strip():
+            raise argparse.ArgumentError(action, "it is empty; give a value, or leave it out")
+        return super()._get_value(action, arg_string)
+
+    def _check_value(self, action: argparse.Action, value: str) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(
+                action,
+                f"{value!r} is none of {', '.join(action.choices)}"
+                f"{did_you_mean(value, action.choices, 0.7)}",
+            )
+
+
+def overview(verbs: Mapping[str, argparse.ArgumentParser]) -> str:
+    """Return each command with what it does, as `ORDER` has them."""
+    told, width = [], shutil.get_terminal_size().columns - 2
+    for heading, of_it in ORDER.items():
+        told.append(f"{heading}:")
+        for verb in (verbs[name] for name in of_it if name in verbs):
+            line = f"  {verb.prog.partition(' ')[2]:<10} {verb.description}"
+            told.append(textwrap.fill(line, width, subsequent_indent=" " * 13))
+        told.append("")
+    told.append("exit status: 0 well, 1 something failed or was found, 2 wrong usage, 3 stopped")
+    return "\n".join(told)

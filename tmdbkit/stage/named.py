@@ -1,0 +1,68 @@
+"""Which staged movie a text means: by TMDB's id or address, by IMDb's, or by its title."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tmdbkit.display import plain
+from tmdbkit.exceptions import NoSuchMovie, UsageError
+from tmdbkit.tables import id_in
+
+if TYPE_CHECKING:
+    from tmdbkit.stage.storage import Root
+
+COLUMNS = ("tmdb_id", "imdb_id", "title", "original_title", "release_date")
+MOST = 3  # movies that a line names
+_TITLES = pl.col("title", "original_title").str.to_lowercase()
+
+
+def meant_by(text: str, rows: pl.LazyFrame, root: Root) -> int:
+    """Return the id of the one movie that a text means.
+
+    Args:
+        text: An id, an address of TMDB's or IMDb's, or a whole title in any case.
+        rows: The staged movies, in `COLUMNS`.
+        root: Where they are staged.
+
+    Raises:
+        NoSuchMovie: None is; the line names titles that have the text in them.
+        UsageError: Several are; the line names them.
+    """
+    word = text.strip()
+    asked = id_in(word)
+    of_id = pl.col("imdb_id" if isinstance(asked, str) else "tmdb_id") == pl.lit(asked)
+    by_id = pl.lit(value=False) if asked is None else of_id
+    has_title = pl.any_horizontal(_TITLES.eq(word.lower()))
+    found = rows.filter(by_id | has_title).with_columns(by_id=by_id).sort("tmdb_id").collect()
+    if found.height == 1:
+        return int(found["tmdb_id"].item())
+    if found.is_empty():
+        raise no_such(text, rows, root)
+    named = [
+        f"the {'id' if row['by_id'] else 'title'} of {_named(row)}"
+        for row in found.head(MOST).iter_rows(named=True)
+    ]
+    last = found["tmdb_id"][-1]
+    raise UsageError(
+        f"{text!r} is {' and '.join(named)}; say themoviedb.org/movie/{last}, or the number {last}"
+        " in Python, for the one that you mean"
+    )
+
+
+def no_such(movie: int | str, rows: pl.LazyFrame, root: Root) -> NoSuchMovie:
+    """Return the error about a movie that is not staged, and what may be meant instead."""
+    has_text = pl.any_horizontal(_TITLES.str.contains(str(movie).strip().lower(), literal=True))
+    near = rows.filter(has_text).sort("tmdb_id").head(MOST).collect()
+    hint = ""
+    if isinstance(movie, str) and not near.is_empty():
+        hint = f"; did you mean {' or '.join(map(_named, near.iter_rows(named=True)))}?"
+    elif rows.head(1).collect().is_empty():
+        hint = f", which is empty; looked in {root.full}"
+    return NoSuchMovie(f"{plain(repr(movie), 80)} is not staged in {root}{hint}")
+
+
+def _named(row: dict[str, object]) -> str:
+    year, number = str(row["release_date"])[:4], str(row["tmdb_id"])
+    return f"{row['title']} ({year}, {number})" if year else f"{row['title']} ({number})"

@@ -177,6 +177,10 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
                 "parts": [],
                 "title": target.title,
                 "environ": {},
+                "kind": "approve",
+                "rule": "scale_mix_up",
+                "system": "imdb",
+                "n": 1,
             },
         }
 

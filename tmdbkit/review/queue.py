@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from tmdbkit.quality import Rule
     from tmdbkit.stage.stage import Stage
 
-    Confirm = Callable[[Batch], bool]
-
 __all__ = ["STATES", "Batch", "Filter", "Item", "ReviewQueue"]
 
 
@@ -287,7 +285,12 @@ class ReviewQueue:
         return batches.many(kind, chosen, self._ranked(chosen), self._seen, self._decided)
 
     def decide_all(
-        self, kind: str, *, note: str = "", confirm: Confirm | None = None, **shown: Any
+        self,
+        kind: str,
+        *,
+        note: str = "",
+        confirm: Callable[[Batch], bool] | None = None,
+        **shown: Any,
     ) -> Batch:
         """Decide on all that a filter shows, by default what is undecided; return what was done.
 
@@ -308,7 +311,12 @@ class ReviewQueue:
         return done
 
     def waive(
-        self, rule: str, system: str, *, note: str = "", confirm: Confirm | None = None
+        self,
+        rule: str,
+        system: str,
+        *,
+        note: str = "",
+        confirm: Callable[[Batch], bool] | None = None,
     ) -> Batch:
         """Let the ratings of a system go that an error of its whole column keeps back."""
         self._look()

@@ -34,7 +34,7 @@ def export(args: argparse.Namespace) -> int:
             raise UsageError(f"{path}: a sheet is CSV; name the file .csv")
         what, many = "movie", export_sheet(filled(open_stage(args)), path)
     if not printed_json(args, {"file": str(path), f"{what}s": many}):
-        say(f"{counted(many, what)} in {path}; tmdbkit apply takes back what is changed there")
+        say(f"{counted(many, what)} in {path}; tmdbkit apply reads what is changed there")
     return FINE
 
 

@@ -21,11 +21,11 @@ from tmdbkit.stage.decisions import (
     changed_since,
     decision,
     field_named,
-    fitting,
     judged,
     moved,
     standing,
 )
+from tmdbkit.stage.fitting import fitting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -111,6 +111,48 @@ def test_what_is_typed_corrects_the_rating_that_is_wrong_and_is_dropped_by_nothi
     assert (tab.errors, tab.left) == ([], [])
 
 
+def test_keys_at_15_ms_decide_on_one_movie_each_and_none_is_lost(
+    lab: Open, served: Served, tmp_path: Path
+) -> None:
+    stage = Stage(sample(tmp_path / "stage").store.root.folder, settings=Settings(offline=True))
+    order = ReviewQueue(stage, by="Ann").ids
+    tab = opened(lab, notebook(served, "keys.ipynb", stage, "notebook.review(stage)"))
+    field = tab.page.get_by_placeholder("keys")
+    field.press_sequentially("ahrna" * 8, delay=15)
+    tab.says("32 of 96 reviewed")
+    said = stage.decisions().select("tmdb_id", "kind").rows()
+    kinds = ["approve", "hold", "reject", "", "approve"] * 8
+    assert said == [pair for pair in zip(order, kinds, strict=False) if pair[1]]
+    tab.picture("review_keys")
+    tab.button("Undo").click()
+    tab.says("31 of 96 reviewed")
+    field.press_sequentially("u" * 11 + "t", delay=15)  # the field was emptied by the click
+    tab.says("20 of 96 reviewed")
+    tab.page.get_by_placeholder("a note, where you like").and_(
+        tab.page.locator(":focus")
+    ).press_sequentially("ahr wrong year", delay=15)
+    tab.page.keyboard.press("Enter")
+    tab.page.get_by_placeholder("keys").and_(tab.page.locator(":focus")).press("h")
+    tab.says("21 of 96 reviewed")
+    assert stage.decisions().select("kind", "note").row(-1) == ("hold", "ahr wrong year")
+    assert (tab.errors, tab.left) == ([], [])
+
+
+def test_a_proposal_is_accepted_with_a_click_or_a_key(
+    lab: Open, served: Served, tmp_path: Path
+) -> None:
+    stage = sample(tmp_path / "stage")
+    tab = opened(lab, notebook(served, "proposed.ipynb", stage, "notebook.review(stage)"))
+    tab.picture("review_proposed")
+    tab.button("Accept Metacritic points 54").click()
+    tab.says("is 54.0, becomes")
+    assert not tab.page.get_by_text("Accept Metacritic points 54").is_visible()
+    tab.page.get_by_placeholder("keys").press_sequentially("uph", delay=15)
+    tab.says("1 of 96 reviewed")
+    assert stage.decisions()["kind"].to_list() == ["override", "undo", "override", "hold"]
+    assert (tab.errors, tab.left) == ([], [])
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 @pytest.mark.parametrize("width", [1280, 480])
 def test_the_widgets_are_whole_in_both_themes_and_widths(

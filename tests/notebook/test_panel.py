@@ -13,6 +13,8 @@ from tmdbkit import Settings, Stage, sample
 from tmdbkit import notebook as nb
 from tmdbkit.exceptions import UsageError
 from tmdbkit.notebook import panel as panels
+from tmdbkit.quality import Rule
+from tmdbkit.review import ReviewQueue
 from tmdbkit.review.assessment import assess
 from tmdbkit.stage.decisions import overrides, verdicts
 
@@ -152,7 +154,7 @@ def test_at_the_end_it_says_so_and_offers_nothing_to_decide(panel: ReviewPanel) 
         click(panel, "approve")
     assert "Nothing is left" in card(panel)
     off = {name for name, button in panel._buttons.items() if button.disabled}
-    assert off == {"approve", "hold", "reject", "next", "correct"}
+    assert off == {"approve", "hold", "reject", "next", "correct", "accept"}
     click(panel, "back")
     assert card(panel).startswith("Alpha")
 
@@ -284,6 +286,218 @@ def test_nor_by_showing_other_movies(name: str, value: str, panel: ReviewPanel) 
     assert "3.6 is typed and not set" in line(panel)
     assert (panel._new.value, panel._filters[name].value) == ("3.6", before)
     assert card(panel) == seen
+
+
+# Proposals.
+
+
+def proposals(panel: ReviewPanel) -> list[tuple[Any, ...]]:
+    current = panel.queue.current
+    return [] if current is None else [tuple(one) for one in current.proposals]
+
+
+def test_what_a_finding_proposes_is_accepted_with_one_click_and_a_note_that_names_the_rule(
+    tmp_path: Path,
+) -> None:
+    panel = off_scale(tmp_path)
+    accept = panel._buttons["accept"]
+    assert (accept.description, accept.layout.display) == ("Accept Letterboxd points 3.6", "")
+    click(panel, "accept")
+    assert corrections(panel) == [(900000001, "vote_pts_system.letterboxd", "3.6")]
+    assert panel.queue.stage.decisions()["note"].to_list() == ["proposed by outside_scale"]
+    assert "set by hand: vote_pts_system.letterboxd = 3.6" in card(panel)
+    assert accept.layout.display == "none"
+
+
+def test_a_proposal_that_was_accepted_or_undone_is_offered_as_it_then_stands(
+    tmp_path: Path,
+) -> None:
+    panel = off_scale(tmp_path)
+    click(panel, "accept")
+    click(panel, "accept")
+    assert "no finding proposes a value for" in line(panel)
+    assert len(corrections(panel)) == 1
+    click(panel, "undo")
+    assert panel._buttons["accept"].layout.display == ""
+
+
+@pytest.mark.parametrize("tmdb_id", [603, 900000011, 900000012])
+def test_where_nothing_or_only_to_ask_again_is_proposed_there_is_no_button(
+    tmdb_id: int, tmp_path: Path
+) -> None:
+    panel = off_scale(tmp_path)
+    panel.queue.open(tmdb_id)
+    assert proposals(panel) == []
+    assert panel._buttons["accept"].layout.display == "none"
+    with pytest.raises(UsageError, match="no finding proposes a value for"):
+        panel.queue.accept()
+
+
+def proposing(*proposed: tuple[str, str]) -> list[Rule]:
+    """Rules of one's own that propose these values of all movies' fields."""
+    return [
+        Rule(f"mine_{place}", "warning", "Mine", pl.lit(value=True), "movie", pl.lit("0"),
+             proposal=(pl.lit(field), pl.lit(value)))
+        for place, (field, value) in enumerate(proposed)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("imdb", "11"),
+        ("imdb", "ask"),
+        ("imdb_votes", "-3"),
+        ("imdb_votes", "1e12"),
+        ("letterboxd", "NaN"),
+        ("release_date", "2005-13-45"),
+        ("nonsense", "7"),
+        ("title", " "),
+    ],
+)
+def test_what_does_not_fit_its_field_is_no_proposal(field: str, value: str, stage: Stage) -> None:
+    queue = ReviewQueue(stage, rules=proposing((field, value)))
+    assert [item.proposals for item in queue] == [[], [], []]
+
+
+def test_the_first_proposal_of_a_field_counts_and_all_are_accepted_at_once(stage: Stage) -> None:
+    rules = proposing(("runtime_minutes", "95"), ("imdb", "7"), ("vote_pts_system.imdb", "8"))
+    queue = ReviewQueue(stage, by="Ann", rules=rules)
+    assert [str(one) for one in queue.item(2).proposals] == ["runtime minutes 95", "IMDb points 7"]
+    queue.accept(2)
+    movie = queue.item(2).movie
+    assert (movie["runtime_minutes"], movie["imdb_points"]) == (95, 7.0)
+    assert queue.item(2).proposals == []
+
+
+def test_what_is_proposed_for_one_system_is_accepted_alone(tmp_path: Path) -> None:
+    queue = ReviewQueue(sample(tmp_path / "sample"), by="Ann")
+    with pytest.raises(UsageError, match="no finding of 'imdb' proposes a value"):
+        queue.accept(900000001, system="imdb")
+    queue.accept(900000001, system="letterboxd")
+    assert queue.item(900000001).movie["letterboxd_points"] == 3.6
+
+
+# Keys.
+
+
+def type_keys(panel: ReviewPanel, *texts: str) -> None:
+    """The texts that a browser sends of the field while it is typed in."""
+    for text in texts:
+        panel._keys.value = text
+
+
+@pytest.mark.parametrize(("key", "kind"), [("a", "approve"), ("h", "hold"), ("R", "reject")])
+def test_a_key_decides_and_the_next_movie_is_shown(
+    key: str, kind: str, panel: ReviewPanel, stage: Stage
+) -> None:
+    type_keys(panel, key)
+    assert verdicts(stage.decisions()).select("tmdb_id", "kind").rows() == [(3, kind)]
+    assert card(panel).startswith("Beta")
+
+
+@pytest.mark.parametrize(
+    "texts", [("a", "aa"), ("aa",)], ids=["heard one by one", "heard while the kernel worked"]
+)
+def test_a_key_typed_twice_acts_on_two_movies(
+    texts: tuple[str, ...], panel: ReviewPanel, stage: Stage
+) -> None:
+    type_keys(panel, *texts)
+    assert verdicts(stage.decisions())["tmdb_id"].to_list() == [3, 2]
+
+
+def test_keys_look_undo_and_accept(tmp_path: Path) -> None:
+    panel = off_scale(tmp_path)
+    type_keys(panel, "p", "pn", "pnb", "pnbu")
+    assert line(panel) == "taken back"
+    assert panel.queue.stage.decisions()["kind"].to_list() == ["override", "undo"]
+
+
+def test_a_key_that_there_is_not_is_one_line_that_says_which_there_are(
+    panel: ReviewPanel, stage: Stage
+) -> None:
+    type_keys(panel, "x")
+    assert line(panel).startswith("x is no key; there are a approve · h hold")
+    assert stage.decisions().is_empty()
+
+
+def test_nothing_is_done_by_taking_keys_out_of_the_field(panel: ReviewPanel, stage: Stage) -> None:
+    type_keys(panel, "n", "na", "n", "")
+    assert stage.decisions()["tmdb_id"].to_list() == [2]
+    type_keys(panel, "a")
+    assert stage.decisions()["tmdb_id"].to_list() == [2, 1]
+
+
+def test_a_key_between_others_is_the_one_that_is_new(panel: ReviewPanel) -> None:
+    type_keys(panel, "n", "nb", "nnb")
+    assert card(panel).startswith("Beta")
+
+
+def test_the_field_is_emptied_by_all_else_and_the_same_key_is_heard_again(
+    panel: ReviewPanel, stage: Stage
+) -> None:
+    type_keys(panel, "a")
+    panel._filters["state"].value = "all"
+    assert panel._keys.value == ""
+    type_keys(panel, "n")
+    click(panel, "next")
+    assert panel._keys.value == ""
+    type_keys(panel, "n", "nb")
+    assert card(panel).startswith("Alpha")
+
+
+@pytest.mark.parametrize(
+    ("texts", "decided"), [(("na",), [2]), (("na", "a"), [2, 1]), (("na", "naa"), [2, 1])]
+)
+def test_a_key_that_crosses_the_emptying_is_done_once_and_none_before_it_again(
+    texts: tuple[str, ...], decided: list[int], panel: ReviewPanel, stage: Stage
+) -> None:
+    type_keys(panel, "n")
+    panel._keys.empty()
+    type_keys(panel, *texts)  # the first was typed before the browser knew
+    assert stage.decisions()["tmdb_id"].to_list() == decided
+
+
+def test_what_follows_a_t_is_the_note_and_enter_goes_back_to_the_keys(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time = FakeTime()
+    panel = nb.review(stage, by="Ann", clock=time.clock)
+    sent: list[Any] = []
+    monkeypatch.setattr(panel._note, "send", sent.append)
+    monkeypatch.setattr(panel._keys, "send", sent.append)
+    type_keys(panel, "t", "tba", "tbah")  # before the browser has moved the focus
+    assert (panel._note.value, stage.decisions().height) == ("bah", 0)
+    panel._note._handle_custom_msg({"event": "submit"}, [])
+    assert sent == [{"do": "focus"}, {"do": "focus"}]
+    type_keys(panel, "h")
+    assert stage.decisions()["note"].to_list() == ["bah"]
+    type_keys(panel, "ht")
+    time.sleep(2)
+    type_keys(panel, "hta")
+    assert stage.decisions()["kind"].to_list() == ["hold", "approve"]
+
+
+def test_a_key_waits_for_a_value_that_was_typed_and_not_set(
+    panel: ReviewPanel, stage: Stage
+) -> None:
+    panel._new.value = "3.6"
+    type_keys(panel, "a")
+    assert "3.6 is typed and not set" in line(panel)
+    assert stage.decisions().is_empty()
+
+
+@pytest.mark.parametrize("kind", ["text/html", "text/plain"])
+def test_where_no_kernel_runs_the_card_says_which_calls_do_the_same(
+    kind: str, panel: ReviewPanel
+) -> None:
+    assert "queue.approve(3), queue.hold(3), queue.reject(3), queue.accept(3)" in words(
+        panel._repr_mimebundle_()[kind]
+    )
+    assert "without buttons" not in card(panel)
+
+
+# What is there after a while.
 
 
 def test_what_changed_since_a_verdict_comes_back_old_to_new(stage: Stage) -> None:

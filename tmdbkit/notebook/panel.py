@@ -11,6 +11,7 @@ import ipywidgets
 
 from tmdbkit.display import BADGES, SYSTEM_NAMES, line
 from tmdbkit.exceptions import TMDBKitError, UsageError
+from tmdbkit.notebook.keys import Keys
 from tmdbkit.notebook.widgets import Drawing, Line, Panel, button, column, row, together, wide
 from tmdbkit.review import ReviewQueue
 from tmdbkit.review.assessment import assess, kept, of_some
@@ -34,6 +35,10 @@ ANY = "any"  # a dropdown shows no label for None
 COLOURS = {"approve": BADGES["pass"][1], "hold": BADGES["warning"][1], "reject": BADGES["error"][1]}
 ENTERED = 1.0  # seconds within which a browser that says Enter also says what was typed
 TYPED = "{} is typed and not set: press Enter in its field, or Correct; or empty the field"
+DEEDS = ("approve", "hold", "reject", "accept", "next", "back", "undo", "note")
+KEYS = dict(zip("ahrpnbut", DEEDS, strict=True))
+KEYS_SAID = " · ".join(f"{key} {name}" for key, name in KEYS.items())
+NOTING = 1.0  # seconds after `t` in which what is typed belongs to the note, whoever has the focus
 NOTHING_LEFT = "Nothing is left to decide here; choose another state to see others."
 
 
@@ -55,7 +60,7 @@ class ReviewPanel(Panel):
         clock: Callable[[], float] = time.monotonic,
         **shown: Any,
     ) -> None:
-        self._clock, self._entered_at = clock, -ENTERED
+        self._clock, self._entered_at, self._noted_at = clock, -ENTERED, -NOTING
         self._lock = threading.RLock()  # a large stage is looked through while a person clicks
         self._drawing = False
         self._in_view: int | None = None
@@ -97,6 +102,11 @@ class ReviewPanel(Panel):
         for name, widget in self._filters.items():
             widget.observe(partial(self._filter, name), "value")
         self._note = ipywidgets.Text(placeholder="a note, where you like", layout=wide("31em"))
+        self._note.on_msg(lambda _, content, __: self._note_done(content))
+        self._keys = Keys(self._press, placeholder="keys", layout=wide("6em"))
+        self._keys.tooltip = "a key that is typed here is done at once"
+        keys_said = Drawing()
+        keys_said.draw(line(KEYS_SAID, "opacity:0.7"))
         self._field = ipywidgets.Dropdown(options=_fields(), layout=wide("13em"))
         self._field.observe(lambda _: self._show_old(), "value")
         # Told when it is left or entered: what is told letter by letter may be late for an Enter.
@@ -117,20 +127,51 @@ class ReviewPanel(Panel):
             self._said,
             self._note,
             row(deciding, looking),
-            row(self._field, self._old, self._new, self._buttons["correct"]),
+            row(self._keys, keys_said),
+            row(
+                self._field,
+                self._old,
+                self._new,
+                self._buttons["correct"],
+                self._buttons["accept"],
+            ),
         )
 
     # What a person does.
 
     def _click(self, name: str, _: Any) -> None:
+        self._keys.empty()
+        self._act(name)
+
+    def _act(self, name: str) -> None:
         verbs: dict[str, Callable[[], Any]] = {
             "back": lambda: self._queue.go(-1),
             "next": lambda: self._queue.go(1),
             "undo": self._undo,
             "correct": self._correct,
+            "accept": lambda: self._queue.accept(self._in_view),
         }
         verb = verbs.get(name) or partial(self._decide, name)
         self._do(verb if name == "correct" else partial(self._unless_typed, verb))
+
+    def _press(self, key: str) -> None:
+        """Do what a key stands for; what follows a `t` before the focus has moved is the note's."""
+        if self._clock() - self._noted_at < NOTING:
+            self._note.value += key
+        elif KEYS.get(key.lower()) == "note":
+            self._noted_at = self._clock()
+            self._note.focus()
+        elif name := KEYS.get(key.lower()):
+            self._act(name)
+        else:
+            self._said.say(f"{key} is no key; there are {KEYS_SAID}")
+
+    def _note_done(self, content: dict[str, Any]) -> None:
+        """Go back to the keys with an Enter."""
+        if content.get("event") == "submit":
+            self._noted_at = -NOTING
+            self._keys.empty()
+            self._keys.focus()
 
     def _unless_typed(self, verb: Callable[[], Any]) -> None:
         """Do what would look at another movie, unless a value for this one was typed, and not set.
@@ -175,6 +216,7 @@ class ReviewPanel(Panel):
 
     def _filter(self, name: str, change: dict[str, Any]) -> None:
         if not self._drawing:
+            self._keys.empty()
             chosen = None if change["new"] == ANY else change["new"]
             self._do(partial(self._unless_typed, partial(self._queue.show, **{name: chosen})))
             self._draw_filters()  # as they were, where it was not done
@@ -198,9 +240,10 @@ class ReviewPanel(Panel):
             self._card.draw(item._repr_html_() if item else line(NOTHING_LEFT))
             for name, widget in self._buttons.items():
                 widget.disabled = item is None and name not in ("back", "undo")
+            self._draw_proposals(item)
             if (now := item.tmdb_id if item else None) != self._in_view:
                 self._note.value = self._new.value = ""  # they were about another movie
-                self._field.value = _system_to_correct(item)
+                self._field.value = _field_to_correct(item)
             self._in_view = now
             self._show_old(item)
 
@@ -229,12 +272,26 @@ class ReviewPanel(Panel):
         told = f"{self._queue.left:,} to go" if to_go else f"{len(self._queue):,} shown"
         self._place.say(f"· {told}")
 
+    def _draw_proposals(self, item: Item | None) -> None:
+        """Offer what the findings propose, or nothing."""
+        proposed = [str(one) for one in item.proposals] if item else []
+        accept = self._buttons["accept"]
+        accept.layout.display = "" if proposed else "none"
+        few = proposed[0] if len(proposed) == 1 else f"{len(proposed)} values"
+        accept.description, accept.tooltip = f"Accept {few}", f"set {', '.join(proposed)}"
+
     def _show_old(self, item: Item | None = None) -> None:
         item = item or self._queue.current
         old = item.value(self._field.value) if item else None
         self._old.say(f"is {'nothing' if old in (None, '') else old}, becomes")
 
     # Without a kernel.
+
+    @property
+    def _call(self) -> str:
+        at = self._queue.current.tmdb_id if self._queue.current else ""
+        calls = [f"queue.{verb}({at})" for verb in ("approve", "hold", "reject", "accept")]
+        return f"{', '.join(calls)}, queue.undo(); queue = notebook.review(stage).queue"
 
     def __repr__(self) -> str:
         decided, movies = self._queue.progress
@@ -291,6 +348,7 @@ _BUTTONS = {
     "next": ("Next", "look at the next one", "arrow-right"),
     "undo": ("Undo", "take the latest decision back", "undo"),
     "correct": ("Correct", "set the value by hand; none takes it away", "pencil"),
+    "accept": ("Accept", "set what is proposed", "magic"),
 }
 
 
@@ -298,13 +356,16 @@ def _buttons() -> dict[str, ipywidgets.Button]:
     made = {name: button(text, told, icon=icon) for name, (text, told, icon) in _BUTTONS.items()}
     for name, colour in COLOURS.items():
         made[name].style = {"button_color": colour, "text_color": "#ffffff"}
+    made["accept"].layout.width = "auto"
     return made
 
 
-def _system_to_correct(item: Item | None) -> str:
-    """Return the system that a correction is offered of: that of the first finding on one."""
+def _field_to_correct(item: Item | None) -> str:
+    """Return the field that a correction is offered of: of what is proposed, or found, first."""
+    proposed = [one.field for one in item.proposals] if item else []
     found = item.findings["system"].drop_nulls().to_list() if item else []
-    return next((system for system in found if system in SYSTEMS), SYSTEMS[0])
+    offered = {field for _, field in _fields()}
+    return next((field for field in (*proposed, *found) if field in offered), SYSTEMS[0])
 
 
 def _fields() -> list[tuple[str, str]]:

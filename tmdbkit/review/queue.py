@@ -224,10 +224,25 @@ class ReviewQueue:
         """
         name = field_named(field)
         fits = fitting(name, value)
+        self._set(self._item(tmdb_id), {name: (fits, note)})
+
+    def accept(self, tmdb_id: int | None = None, system: str | None = None) -> None:
+        """Set the values that findings propose; the notes name the rules.
+
+        Args:
+            tmdb_id: Which movie; default the one that is looked at.
+            system: Only what is proposed for this system's rating.
+
+        Raises:
+            UsageError: Nothing is proposed.
+        """
         item = self._item(tmdb_id)
-        self._log(item, "override", note=note, field=name, value=fits, old=item.value(field))
-        self._refresh(item.tmdb_id)
-        self._print()
+        found = [one for one in item.proposals if system in (None, one.system)]
+        if not found:
+            of = f" of {system!r}" if system else ""
+            raise UsageError(f"no finding{of} proposes a value for {item.card.heading()}")
+        notes = ((one, f"proposed by {one.rule}") for one in found)
+        self._set(item, {field_named(one.field): (one.value, note) for one, note in notes})
 
     def undo(self) -> bool:
         """Take back the latest decision of this queue, and look at its movie; tell if there was."""
@@ -268,6 +283,13 @@ class ReviewQueue:
         self._log(item, kind, note=note, waived=[f"{rule}:{system}" for rule, system in seen])
         if self._place < len(self._ids) and self._ids[self._place] == item.tmdb_id:
             self._place += 1
+        self._print()
+
+    def _set(self, item: Item, values: dict[str, tuple[Any, str]]) -> None:
+        """Set values by their fields, each with its note."""
+        for field, (value, note) in values.items():
+            self._log(item, "override", note=note, field=field, value=value, old=item.value(field))
+        self._refresh(item.tmdb_id)
         self._print()
 
     def _log(self, item: Item, kind: str, **said: Any) -> None:

@@ -123,7 +123,14 @@ def _opened(home: Path, stack: ExitStack) -> Iterator[object]:
     yield tmdbkit.delete_movies(stage, target, [603], progress=quiet)
 
     queue = ReviewQueue(stage, by="Ann")
-    yield from (queue, queue.current, RULES[0], Picture(None, ""), ServiceError("answered 500"))
+    yield from (
+        queue,
+        queue.current,
+        queue.batch("approve"),
+        RULES[0],
+        Picture(None, ""),
+        ServiceError("answered 500"),
+    )
     yield notebook.review(stage, by="Ann")
     yield notebook.stage(stage, session)
     yield notebook.push(stage, target, [603])

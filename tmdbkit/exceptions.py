@@ -3,6 +3,7 @@
     TMDBKitError
     ├── UsageError (ValueError)              what was asked for cannot be done; nothing was sent
     │   ├── NoSuchMovie (KeyError)           the stage, or the plan, has no movie of that id
+    │   ├── DecidedMeanwhile                 somebody else decided; the same again overrules that
     │   ├── SettingsError                    a key, an address or a folder is missing or mistyped
     │   └── StageError                       the stage's folder cannot be used
     ├── DamageError                          files are damaged and were left as they are
@@ -71,6 +72,10 @@ class UsageError(TMDBKitError, ValueError):
 
 class NoSuchMovie(UsageError, KeyError):
     """The stage, or the plan, has no movie of that id."""
+
+
+class DecidedMeanwhile(UsageError):
+    """Somebody else decided on this movie, and nothing was logged; the same again overrules."""
 
 
 class SettingsError(UsageError):

@@ -250,12 +250,11 @@ def test_a_value_set_by_hand_wins_over_any_provider_survives_a_refresh_and_reach
     assert (there["title"], there["tagline"], points(bench)["imdb"]) == ("Matrix", "New", 7.4)
 
 
-def test_a_value_set_by_hand_on_another_scale_is_kept_back_until_it_is_approved(
+def test_a_value_set_by_hand_goes_by_itself_whatever_the_rules_say_of_it(
     snapshot: SnapshotBench, wrong: Stage
 ) -> None:
     correct(wrong, "metacritic", 7.3, 604)
-    assert kept_back(plan(wrong, snapshot), 604) == {"metacritic"}
-    review(wrong).approve(604)
+    assert "scale_mix_up" in review(wrong).item(604).findings["rule"].to_list()
     assert kept_back(plan(wrong, snapshot), 604) == set()
 
 

@@ -39,7 +39,7 @@ def finding(
     value: str | None = None,
     why: str | None = None,
 ) -> tuple[object, ...]:
-    return (tmdb_id, title, broken.name, broken.severity, system, value, why, None, None)
+    return (tmdb_id, title, broken.name, broken.severity, system, value, why, None, None, False)
 
 
 def report(*findings: tuple[object, ...], movies: int = 400, heading: str = "") -> Report:

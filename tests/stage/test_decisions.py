@@ -166,7 +166,7 @@ def test_a_verdict_holds_until_a_judged_value_moves(stage: Stage) -> None:
     fetched("One", 7.44, 5000, 2)  # votes and popularity move every day, and 7.4 is still 7.4
     assert since() == []
     fetched("One", 7.61, 5000, 3)
-    assert since() == ["tmdb_points: 7.4 → 7.6"]
+    assert since() == ["tmdb_points: 7.41 → 7.61"]
     fetched("Won", 7.41, 5000, 4)
     assert since() == ["title: One → Won"]
 

@@ -30,6 +30,7 @@ FINDINGS = pl.Schema(
         "why": pl.String(),
         "proposal_field": pl.String(),
         "proposal_value": pl.String(),
+        "of_column": pl.Boolean(),
     }
 )
 

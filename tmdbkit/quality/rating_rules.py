@@ -116,6 +116,7 @@ RECOUNTED = pl.when(VOTES > 0).then(
     (VOTES * pl.lit(10.0).pow(-RIGHT_FACTOR)).round().cast(pl.Int64)
 )
 EXPECTED_VOTES = pl.lit(10.0).pow(pl.col("count_expected")).round_sig_figs(2).cast(pl.Int64)
+ALL_OF_IT = pl.lit(value=True)
 BY = {-3.0: "in thousands", 3.0: "times a thousand"}
 
 OF_ANOTHER = (
@@ -148,6 +149,7 @@ RATING_RULES = (
             "the column is out of {}, not of {}", _text(pl.col("column_scale")), _text(SCALE)
         ),
         proposal=(pl.col("system"), RESCALED),
+        of_column=ALL_OF_IT,
     ),
     _rating(
         "scale_mix_up",
@@ -181,6 +183,7 @@ RATING_RULES = (
         ),
         degree=pl.col("count_off"),
         proposal=(pl.col("system") + "_votes", RECOUNTED),
+        of_column=FAULT == "votes",
     ),
     _rating(
         "same_everywhere",
@@ -189,6 +192,7 @@ RATING_RULES = (
         is_rated() & (FAULT == "same"),
         why=pl.format("{} % of {} ratings are the same", _text(pl.col("usual") * 100), "rated"),
         degree=pl.col("usual"),
+        of_column=ALL_OF_IT,
     ),
     _rating(
         "swapped_systems",
@@ -196,6 +200,7 @@ RATING_RULES = (
         "A provider's ratings of this system are another system's",
         is_rated() & (FAULT == "swapped"),
         why=pl.format("the column fits {} instead", COLUMN_OTHER),
+        of_column=ALL_OF_IT,
     ),
     _rating(
         "other_movies",
@@ -203,6 +208,7 @@ RATING_RULES = (
         "A provider's ratings of this system belong to other movies",
         is_rated() & (FAULT == "others"),
         why=pl.lit("the column goes up and down with no other system"),
+        of_column=ALL_OF_IT,
     ),
     _rating(
         "one_of_two",

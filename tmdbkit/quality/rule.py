@@ -26,6 +26,8 @@ class Rule:
         degree: How far off it is; the worst of a rule stand first.
         waivable: Whether an approval of the movie lets go what it saw of this; what cannot be true
             no approval makes so.
+        of_column: True where not this rating alone is wrong, but its whole column: only a waiver of
+            its own lets that go.
         proposal: A field by the name that `correct` takes, and the value that it should rather
             have, as far as that can be computed; `ask` where it should be fetched again.
     """
@@ -39,6 +41,7 @@ class Rule:
     why: pl.Expr | None = field(default=None, repr=False)
     degree: pl.Expr = field(default_factory=lambda: pl.lit(1.0), repr=False)
     waivable: bool = True
+    of_column: pl.Expr = field(default_factory=lambda: pl.lit(value=False), repr=False)
     proposal: tuple[pl.Expr, pl.Expr] | None = field(default=None, repr=False)
 
     def needs(self) -> set[str]:
@@ -58,9 +61,17 @@ class Rule:
             why.fill_null(self.sentence).alias("why"),
             pl.when(proposed.is_not_null()).then(field).alias("proposal_field"),
             proposed.alias("proposal_value"),
+            self.of_column.fill_null(value=False).alias("of_column"),
             self.degree.cast(pl.Float64).fill_null(1.0).alias("degree"),
         )
 
     def _parts(self) -> list[pl.Expr]:
         why = [] if self.why is None else [self.why]
-        return [self.expression, self.value, self.degree, *why, *(self.proposal or ())]
+        return [
+            self.expression,
+            self.value,
+            self.degree,
+            self.of_column,
+            *why,
+            *(self.proposal or ()),
+        ]

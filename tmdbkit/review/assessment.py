@@ -6,7 +6,7 @@ import hashlib
 import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -53,6 +53,12 @@ class Assessment:
     table: pl.DataFrame
     findings: pl.DataFrame
     columns: pl.DataFrame
+
+    def row(self, tmdb_id: int) -> dict[str, Any]:
+        """Return a movie's row of the table."""
+        place = self.table["tmdb_id"].index_of(tmdb_id)
+        assert place is not None  # noqa: S101 - whoever asks has seen it there
+        return self.table.row(place, named=True)
 
     def reread(self, stage: Stage, ids: Collection[int]) -> Assessment:
         """Return it with some movies' values as the stage has them now; the findings stay."""
@@ -167,7 +173,7 @@ def _mark(stage: Stage, rules: Sequence[Rule]) -> str:
 
 
 def _summary(rule: Rule) -> str:
-    return f"{rule} {rule.expression} {rule.value} {rule.why} {rule.degree}"
+    return f"{rule} {rule.expression} {rule.value} {rule.why} {rule.degree} {rule.of_column}"
 
 
 def _by_hand(stage: Stage) -> list[tuple[int, str, str]]:

@@ -128,6 +128,18 @@ class Item:
                 made.setdefault(field, Proposal(rule, system, name, fitting(field, text)))
         return [proposed for field, proposed in made.items() if field not in self.overrides]
 
+    def accepted(self, system: str | None = None) -> dict[str, tuple[Any, str]]:
+        """Return what is proposed, of all systems or of one: by field, the value and a note.
+
+        Raises:
+            UsageError: Nothing is.
+        """
+        found = [one for one in self.proposals if system in (None, one.system)]
+        if not found:
+            of = f" of {system!r}" if system else ""
+            raise UsageError(f"no finding{of} proposes a value for {self.card.heading()}")
+        return {field_named(one.field): (one.value, f"proposed by {one.rule}") for one in found}
+
     def facts(self) -> str:
         """Return what is known of the film besides its ratings, in a line."""
         row = self.movie

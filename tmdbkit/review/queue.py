@@ -6,34 +6,32 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from getpass import getuser
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
-from tmdbkit.exceptions import NoSuchMovie, UsageError
+from tmdbkit.exceptions import DecidedMeanwhile, NoSuchMovie, UsageError
 from tmdbkit.quality import RULES
+from tmdbkit.review import batch as batches
+from tmdbkit.review import shown as views
 from tmdbkit.review.assessment import Assessment, assess
+from tmdbkit.review.batch import Batch
+from tmdbkit.review.decided import Decided
 from tmdbkit.review.item import STATES, Filter, Item
+from tmdbkit.review.sample import Sample
 from tmdbkit.settings import Settings
-from tmdbkit.stage.decisions import (
-    VERDICTS,
-    changed_since,
-    decision,
-    field_named,
-    judged,
-    moved,
-    standing,
-)
+from tmdbkit.stage.decisions import VERDICTS, field_named
 from tmdbkit.stage.fitting import fitting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from tmdbkit.quality import Rule
     from tmdbkit.stage.stage import Stage
 
-__all__ = ["STATES", "Filter", "Item", "ReviewQueue"]
+    Confirm = Callable[[Batch], bool]
+
+__all__ = ["STATES", "Batch", "Filter", "Item", "ReviewQueue"]
 
 
 class ReviewQueue:
@@ -71,12 +69,14 @@ class ReviewQueue:
         self.stage = stage
         self.by = by or Settings.from_env().reviewer or _login()
         self.shown = Filter()
-        self._rules, self._now = rules, now
+        self.said = ""  # what the latest verb has to say besides: what it waived
+        self._rules = rules
         self.listeners: list[Callable[[], None]] = []  # called after whatever changes the view
-        self._made: list[str] = []  # decisions of this queue, which `undo` takes back in turn
         self._corrected: set[int] = set()
         self._ids: list[int] = []
         self._place = 0
+        self._sample = Sample((), frozenset())
+        self._decided = Decided(stage, self.by, now)
         self.take(seen or assess(stage, rules))
 
     def reload(self) -> None:
@@ -85,13 +85,14 @@ class ReviewQueue:
 
     def take(self, seen: Assessment) -> None:
         """Go on with what was seen of the stage; whichever movie is looked at stays in view."""
-        at = self._ids[self._place] if self._place < len(self._ids) else None
+        at = self._at()
         # What was kept comes in a chunk for each row group, and every click goes through them all.
-        whole = replace(seen, table=seen.table.rechunk(), findings=seen.findings.rechunk())
-        self._see(whole, self.stage.decisions())
+        self._seen = replace(seen, table=seen.table.rechunk(), findings=seen.findings.rechunk())
+        self._decided.look()
+        self._decided.compare(self._seen.table)
         self._count()
         self._rank()
-        if at is not None and at in self._table["tmdb_id"]:
+        if at is not None and at in self._seen.table["tmdb_id"]:
             self.open(at)
         self._print()
 
@@ -101,18 +102,27 @@ class ReviewQueue:
         """Choose which movies are shown, by the attributes of `Filter`, and begin with the worst.
 
         Raises:
-            UsageError: No such state, or no such rule.
+            UsageError: No such attribute, or no such value of it.
         """
-        chosen = replace(self.shown, **shown)
-        if chosen.state not in STATES:
-            raise UsageError(f"no state {chosen.state!r}; there are {', '.join(STATES)}")
-        if chosen.rule is not None and chosen.rule not in {rule.name for rule in self._rules}:
-            rules = ", ".join(sorted(rule.name for rule in self._rules))
-            raise UsageError(f"no rule {chosen.rule!r}; there are {rules}")
-        self.shown = chosen
+        self.shown = views.narrowed(self.shown, self._rules, **shown)
         self._rank()
         self._print()
         return self
+
+    def sample(self, n: int, seed: int | None = None) -> Self:
+        """Show so many movies at random of those without a finding that nobody has decided on.
+
+        Raises:
+            UsageError: There is none, or less than one is asked for.
+        """
+        self._ids = views.drawn(n, self._seen, self._decided.ids, seed)
+        self._place, self._sample = 0, Sample.of(self._ids, self._decided.log)
+        self._print()
+        return self
+
+    def estimate(self) -> str:
+        """Say how much is wrong at most, by what was decided on the sample until now."""
+        return self._sample.says(self._decided.log)
 
     @property
     def rules(self) -> dict[str, int]:
@@ -126,7 +136,7 @@ class ReviewQueue:
 
     @property
     def corrected(self) -> set[int]:
-        """The movies of which this queue has set a value, or taken one back."""
+        """The movies of which a value was set, or taken back, since the queue was opened."""
         return set(self._corrected)
 
     @property
@@ -135,41 +145,47 @@ class ReviewQueue:
         return list(self._ids)
 
     @property
+    def position(self) -> str:
+        """Which of the movies that are shown is looked at: "4 of 36 with findings"."""
+        return views.position(self._ids, self._place, self._seen.findings)
+
+    @property
     def current(self) -> Item | None:
         """The movie that is looked at, or None where nothing is left."""
-        return self.item(self._ids[self._place]) if self._place < len(self._ids) else None
+        at = self._at()
+        return None if at is None else self.item(at)
 
     def item(self, tmdb_id: int) -> Item:
-        """Return one movie with all that is known of it.
+        """Return one movie with all that is known of it, what others decided until now as well.
 
         Raises:
             NoSuchMovie: It is not staged.
         """
-        place = self._row_of(tmdb_id)
-        said = self._said.get(tmdb_id, {})
-        return Item(
-            {**self._table.row(place, named=True), "own": self.stage.store.own_of(tmdb_id)},
-            self._findings.filter(pl.col("tmdb_id") == tmdb_id),
-            said.get(""),
-            {field: row["value"] for field, row in said.items() if field},
-            self._changed.get(tmdb_id, []),
-            self.stage.store.poster(tmdb_id),
-            online=not self.stage.store.settings.offline,
-            sentences={rule.name: rule.sentence for rule in self._rules},
-        )
+        self._look()
+        self._decided.is_drawn([tmdb_id])
+        return self._item(tmdb_id)
+
+    def find(self, text: str) -> list[int]:
+        """Return the movies that a text may mean: that of the id, or those with it in the title."""
+        return views.meant(text, self._seen.table)
+
+    def history(self, tmdb_id: int | None = None) -> pl.DataFrame:
+        """Return all that was decided on a movie, oldest first: who, when, what, why."""
+        self._look()
+        return self._decided.history(self._meant(tmdb_id))
 
     @property
     def progress(self) -> tuple[int, int]:
         """How many movies are decided, and how many there are; those that changed are not."""
-        return len(self._decided()), self._table.height
+        return len(self._decided.ids), self._seen.table.height
 
     @property
     def left(self) -> int:
         """How many of the movies that are shown wait for a decision."""
-        return len(self._ids) - len(self._decided().intersection(self._ids))
+        return len(self._ids) - len(self._decided.ids.intersection(self._ids))
 
     def __iter__(self) -> Iterator[Item]:
-        return map(self.item, self.ids)
+        return map(self._item, self.ids)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -190,14 +206,17 @@ class ReviewQueue:
         Raises:
             NoSuchMovie: It is not staged.
         """
-        self.item(tmdb_id)
-        if tmdb_id not in self._ids:
+        if self._meant(tmdb_id) not in self._ids:
             self._ids.insert(self._place, tmdb_id)
         self._place = self._ids.index(tmdb_id)
         self._print()
 
     def approve(self, tmdb_id: int | None = None, *, note: str = "") -> None:
-        """Let it go, and waive what is suspicious about it as it stands now."""
+        """Let it go, and waive the errors of it as it stands now; `said` tells which.
+
+        Raises:
+            DecidedMeanwhile: Somebody else decided on it; doing it again overrules that.
+        """
         self._decide("approve", tmdb_id, note)
 
     def hold(self, tmdb_id: int | None = None, *, note: str = "") -> None:
@@ -207,6 +226,14 @@ class ReviewQueue:
     def reject(self, tmdb_id: int | None = None, *, note: str = "") -> None:
         """Keep it back for good; nothing that is in Convex is deleted by that."""
         self._decide("reject", tmdb_id, note)
+
+    def undecide(self, tmdb_id: int | None = None, *, note: str = "") -> None:
+        """Let nobody have approved, held or rejected it; values that were set stay."""
+        meant = self._allowed(tmdb_id)
+        if self._decided.verdict(meant) is None:
+            raise UsageError("nobody has decided on this")
+        self._write_one(self._decided.row(meant, "undecide", note=note))
+        self._print()
 
     def correct(
         self, field: str, value: Any, tmdb_id: int | None = None, *, note: str = ""
@@ -223,8 +250,8 @@ class ReviewQueue:
             UsageError: No such field, or a value that does not fit it.
         """
         name = field_named(field)
-        fits = fitting(name, value)
-        self._set(self._item(tmdb_id), {name: (fits, note)})
+        fits, meant = fitting(name, value), self._allowed(tmdb_id, name)
+        self._set(meant, {name: (fits, note)})
 
     def accept(self, tmdb_id: int | None = None, system: str | None = None) -> None:
         """Set the values that findings propose; the notes name the rules.
@@ -236,28 +263,77 @@ class ReviewQueue:
         Raises:
             UsageError: Nothing is proposed.
         """
-        item = self._item(tmdb_id)
-        found = [one for one in item.proposals if system in (None, one.system)]
-        if not found:
-            of = f" of {system!r}" if system else ""
-            raise UsageError(f"no finding{of} proposes a value for {item.card.heading()}")
-        notes = ((one, f"proposed by {one.rule}") for one in found)
-        self._set(item, {field_named(one.field): (one.value, note) for one, note in notes})
+        meant = self._allowed(tmdb_id, None)
+        self._set(meant, self._item(meant).accepted(system))
 
-    def undo(self) -> bool:
-        """Take back the latest decision of this queue, and look at its movie; tell if there was."""
-        if not self._made:
+    def undo(self, tmdb_id: int | None = None) -> bool:
+        """Take back one's own latest decision or batch, of an earlier session too; tell if any was.
+
+        Args:
+            tmdb_id: Take back the latest that stands for this movie instead, whoever made it.
+        """
+        meant = None if tmdb_id is None else self._allowed(tmdb_id, None)
+        self._look()
+        going = self._decided.latest_own() if meant is None else self._decided.latest_of(meant)
+        if going.is_empty():
             return False
-        name = self._made.pop()
-        taken = self._decisions.filter(pl.col("decision") == name).row(0, named=True)
-        tmdb_id = int(taken["tmdb_id"])
-        self._keep(
-            decision(tmdb_id, "undo", name=token_hex(8), by=self.by, at=self._now(), undoes=name)
-        )
-        if taken["kind"] == "override":
-            self._refresh(tmdb_id)
-        self.open(tmdb_id)
+        self._decided.take_back(going)
+        staged = going.filter(pl.col("tmdb_id").is_in(self._seen.table["tmdb_id"].implode()))
+        if corrected := set(staged.filter(kind="override")["tmdb_id"]):
+            self._refresh(corrected)
+        self.said = ""
+        if not staged.is_empty():
+            self.open(staged["tmdb_id"][0])
         return True
+
+    # Many at once.
+
+    def batch(self, kind: str, **shown: Any) -> Batch:
+        """Return what `decide_all` would decide, and decide nothing."""
+        if kind not in VERDICTS:
+            raise UsageError(f"no decision {kind!r}; there are {', '.join(VERDICTS)}")
+        self._look()
+        chosen = views.narrowed(Filter(), self._rules, **shown)
+        return batches.many(kind, chosen, self._ranked(chosen), self._seen, self._decided)
+
+    def decide_all(
+        self, kind: str, *, note: str = "", confirm: Confirm | None = None, **shown: Any
+    ) -> Batch:
+        """Decide on all movies that a filter shows, and return what was done; `undo` is of all.
+
+        Args:
+            kind: `approve`, `hold` or `reject`.
+            note: Why.
+            confirm: Is asked with the batch; nothing is decided where it says no.
+            shown: Which movies, by the attributes of `Filter`; by default all undecided ones.
+        """
+        batch = self.batch(kind, **shown)
+        if confirm is not None and not confirm(batch):
+            return replace(batch, ids=())
+        self._decided.look()
+        late = self._decided.unseen(batch.ids)
+        ids = [tmdb_id for tmdb_id in batch.ids if tmdb_id not in late]
+        late |= self._write(batches.verdicts(kind, ids, self._seen, self._decided, note)).keys()
+        self._rank()
+        self._print()
+        done = tuple(tmdb_id for tmdb_id in ids if tmdb_id not in late)
+        return replace(batch, ids=done, left_out=tuple(late))
+
+    def waive(
+        self, rule: str, system: str, *, note: str = "", confirm: Confirm | None = None
+    ) -> Batch:
+        """Let the ratings of a system go that an error of its whole column keeps back.
+
+        Raises:
+            UsageError: The rule keeps back no whole column of this system.
+        """
+        self._look()
+        batch = batches.of_column(rule, system, self._seen, self._decided)
+        if confirm is not None and not confirm(batch):
+            return replace(batch, ids=())
+        self._write([self._decided.row(0, "waive", field=f"{rule}:{system}", note=note)], batch.ids)
+        self._print()
+        return batch
 
     # Inside.
 
@@ -265,126 +341,95 @@ class ReviewQueue:
         for listener in self.listeners:
             listener()
 
-    def _row_of(self, tmdb_id: int) -> int:
-        place = self._table["tmdb_id"].index_of(tmdb_id)
-        if place is None:
-            raise NoSuchMovie(f"{tmdb_id} is not staged")
-        return place
+    def _at(self) -> int | None:
+        return self._ids[self._place] if self._place < len(self._ids) else None
 
-    def _item(self, tmdb_id: int | None) -> Item:
-        item = self.current if tmdb_id is None else self.item(tmdb_id)
-        if item is None:
+    def _meant(self, tmdb_id: int | None) -> int:
+        """Return which movie is meant, by default the one that is looked at."""
+        if tmdb_id is None and (tmdb_id := self._at()) is None:
             raise UsageError("nothing is left to decide; show others, such as show(state='all')")
-        return item
+        if tmdb_id not in self._seen.table["tmdb_id"]:
+            raise NoSuchMovie(f"{tmdb_id} is not staged")
+        return tmdb_id
+
+    def _item(self, tmdb_id: int) -> Item:
+        sentences = {rule.name: rule.sentence for rule in self._rules}
+        return views.item(self._meant(tmdb_id), self.stage, self._seen, self._decided, sentences)
+
+    def _look(self) -> None:
+        self._decided.look()
+        self._take_in()
+
+    def _take_in(self) -> None:
+        """Let whoever draws draw what others decided since."""
+        news = self._decided.news()
+        set_or_undone = {n["tmdb_id"] for n in news if n["kind"] in ("override", "undo")}
+        if touched := set_or_undone.intersection(self._seen.table["tmdb_id"]):
+            self._refresh(touched)
+        if news:
+            self._print()
 
     def _decide(self, kind: str, tmdb_id: int | None, note: str) -> None:
-        item = self._item(tmdb_id)
-        seen = item.findings.drop_nulls("system").select("rule", "system").rows()
-        self._log(item, kind, note=note, waived=[f"{rule}:{system}" for rule, system in seen])
-        if self._place < len(self._ids) and self._ids[self._place] == item.tmdb_id:
+        meant = self._allowed(tmdb_id)
+        self._write_one(*batches.verdicts(kind, [meant], self._seen, self._decided, note))
+        if self._at() == meant:
             self._place += 1
         self._print()
 
-    def _set(self, item: Item, values: dict[str, tuple[Any, str]]) -> None:
-        """Set values by their fields, each with its note."""
-        for field, (value, note) in values.items():
-            self._log(item, "override", note=note, field=field, value=value, old=item.value(field))
-        self._refresh(item.tmdb_id)
+    def _set(self, tmdb_id: int, values: dict[str, tuple[Any, str]]) -> None:
+        """Set values of a movie by their fields, each with its note; several are undone at once."""
+        rows = batches.corrections(self._item(tmdb_id), values, self._decided)
+        self._write_one(*rows)
+        self._refresh([tmdb_id])
         self._print()
 
-    def _log(self, item: Item, kind: str, **said: Any) -> None:
-        row = self._table.slice(self._row_of(item.tmdb_id), 1)
-        name = token_hex(8)
-        self._keep(
-            decision(
-                item.tmdb_id,
-                kind,
-                name=name,
-                by=self.by,
-                at=self._now(),
-                judged=row.select(judged()).item() if kind in VERDICTS else "",
-                **said,
-            )
-        )
-        self._made.append(name)
+    def _allowed(self, tmdb_id: int | None, field: str | None = "") -> int:
+        """Return which movie is meant, where no decision of others is in the way.
 
-    def _keep(self, made: pl.DataFrame) -> None:
-        """Write a decision to the stage, and count it here."""
-        self.stage.store.add_decisions(made)
-        self._read_decisions(pl.concat([self._decisions, made]))
+        Raises:
+            DecidedMeanwhile: One is, and was not told of before.
+        """
+        meant = self._meant(tmdb_id)
+        self._decided.look()
+        try:
+            self._decided.check(meant, field)
+        finally:
+            self._take_in()
+        return meant
 
-    def _refresh(self, tmdb_id: int) -> None:
-        """Read one movie anew, after one of its values was set."""
-        self._corrected.add(tmdb_id)
-        seen = Assessment(self._table, self._findings, self._columns)
-        seen = seen.reread(self.stage, [tmdb_id])
-        self._see(seen, self._decisions)
+    def _write(self, rows: Sequence[tuple[Any, ...]], ids: Collection[int] = ()) -> dict[int, str]:
+        """Log decisions, note what they let go, and return what crossed them, by movie."""
+        crossed = self._decided.write(rows)
+        done = [tmdb_id for tmdb_id in ids or [made[0] for made in rows] if tmdb_id not in crossed]
+        kind = rows[0][1] if rows else ""
+        self.said = batches.told(kind, done, self._seen, self._decided)
+        self._take_in()
+        return crossed
+
+    def _write_one(self, *made: tuple[Any, ...]) -> None:
+        for sentence in self._write(made).values():
+            raise DecidedMeanwhile(sentence)
+
+    def _refresh(self, ids: Collection[int]) -> None:
+        """Read some movies anew, after values of them were set."""
+        self._corrected.update(ids)
+        self._seen = self._seen.reread(self.stage, ids)
+        self._decided.compare(self._seen.table, ids)
         self._print()  # the value is seen at once, and what the rules say of it a moment later
-        self._see(seen.rejudged(self.stage, [tmdb_id], self._rules), self._decisions)
+        self._seen = self._seen.rejudged(self.stage, ids, self._rules)
         self._count()
-
-    def _see(self, seen: Assessment, decisions: pl.DataFrame) -> None:
-        self._table, self._findings, self._columns = seen.table, seen.findings, seen.columns
-        self._read_decisions(decisions)
 
     def _count(self) -> None:
         """Count anew what the view can be narrowed by."""
-        self._rules_found = self._findings["rule"].value_counts(sort=True).rows()
-        self._decades = (self._table["year"].drop_nulls() // 10 * 10).unique().sort().to_list()
+        self._rules_found = self._seen.findings["rule"].value_counts(sort=True).rows()
+        self._decades = (self._seen.table["year"].drop_nulls() // 10 * 10).unique().sort().to_list()
 
-    def _read_decisions(self, decisions: pl.DataFrame) -> None:
-        self._decisions = decisions
-        self._said: dict[int, dict[str, dict[str, Any]]] = {}
-        for row in standing(decisions).iter_rows(named=True):
-            self._said.setdefault(row["tmdb_id"], {})[row["field"]] = row
-        self._changed = {
-            tmdb_id: moved(before, now)
-            for tmdb_id, before, now in changed_since(self._table, decisions).rows()
-        }
-
-    def _decided(self) -> set[int]:
-        return {n for n, said in self._said.items() if "" in said and n not in self._changed}
+    def _ranked(self, shown: Filter) -> list[int]:
+        return views.ranked(self._seen, shown, self._decided.ids, self._decided.changed)
 
     def _rank(self) -> None:
-        """Put what is shown in order: errors, then warnings, then what the systems disagree on."""
-        found = self._findings
-        if self.shown.rule is not None:
-            found = found.filter(pl.col("rule") == self.shown.rule)
-        if self.shown.severity is not None:
-            found = found.filter(pl.col("severity") == self.shown.severity)
-        if self.shown.system is not None:
-            found = found.filter(pl.col("system") == self.shown.system)
-        bad = found.group_by("tmdb_id").agg(
-            (pl.col("severity") == "error").sum().alias("errors"), pl.len().alias("findings")
-        )
-        narrowed = any((self.shown.rule, self.shown.severity, self.shown.system))
-        shown = self._table.select("tmdb_id", "title", "year", "spread")
-        wanted = shown.filter(self._wanted())
-        rows = wanted.join(bad, on="tmdb_id", how="inner" if narrowed else "left")
-        ranked = rows.sort(
-            pl.col("errors").fill_null(0),
-            pl.col("findings").fill_null(0),
-            pl.col("spread").fill_null(0.0),
-            -pl.col("tmdb_id"),
-            descending=True,
-        )
-        self._ids = ranked["tmdb_id"].to_list()
-        self._place = 0
-
-    def _wanted(self) -> pl.Expr:
-        decided, changed = list(self._decided()), list(self._changed)
-        here = {
-            "undecided": ~pl.col("tmdb_id").is_in(decided),
-            "decided": pl.col("tmdb_id").is_in(decided),
-            "changed": pl.col("tmdb_id").is_in(changed),
-            "all": pl.lit(value=True),
-        }[self.shown.state]
-        if self.shown.decade is not None:
-            here &= pl.col("year") // 10 * 10 == self.shown.decade
-        if self.shown.text:
-            titles = pl.col("title").str.to_lowercase()
-            here &= titles.str.contains(self.shown.text.casefold(), literal=True)
-        return here
+        """Put what is shown in order, and look at the first."""
+        self._ids, self._place = self._ranked(self.shown), 0
 
 
 def _login() -> str:

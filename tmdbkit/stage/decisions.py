@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import floor
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,14 +14,18 @@ from tmdbkit.stage.tables import DECISIONS
 from tmdbkit.surrogates import loads, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
 VERDICTS = ("approve", "hold", "reject")
 WORDS = {"approve": "approved", "hold": "held", "reject": "rejected"}
 POINTS_FIELD, VOTES_FIELD = "vote_pts_system", "vote_count_system"
-# What a verdict judges: the values that a card shows, as finely as it shows them. Votes are not
-# among them: they move every day, and would bring every movie back.
+# What a verdict judges: the values that a card shows, as it shows them. Points count as moved where
+# they are other ones as finely as the systems publish them. Votes are not among them: they move
+# every day, and would bring every movie back.
 JUDGED = ("title", "release_date", "runtime_minutes", "imdb_id")
+DIGITS = {f"{system}_points": 1 if scale <= 10 else 0 for system, scale in SCALES.items()}
+IN_VIEW = pl.Struct({**{n: ROW[n] for n in JUDGED}, **dict.fromkeys(DIGITS, pl.Float64())})
 PLAIN_FIELDS = tuple(
     name
     for name, kind in ROW.items()
@@ -36,11 +41,14 @@ def standing(decisions: pl.DataFrame) -> pl.DataFrame:
     The newest is the last: the log's order counts, not the clocks of those who decided. An undo
     takes back the one that it names; the one before it stands again.
     """
+    return live(decisions).unique(["tmdb_id", "field"], keep="last", maintain_order=True)
+
+
+def live(decisions: pl.DataFrame) -> pl.DataFrame:
+    """Return the decisions that nobody took back, in their order."""
     undone = decisions.filter(pl.col("kind") == "undo").select(decision="undoes")
-    said = decisions.filter(pl.col("kind") != "undo").join(
-        undone, on="decision", how="anti", maintain_order="left"
-    )
-    return said.unique(["tmdb_id", "field"], keep="last", maintain_order=True)
+    said = decisions.filter(pl.col("kind") != "undo")
+    return said.join(undone, on="decision", how="anti", maintain_order="left")
 
 
 def verdicts(decisions: pl.DataFrame) -> pl.DataFrame:
@@ -56,8 +64,7 @@ def overrides(decisions: pl.DataFrame) -> pl.DataFrame:
 
 def judged() -> pl.Expr:
     """Return the values of a row of the flat table that a verdict judges, as JSON."""
-    points = [pl.col(f"{s}_points").round(1 if SCALES[s] <= 10 else 0) for s in SYSTEMS]
-    return pl.struct(*JUDGED, *points).struct.json_encode()
+    return pl.struct(*JUDGED, *DIGITS).struct.json_encode()
 
 
 def changed_since(table: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
@@ -70,13 +77,16 @@ def changed_since(table: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
     said = verdicts(decisions).select("tmdb_id", "judged")
     decided = table.join(said, on="tmdb_id", how="semi")
     current = decided.select("tmdb_id", judged().alias("now"))
-    return said.join(current, on="tmdb_id").filter(pl.col("judged") != pl.col("now"))
+    both = said.join(current, on="tmdb_id").filter(pl.col("judged") != pl.col("now"))
+    before, now = (_compared(_in_view(both[name])) for name in ("judged", "now"))
+    differs = [before[name].ne_missing(now[name]) for name in before.columns]
+    return both.filter(pl.any_horizontal(*differs))
 
 
 def moved(before: str, now: str) -> list[str]:
     """Return a line for each value that differs between two judged texts: `title: old → new`."""
     old, new = _object(before), _object(now)
-    names = [name for name in new if old.get(name) != new[name]]
+    names = [n for n in new if _published(n, old.get(n)) != _published(n, new[n])]
     return [f"{name}: {_shown(old.get(name))} → {_shown(new[name])}" for name in names]
 
 
@@ -108,7 +118,17 @@ def typed(text: str) -> str | None:
     return None if text.strip() == "none" else text.strip()
 
 
-def decision(
+def decision(tmdb_id: int, kind: str, **said: Any) -> pl.DataFrame:
+    """Return one decision as a frame of `DECISIONS`; what else it says as for `row`."""
+    return frame([row(tmdb_id, kind, **said)])
+
+
+def frame(rows: Iterable[tuple[Any, ...]]) -> pl.DataFrame:
+    """Return decisions as a frame of `DECISIONS`."""
+    return pl.DataFrame(list(rows), DECISIONS, orient="row")
+
+
+def row(
     tmdb_id: int,
     kind: str,
     *,
@@ -122,14 +142,15 @@ def decision(
     judged: str = "",
     waived: list[str] | None = None,
     undoes: str = "",
-) -> pl.DataFrame:
-    """Return one decision as a frame of `DECISIONS`."""
-    texts = [
-        whole(json.dumps(part, ensure_ascii=False)) if field else None for part in (value, old)
-    ]
+    batch: str | None = None,
+    overrules: str | None = None,
+) -> tuple[Any, ...]:
+    """Return one decision as a row of `DECISIONS`."""
+    sets = kind == "override"
+    texts = [whole(json.dumps(part, ensure_ascii=False)) if sets else None for part in (value, old)]
     said = (whole(note), whole(by))
-    row = (tmdb_id, kind, field, *texts, *said, at, judged, waived or [], name, undoes)
-    return pl.DataFrame([row], DECISIONS, orient="row")
+    rest = (judged, waived or [], name, undoes, batch, overrules)
+    return (tmdb_id, kind, field, *texts, *said, at, *rest)
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -140,5 +161,29 @@ def _object(text: str) -> dict[str, Any]:
         return {}
 
 
+def _in_view(texts: pl.Series) -> pl.DataFrame:
+    """Return what judged texts say; those of another program one by one, for some are no JSON."""
+    # Polars reads JSON by lines, of which an empty one is no row.
+    lines = texts.str.replace_all(r"[\r\n]", " ").str.replace(r"^\s*$", "{}")
+    try:
+        found = lines.str.json_decode(IN_VIEW)
+    except pl.exceptions.PolarsError:
+        found = pl.Series([_object(text) for text in texts], dtype=IN_VIEW, strict=False)
+    return found.struct.unnest()
+
+
+def _compared(values: pl.DataFrame) -> pl.DataFrame:
+    return values.with_columns(pl.col(name).round(digits) for name, digits in DIGITS.items())
+
+
+def _published(name: str, value: Any) -> Any:
+    """Return points as finely as their system publishes them, and other values as they are."""
+    if name not in DIGITS or not isinstance(value, int | float):
+        return value
+    return floor(value * 10 ** DIGITS[name] + 0.5)  # as polars rounds, not to even numbers
+
+
 def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"  # as on the card
     return "nothing" if value in (None, "") else str(value)

@@ -127,12 +127,13 @@ class StageStore:
         """Append ratings, in `RATINGS`; one of the system "" says that there was none."""
         self._append(self.ratings, rows)
 
-    def add_decisions(self, rows: pl.DataFrame) -> None:
-        """Append decisions, in `DECISIONS`: they are on the disk when this returns."""
-        self._append(self.decisions, rows)
+    def add_decisions(self, rows: pl.DataFrame) -> str:
+        """Append decisions, in `DECISIONS`, and return their part: they are on the disk by then."""
+        part = self._append(self.decisions, rows)
         if self.decisions.is_piled_up():  # each click is a part of its own
             with suppress(StopError):  # the decision itself is on the disk
                 self.decisions.compact(self.now())
+        return part
 
     def add_imports(self, rows: pl.DataFrame) -> None:
         """Append intents or outcomes of a push, in some or all of the columns of `imports()`."""
@@ -142,10 +143,12 @@ class StageStore:
         """Append values of a user's own fields, in `FIELDS`."""
         self._append(self.own.log, rows)
 
-    def _append(self, log: Log, rows: pl.DataFrame) -> None:
-        if not rows.is_empty():
-            self.marker.begin()
-            log.append(rows.select(pl.col(name).cast(kind) for name, kind in log.columns.items()))
+    def _append(self, log: Log, rows: pl.DataFrame) -> str:
+        if rows.is_empty():
+            return ""
+        self.marker.begin()
+        columns = (pl.col(name).cast(kind) for name, kind in log.columns.items())
+        return log.append(rows.select(columns))
 
     # Reading.
 
@@ -232,8 +235,12 @@ class StageStore:
 
     def decided(self) -> pl.DataFrame:
         """Return the log of decisions, in `DECISIONS`, the newest last."""
+        return self.decided_in(None).drop("part")
+
+    def decided_in(self, parts: list[str] | None) -> pl.DataFrame:
+        """Return some parts of the log of decisions, or all, with the `part` that each came in."""
         with reading(self.root):
-            rows = self.decisions.scan().sort("part", maintain_order=True).collect()
+            rows = self.decisions.scan(parts).sort("part", maintain_order=True).collect()
         return validation.decisions(rows).unique("decision", maintain_order=True)
 
     def imported(self) -> pl.LazyFrame:

@@ -48,8 +48,8 @@ IMPORTS = pl.Schema(
 DECISIONS = pl.Schema(
     {
         "tmdb_id": pl.Int64(),
-        "kind": pl.String(),  # approve, hold, reject, override, undo
-        "field": pl.String(),  # of an override; "" of the others
+        "kind": pl.String(),  # approve, hold, reject, undecide, override, waive, undo
+        "field": pl.String(),  # of an override; of a waiver `rule:system`; "" of the others
         "value": pl.String(),  # JSON, of an override
         "old": pl.String(),  # JSON, what the override replaced
         "note": pl.String(),
@@ -59,6 +59,8 @@ DECISIONS = pl.Schema(
         "waived": pl.List(pl.String()),  # `rule:system` of the findings that an approval saw
         "decision": pl.String(),  # its own name
         "undoes": pl.String(),  # the name of the one that an undo takes back
+        "batch": pl.String(),  # a name that those share which were decided, or undone, at once
+        "overrules": pl.String(),  # the name of somebody else's that this one replaced, knowingly
     }
 )
 OUTCOMES = {

@@ -17,7 +17,7 @@ from tmdbkit.stage.tables import DECISIONS, OUTCOMES
 from tmdbkit.surrogates import loads
 
 CHANGES = ("create", "update", "delete")
-KINDS = (*VERDICTS, "override", "undo")
+KINDS = (*VERDICTS, "undecide", "override", "waive", "undo")
 FIELDS = frozenset((*PLAIN_FIELDS, *RATING_FIELDS))
 TEXTS = ("field", "note", "by", "judged", "undoes")
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # where nobody wrote a time
@@ -25,7 +25,7 @@ NAMED = 3  # of what is passed over, in one line
 
 
 def decisions(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the decisions in the rows of their log, in `DECISIONS`.
+    """Return the decisions in the rows of their log, in `DECISIONS`, with the `part` of each.
 
     What another program left out is filled in. One of a kind or a field that is not known here, or
     whose field cannot hold its value, is passed over.
@@ -49,7 +49,7 @@ def decisions(rows: pl.DataFrame) -> pl.DataFrame:
     is_understood = is_known & (~is_override | pl.col("held").is_not_null())
     _say_passed_over(found.with_row_index("place"), is_understood)
     value = pl.when(is_override).then("held").otherwise("value")
-    return found.filter(is_understood).with_columns(value=value).select(DECISIONS.names())
+    return found.filter(is_understood).with_columns(value=value).select(*DECISIONS.names(), "part")
 
 
 def ratings(rows: pl.DataFrame) -> pl.DataFrame:

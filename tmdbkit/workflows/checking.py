@@ -21,7 +21,7 @@ from tmdbkit.schema import INSTANT, ROW, SYSTEMS
 from tmdbkit.stage.asked import TOLD
 from tmdbkit.stage.decisions import JUDGED, WORDS, changed_since, moved, verdicts
 from tmdbkit.stage.stage import Stage
-from tmdbkit.stage.waivers import RATING_ERRORS, not_waived
+from tmdbkit.stage.waivers import RATING_ERRORS, with_waivers
 from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
@@ -121,24 +121,25 @@ def applicable(rules: Sequence[Rule], movies: pl.DataFrame, now: datetime) -> li
     return [rule for rule in rules if rule.needs() <= seen[rule.of]]
 
 
-def withheld_of(stage: Stage) -> Withheld:
-    """Return what of a stage no push sends: what breaks an error rule, was held or rejected.
-
-    An approval waives the findings that it saw, as long as what it judged has not moved, and as
-    long as they can be waived.
-    """
+def errors_of(stage: Stage) -> pl.DataFrame:
+    """Return the errors of a stage's ratings, and which of them a person let go."""
     table = stage.store.scan_table().select(SEEN_BY_ERRORS).collect()
+    errors = find(table, stage.ratings().filter("chosen"), RATING_ERRORS, now=stage.store.now())
+    return with_waivers(errors, table, stage.decisions())
+
+
+def withheld_of(stage: Stage, errors: pl.DataFrame) -> Withheld:
+    """Return what of a stage no push sends: errors that nobody let go, what is held or rejected."""
     said = verdicts(stage.decisions())
     kept_back = said.filter(pl.col("kind").is_in(["hold", "reject"]))
     reasons = {
         tmdb_id: f"{WORDS[kind]} in review{by and f' by {by}'}{note and f': {note}'}"
         for tmdb_id, kind, by, note in kept_back.select("tmdb_id", "kind", "by", "note").rows()
     }
-    errors = find(table, stage.ratings().filter("chosen"), RATING_ERRORS, now=stage.store.now())
-    return Withheld(reasons, _reasons(not_waived(errors, table, stage.decisions())))
+    return Withheld(reasons, _reasons(errors.filter(~pl.col("let_go"))))
 
 
-def withheld_unless_approved(stage: Stage) -> Withheld:
+def withheld_unless_approved(stage: Stage, errors: pl.DataFrame) -> Withheld:
     """Return what no push of approved movies sends: those as well that have changed since."""
     table = stage.store.scan_table().select(SEEN_BY_ERRORS).collect()
     approved = verdicts(stage.decisions()).filter(pl.col("kind") == "approve")
@@ -146,7 +147,7 @@ def withheld_unless_approved(stage: Stage) -> Withheld:
         tmdb_id: f"changed since it was approved: {'; '.join(moved(before, now))}"
         for tmdb_id, before, now in changed_since(table, approved).rows()
     }
-    kept_back = withheld_of(stage)
+    kept_back = withheld_of(stage, errors)
     return replace(kept_back, movies={**kept_back.movies, **changed})
 
 

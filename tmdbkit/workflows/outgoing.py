@@ -13,7 +13,8 @@ from tmdbkit.convex.plan import Plan
 from tmdbkit.schema import RATINGS, checked_ids
 from tmdbkit.stage.decisions import verdicts
 from tmdbkit.stage.tables import PAYLOADS
-from tmdbkit.workflows.checking import withheld_of, withheld_unless_approved
+from tmdbkit.stage.waivers import summary, waived
+from tmdbkit.workflows.checking import errors_of, withheld_of, withheld_unless_approved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,6 +37,7 @@ class Outgoing:
         not_staged: Movies that were asked for, and cannot go.
         total: How many there are.
         withheld: What of them is not to be sent, and why.
+        waived: Their errors that somebody waived.
         rated: Whether movies that are rated and not staged go as well, with nothing but ratings.
     """
 
@@ -44,6 +46,7 @@ class Outgoing:
     not_staged: list[int]
     total: int
     withheld: Withheld
+    waived: pl.DataFrame
     rated: bool
 
     @classmethod
@@ -64,8 +67,11 @@ class Outgoing:
             wanted = [n for n in (there if wanted is None else wanted) if n in of_these]
         absent = [] if wanted is None else [n for n in wanted if n not in there]
         total = (len(there) if wanted is None else len(wanted)) - len(absent)
-        kept_back = withheld_unless_approved(stage) if approved else withheld_of(stage)
-        return cls(stage, wanted, absent, total, kept_back, rated)
+        errors = errors_of(stage)
+        keep_back = withheld_unless_approved if approved else withheld_of
+        with_ratings = scope.only is None or bool(scope.only & RATINGS)
+        let_go = waived(errors).filter(pl.lit(with_ratings))
+        return cls(stage, wanted, absent, total, keep_back(stage, errors), let_go, rated)
 
     def pieces(self) -> Iterator[Piece]:
         """Yield rows and payloads of some movies at a time, and what of them is withheld."""
@@ -74,6 +80,11 @@ class Outgoing:
         if self.rated:
             for rows in self.stage.store.rated_only(self.ids).iter_slices(CHUNK):
                 yield rows, PAYLOADS.to_frame(), self.withheld
+
+    def waived_in(self, changes: Iterable[Change]) -> list[str]:
+        """Return which errors of what goes somebody waived, a line for each who did."""
+        going = [change.tmdb_id for change in changes if change.goes]
+        return summary(self.waived.filter(pl.col("tmdb_id").is_in(going)))
 
     def failures(self) -> list[tuple[int, str]]:
         """Return which movies cannot go, and why."""

@@ -103,7 +103,7 @@ class Run:
                 parts.append(importer.plan(*piece))
                 update(sum(map(len, parts)))
         joined = Plan.joined(str(self.target.title), parts)
-        notes = (*joined.notes, *note_of(joined.changes))
+        notes = (*joined.notes, *note_of(joined.changes), *outgoing.waived_in(joined.changes))
         return replace(joined, contract=self.contact.contract.source, notes=notes)
 
     def send(

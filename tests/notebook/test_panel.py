@@ -154,7 +154,7 @@ def test_at_the_end_it_says_so_and_offers_nothing_to_decide(panel: ReviewPanel) 
         click(panel, "approve")
     assert "Nothing is left" in card(panel)
     off = {name for name, button in panel._buttons.items() if button.disabled}
-    assert off == {"approve", "hold", "reject", "next", "correct", "accept"}
+    assert off == set(panel._buttons) - {"back", "undo"}
     click(panel, "back")
     assert card(panel).startswith("Alpha")
 

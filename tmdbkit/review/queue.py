@@ -362,12 +362,12 @@ class ReviewQueue:
 
     def _take_in(self) -> None:
         """Let whoever draws draw what others decided since."""
-        news = self._decided.news()
+        if not (news := self._decided.news()):
+            return
         set_or_undone = {n["tmdb_id"] for n in news if n["kind"] in ("override", "undo")}
         if touched := set_or_undone.intersection(self._seen.table["tmdb_id"]):
             self._refresh(touched)
-        if news:
-            self._print()
+        self._print()
 
     def _decide(self, kind: str, tmdb_id: int | None, note: str) -> None:
         meant = self._allowed(tmdb_id)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import itertools
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
 from tests.stage.conftest import T0, answers, payload
@@ -126,7 +129,7 @@ def test_keys_at_15_ms_decide_on_one_movie_each_and_none_is_lost(
     tab.picture("review_keys")
     tab.button("Undo").click()
     tab.says("31 of 96 reviewed")
-    field.press_sequentially("u" * 11 + "t", delay=15)  # the field was emptied by the click
+    field.press_sequentially("u" * 11 + "w", delay=15)  # the field was emptied by the click
     tab.says("20 of 96 reviewed")
     tab.page.get_by_placeholder("a note, where you like").and_(
         tab.page.locator(":focus")
@@ -153,8 +156,60 @@ def test_a_proposal_is_accepted_with_a_click_or_a_key(
     assert (tab.errors, tab.left) == ([], [])
 
 
+TYPE_AT = """([at, key]) => setTimeout(() => {
+    const field = document.querySelector('[placeholder=keys]')
+    field.value += key
+    field.dispatchEvent(new Event('input', {bubbles: true}))
+}, at - Date.now())"""
+WENT_ON_OR_WAS_TOLD = """next => ['do it again to overrule that', `TMDB ${next}`].find(text =>
+    document.querySelector('.jp-OutputArea-output').textContent.includes(text))"""
+READING = 700  # milliseconds: what is typed before anybody can have read overrules nobody
+
+
+def test_two_people_decide_by_turns_and_at_once_and_nobody_is_overruled_unseen(
+    lab: Open, served: Served, tmp_path: Path
+) -> None:
+    stage = Stage(sample(tmp_path / "stage").store.root.folder, settings=Settings(offline=True))
+    order = ReviewQueue(stage, by="Ann").ids[:21]
+    tabs = {
+        name: opened(
+            lab, notebook(served, f"{name}.ipynb", stage, f"notebook.review(stage, by={name!r})")
+        )
+        for name in ("Ann", "Ben")
+    }
+    keys = {"Ann": "a", "Ben": "h"}
+    for place, (tmdb_id, following) in enumerate(itertools.pairwise(order)):
+        names = sorted(tabs, reverse=bool(place % 2))
+        if place < 10:
+            for name in names:
+                tabs[name].page.get_by_placeholder("keys").press(keys[name])
+                tabs[name].page.wait_for_function(WENT_ON_OR_WAS_TOLD, arg=following)
+        else:
+            at = time.time() * 1000 + 300
+            for name in names:
+                tabs[name].page.evaluate(TYPE_AT, [at, keys[name]])
+        told = []
+        for name in names:
+            came = tabs[name].page.wait_for_function(WENT_ON_OR_WAS_TOLD, arg=following)
+            if str(came.json_value()).startswith("do it again"):
+                told.append(name)
+                tabs[name].page.wait_for_timeout(READING)
+                tabs[name].page.get_by_placeholder("keys").press("n")
+                tabs[name].says(f"TMDB {following}")
+        assert len(told) == 1, (tmdb_id, told)
+        if place < 10:
+            assert told == names[1:]
+    tabs["Ben"].picture("review_together")
+    said = verdicts(stage.decisions())
+    assert set(said["tmdb_id"]) == set(order[:20])
+    assert said["overrules"].to_list() == [None] * 20
+    first = stage.decisions().filter(pl.col("kind") != "undo").unique("tmdb_id", keep="first")
+    assert set(first["decision"]) == set(said["decision"])
+    assert [(tab.errors, tab.left) for tab in tabs.values()] == [([], [])] * 2
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
-@pytest.mark.parametrize("width", [1280, 480])
+@pytest.mark.parametrize("width", [1280, 800, 480])
 def test_the_widgets_are_whole_in_both_themes_and_widths(
     theme: str, width: int, lab: Open, served: Served, tmp_path: Path
 ) -> None:

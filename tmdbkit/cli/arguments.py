@@ -108,6 +108,22 @@ def may_delete(where: Where) -> None:
     may_change(where)
 
 
+def takes_many_at_once(verb: argparse.ArgumentParser) -> None:
+    """Let it take what is decided otherwise than one movie at a time."""
+    many = verb.add_argument_group("many at once, or a sample")
+    many.add_argument(
+        "--all", choices=("approve", "hold", "reject"), help="decide on all that are shown, at once"
+    )
+    many.add_argument(
+        "--waive", metavar="RULE", help="let a --system's ratings go, though all of them break it"
+    )
+    many.add_argument("--note", metavar="TEXT", help="why, with --all or --waive")
+    many.add_argument("--yes", action="store_true", help="go on without asking")
+    many.add_argument(
+        "--sample", type=count, metavar="N", help="N at random of those that break no rule"
+    )
+
+
 def takes_people(verb: Where) -> None:
     """Let it take whose names go along."""
     verb.add_argument(

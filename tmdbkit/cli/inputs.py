@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from tmdbkit.tmdb.session import TMDBSession
 
 
+UNCHANGED = "nothing was changed"
+
+
 def read_settings() -> Settings:
     """Read the environment and `.env`."""
     from tmdbkit.settings import Settings
@@ -146,7 +149,16 @@ def needs_consent(args: argparse.Namespace, target: Target, *, everywhere: bool 
         UsageError: There is nobody to ask, which is a no.
     """
     kind = target.title.kind
-    if args.yes or kind == "snapshot" or not (everywhere or kind == "prod"):
+    return kind != "snapshot" and (everywhere or kind == "prod") and is_asked(args)
+
+
+def is_asked(args: argparse.Namespace) -> bool:
+    """Tell whether a person is to be asked, who then can be.
+
+    Raises:
+        UsageError: There is nobody to ask, which is a no.
+    """
+    if args.yes:
         return False
     if sys.stdin is None or not sys.stdin.isatty():  # None where it was closed: `<&-`, or cron
         raise UsageError(
@@ -163,13 +175,22 @@ def ask_consent(target: Target) -> None:
         UsageError: The person does not want it.
     """
     title = target.title
-    if title.kind == "prod":
-        name = title.name or title.location
-        agreed = ask_person(f"this is production; type {name} to go on: ").strip() == name
-    else:
-        agreed = ask_person("go on? [y/N] ").strip().lower() in ("y", "yes")
-    if not agreed:
-        raise UsageError("nothing was changed")
+    if title.kind != "prod":
+        ask_yes()
+        return
+    name = title.name or title.location
+    if ask_person(f"this is production; type {name} to go on: ").strip() != name:
+        raise UsageError(UNCHANGED)
+
+
+def ask_yes() -> None:
+    """Ask whether to go on.
+
+    Raises:
+        UsageError: The person does not want it.
+    """
+    if ask_person("go on? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise UsageError(UNCHANGED)
 
 
 def ask_person(question: str) -> str:

@@ -23,6 +23,7 @@ from tmdbkit.cli.arguments import (
     may_delete,
     names,
     takes_ids,
+    takes_many_at_once,
     takes_people,
     takes_scope,
     takes_source,
@@ -206,13 +207,17 @@ def parser() -> Grammar:
         "decide on movies, one at a time, the worst first",
         "review",
         "review --system imdb --decade 1990",
+        "review --all approve --rule poster_missing",
     )
     review.add_argument("--rule", metavar="RULE", help=f"only those that break it; {RULES}")
     review.add_argument("--system", metavar="SYSTEM", help="only findings on this one's ratings")
+    review.add_argument("--severity", choices=("error", "warning"), help="only those with one")
     review.add_argument("--decade", type=decade, metavar="YEAR", help="only its ten years: 1990")
+    review.add_argument("--text", metavar="TEXT", help="only those with it in their title")
     review.add_argument(
         "--state", default="undecided", metavar="STATE", help="undecided, changed, decided or all"
     )
+    takes_many_at_once(review)
     takes_stage(review)
 
     plan = _verb(

@@ -37,9 +37,9 @@ COLOURS = {"approve": BADGES["pass"][1], "hold": BADGES["warning"][1], "reject":
 ENTERED = 1.0  # seconds within which a browser that says Enter also says what was typed
 TYPED = "{} is typed and not set: press Enter in its field, or Correct; or empty the field"
 DEEDS = ("approve", "hold", "reject", "accept", "next", "back", "undo", "note")
-KEYS = dict(zip("ahrpnbut", DEEDS, strict=True))
+KEYS = dict(zip("ahrpnbuw", DEEDS, strict=True))
 KEYS_SAID = " · ".join(f"{key} {name}" for key, name in KEYS.items())
-NOTING = 1.0  # seconds after `t` in which what is typed belongs to the note, whoever has the focus
+NOTING = 1.0  # seconds after `w` in which what is typed belongs to the note, whoever has the focus
 UNREAD = 0.5  # seconds in which nobody has read that somebody else was first
 NOTHING_LEFT = "Nothing is left to decide here; choose another state to see others."
 
@@ -166,7 +166,7 @@ class ReviewPanel(Panel):
         self._do(verb if name == "correct" else partial(self._unless_typed, verb))
 
     def _press(self, key: str) -> None:
-        """Do what a key stands for; what follows a `t` before the focus has moved is the note's."""
+        """Do what a key stands for; what follows a `w` before the focus has moved is the note's."""
         if self._clock() - self._noted_at < NOTING:
             self._note.value += key
         elif KEYS.get(key.lower()) == "note":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-_COLUMN = "look at the provider's table or answer; ask again, or leave that provider out"
+_LOOK = "look at the provider's table or answer; ask again, or leave that provider out"
+_COLUMN = f"{_LOOK}; where it is right, tmdbkit review --waive RULE --system SYSTEM"
 _AGAIN = "tmdbkit ratings --older-than fetches it again"
 _TMDB = "mend it on themoviedb.org and tmdbkit refresh, or c in tmdbkit review"
 _SAME_FILM = "look at both pages; if it is another one, mend the id on themoviedb.org and refresh"
@@ -14,7 +15,7 @@ REMEDIES = {
     "same_everywhere": _COLUMN,
     "swapped_systems": f"{_COLUMN}; of a table of your own, name the columns the other way round",
     "other_movies": f"{_COLUMN}; of a table of your own, look at its ids",
-    "one_of_two": f"find out which of them is wrong; {_COLUMN}",
+    "one_of_two": f"find out which of them is wrong; {_LOOK}",
     "scale_doubtful": "look it up; c SYSTEM POINTS in tmdbkit review, or a, where it is right",
     "votes_scale": "c SYSTEM_votes NUMBER in tmdbkit review; or a, where it is right",
     "votes_off": "look whether the IMDb id is the film's; c SYSTEM POINTS in tmdbkit review",

@@ -142,18 +142,19 @@ class Decided:
         stands = None if field is None else self.others(tmdb_id, field)
         is_told = stands is None or stands["decision"] in self._shown
         if told := self._unseen.pop(tmdb_id, None) or (None if is_told else stands):
-            raise DecidedMeanwhile(self._tell(told, stands))
+            raise self._meanwhile(told, stands)
 
     def others(self, tmdb_id: int, field: str = "") -> Decision | None:
         """Return the decision of somebody else that stands where another one would."""
         stands = self.overrides(tmdb_id).get(field) if field else self.verdict(tmdb_id)
         return stands if stands and stands["decision"] not in self._own else None
 
-    def _tell(self, *made: Decision | None) -> str:
-        """Say the first of some decisions, after which all of them are known here."""
+    def _meanwhile(self, *made: Decision | None) -> DecidedMeanwhile:
+        """Return what tells the first of some decisions; all of them are known here from now on."""
         said = [each for each in made if each]
         self._shown.update(each["decision"] for each in said)
-        return f"{sentence(said[0], self._now())}; do it again to overrule that"
+        told = sentence(said[0], self._now())
+        return DecidedMeanwhile(f"{told}; do it again to overrule that")
 
     # Deciding.
 
@@ -164,7 +165,7 @@ class Decided:
         said |= {"field": field, "overrules": overrules}
         return row(tmdb_id, kind, name=token_hex(8), by=self.by, at=self._now(), **said)
 
-    def write(self, rows: Sequence[tuple[Any, ...]]) -> dict[int, str]:
+    def write(self, rows: Sequence[tuple[Any, ...]]) -> dict[int, DecidedMeanwhile]:
         """Log decisions; return, by movie, who decided in the same moment and was first.
 
         What was decided on those movies without having seen that is taken back at once.
@@ -176,7 +177,7 @@ class Decided:
         if crossed:
             here = (pl.col("part") == part) & pl.col("tmdb_id").is_in(list(crossed))
             self.take_back(self.log.filter(here))
-        return {n: self._tell(self._unseen.pop(n), self.others(n)) for n in crossed}
+        return {n: self._meanwhile(self._unseen.pop(n), self.others(n)) for n in crossed}
 
     def take_back(self, going: pl.DataFrame) -> None:
         """Undo decisions, those of a batch at once."""

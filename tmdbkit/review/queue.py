@@ -397,7 +397,9 @@ class ReviewQueue:
             self._take_in()
         return meant
 
-    def _write(self, rows: Sequence[tuple[Any, ...]], ids: Collection[int] = ()) -> dict[int, str]:
+    def _write(
+        self, rows: Sequence[tuple[Any, ...]], ids: Collection[int] = ()
+    ) -> dict[int, DecidedMeanwhile]:
         """Log decisions, note what they let go, and return what crossed them, by movie."""
         crossed = self._decided.write(rows)
         done = [tmdb_id for tmdb_id in ids or [made[0] for made in rows] if tmdb_id not in crossed]
@@ -407,8 +409,8 @@ class ReviewQueue:
         return crossed
 
     def _write_one(self, *made: tuple[Any, ...]) -> None:
-        for sentence in self._write(made).values():
-            raise DecidedMeanwhile(sentence)
+        for error in self._write(made).values():
+            raise error
 
     def _refresh(self, ids: Collection[int]) -> None:
         """Read some movies anew, after values of them were set."""

@@ -44,7 +44,7 @@ class Sample:
         wrong = decided.filter(pl.col("kind") != "approve")["tmdb_id"].n_unique()
         if not (count := decided["tmdb_id"].n_unique()):
             return "nothing of the sample was decided on"
-        most = ceil(at_most(wrong, count) * 1000) / 10
+        most = ceil(round(at_most(wrong, count) * 1000, 6)) / 10  # rounded up, for it says at most
         return (
             f"{wrong:,} of {count:,} wrong: at most {most:g} % wrong, "
             f"with {CONFIDENCE * 100:g} % confidence"

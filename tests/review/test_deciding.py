@@ -307,6 +307,47 @@ def test_of_two_who_decide_in_the_same_moment_the_first_stands_and_the_second_is
     assert said(stage) == {1: "approve"}
 
 
+@pytest.fixture
+def crossing(
+    people: Callable[[str], ReviewQueue], monkeypatch: pytest.MonkeyPatch
+) -> tuple[ReviewQueue, ReviewQueue]:
+    """Ann, and Ben who decides when Ann's decision has its place in the log, and cannot be seen."""
+    ann, ben = people("Ann"), people("Ben")
+    log = ann.stage.store.decisions
+    new_part = log.new_part
+
+    def with_ben_after() -> str:
+        name = new_part()
+        monkeypatch.setattr(log, "new_part", new_part)
+        ben.hold(1)
+        return name
+
+    monkeypatch.setattr(log, "new_part", with_ben_after)
+    return ann, ben
+
+
+def test_who_has_the_earlier_place_and_came_too_late_to_be_seen_is_told(
+    crossing: tuple[ReviewQueue, ReviewQueue], stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tmdbkit.review.decided.sleep", lambda _: None)
+    ann, _ = crossing
+    with pytest.raises(DecidedMeanwhile, match="Ben held this"):
+        ann.approve(1)
+    assert said(stage) == {1: "hold"}
+    assert sorted(stage.decisions()["kind"].to_list()) == ["approve", "hold", "undo"]
+
+
+def test_who_has_the_earlier_place_and_was_seen_is_not_bothered(
+    crossing: tuple[ReviewQueue, ReviewQueue], stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, ben = crossing
+    monkeypatch.setattr("tmdbkit.review.decided.sleep", lambda _: ben.undo())
+    ann.approve(1)
+    assert said(stage) == {1: "approve"}
+    ann.hold(1)
+    assert said(stage) == {1: "hold"}
+
+
 @pytest.mark.parametrize("pile", [200, 3])
 def test_two_who_decide_by_turns_lose_nothing_and_overrule_nothing_unseen(
     people: Callable[[str], ReviewQueue], stage: Stage, monkeypatch: pytest.MonkeyPatch, pile: int

@@ -19,12 +19,14 @@ from tmdbkit.stage.decisions import (
     changed_since,
     decision,
     field_named,
+    judged,
     moved,
     overrides,
     standing,
     typed,
     verdicts,
 )
+from tmdbkit.stage.log import Log
 from tmdbkit.stage.tables import DECISIONS
 
 from .conftest import T0, answers, movies, payload, reopened
@@ -96,6 +98,13 @@ def test_what_is_undone_uncovers_the_one_before() -> None:
 def test_an_undo_takes_back_what_it_names_and_not_what_another_said_since() -> None:
     log = said(("a", 1, "approve"), ("b", 1, "hold"), ("c", 1, "undo", {"undoes": "a"}))
     assert names(standing(log)) == ["b"]
+
+
+def test_who_is_undecided_again_has_no_verdict_and_keeps_what_was_set() -> None:
+    log = said(("a", 1, "hold"), ("b", 1, "override", IMDB), ("c", 1, "undecide"))
+    assert (verdicts(log).height, overrides(log).height) == (0, 1)
+    again = pl.concat([log, said(("d", 1, "undo", {"undoes": "c"}))])
+    assert verdicts(again)["decision"].to_list() == ["a"]
 
 
 def test_decisions_stand_by_their_place_in_the_log_and_not_by_a_clock() -> None:
@@ -171,6 +180,76 @@ def test_a_verdict_holds_until_a_judged_value_moves(stage: Stage) -> None:
     assert since() == ["title: One → Won"]
 
 
+def rated(**points: float | None) -> pl.DataFrame:
+    """A flat row of a movie of which a verdict may judge these points."""
+    systems = ("imdb", "letterboxd", "metacritic", "rotten_tomatoes", "tmdb")
+    row = {"tmdb_id": 1, "title": "One", "release_date": "", "runtime_minutes": 0, "imdb_id": ""}
+    kinds = {f"{system}_points": pl.Float64 for system in systems}
+    every = {f"{system}_points": points.get(system) for system in systems}
+    return pl.DataFrame([row | every], schema_overrides=kinds)
+
+
+def since_approved(then: pl.DataFrame, now: pl.DataFrame) -> list[str]:
+    """What moved since an approval of a row."""
+    log = said(("a", 1, "approve", {"judged": then.select(judged()).item()}))
+    return [line for _, *both in changed_since(now, log).rows() for line in moved(*both)]
+
+
+@pytest.mark.parametrize(
+    ("system", "then", "now", "line"),
+    [
+        ("metacritic", 5.4, 54.0, "metacritic_points: 5.4 → 54"),
+        ("rotten_tomatoes", 9.3, 93.0, "rotten_tomatoes_points: 9.3 → 93"),
+        ("letterboxd", 3.52, 7.04, "letterboxd_points: 3.52 → 7.04"),
+        ("tmdb", 8.217, 8.4, "tmdb_points: 8.217 → 8.4"),
+        ("imdb", 74.0, 7.4, "imdb_points: 74 → 7.4"),
+        ("imdb", None, 7.4, "imdb_points: nothing → 7.4"),
+        ("imdb", 7.4, None, "imdb_points: 7.4 → nothing"),
+        ("metacritic", 0.0, 54.0, "metacritic_points: 0 → 54"),
+    ],
+)
+def test_points_that_moved_are_said_as_the_card_shows_them(
+    system: str, then: float | None, now: float | None, line: str
+) -> None:
+    assert since_approved(rated(**{system: then}), rated(**{system: now})) == [line]
+
+
+@pytest.mark.parametrize(
+    ("system", "then", "now"),
+    [
+        ("tmdb", 8.217, 8.24),
+        ("letterboxd", 3.52, 3.54),
+        ("metacritic", 54.2, 54.4),
+        ("imdb", float("inf"), float("inf")),
+        ("imdb", 7.25, 7.3),
+    ],
+)
+def test_points_that_are_the_same_where_they_are_published_have_not_moved(
+    system: str, then: float, now: float
+) -> None:
+    assert since_approved(rated(**{system: then}), rated(**{system: now})) == []
+
+
+@pytest.mark.parametrize(("held", "now"), [(5.0, 5.4), (54.0, 54.2)])
+def test_what_an_older_tmdbkit_judged_has_not_moved_because_it_rounded(
+    held: float, now: float
+) -> None:
+    older = rated(metacritic=held).select(judged()).item()
+    log = said(("a", 1, "approve", {"judged": older}))
+    assert changed_since(rated(metacritic=now), log).is_empty()
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n", "x", "[1]", "null", '{"title": 1}', "{}\n{}"])
+def test_judged_texts_of_another_program_are_each_compared_with_their_own_movie(text: str) -> None:
+    second = rated(imdb=8.0).with_columns(tmdb_id=pl.lit(2, pl.Int64))
+    rows = pl.concat([rated(imdb=7.0), second])
+    right = rows.select(judged()).to_series()[1].replace("One", "Other")
+    log = said(("a", 1, "approve", {"judged": text}), ("b", 2, "approve", {"judged": right}))
+    both = {n: moved(*texts) for n, *texts in changed_since(rows, log).rows()}
+    assert both[2] == ["title: Other → One"]
+    assert "imdb_points: nothing → 7" in both[1]
+
+
 def test_a_rating_that_came_since_is_shown_as_one_that_was_not_there() -> None:
     assert moved('{"imdb_points": null, "title": "A"}', '{"imdb_points": 7.5, "title": "A"}') == [
         "imdb_points: nothing → 7.5"
@@ -208,6 +287,25 @@ def test_a_pile_of_decisions_is_merged_and_each_stands_once(
         stage.store.add_decisions(decision(1, "hold", name=f"{number:02}", by="ann", at=T0))
     assert names(stage.decisions()) == [f"{number:02}" for number in range(20)]
     assert list((stage.store.root.folder / "decisions").glob("*-merged.parquet"))
+
+
+def test_a_log_from_before_there_were_batches_is_read_and_merged_with_newer_parts(
+    stage: Stage,
+) -> None:
+    older = Log(
+        stage.store.root.under("decisions"),
+        pl.Schema({n: k for n, k in DECISIONS.items() if n not in ("batch", "overrules")}),
+    )
+    older.append(decision(1, "hold", name="old", by="ann", at=T0).drop("batch", "overrules"))
+    new = decision(2, "hold", name="new", by="ann", at=T0, batch="b", overrules="x")
+    stage.store.add_decisions(new)
+    for _ in range(2):
+        assert stage.decisions().select("decision", "batch", "overrules").rows() == [
+            ("old", None, None),
+            ("new", "b", "x"),
+        ]
+        stage.compact()
+    assert len(stage.store.decisions.parts()) == 1
 
 
 REVIEWER = """

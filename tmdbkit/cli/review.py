@@ -82,7 +82,8 @@ def _at_once(args: argparse.Namespace, queue: ReviewQueue, shown: dict[str, obje
     counts = {"kind": done.kind, "done": done.count, "left_out": len(done.left_out)}
     if not printed_json(args, {**counts, **_counts(queue)}):
         late = f", {counts['left_out']:,} left out: decided on meanwhile" * bool(done.left_out)
-        say(f"{done.kind}: {done.count:,}{late}; u in tmdbkit review takes it back")
+        way_back = "; u in tmdbkit review takes it back" * bool(done)
+        say(f"{done.kind}: {done.count:,}{late}{way_back}")
         if queue.said:
             say(queue.said)
     return FINE

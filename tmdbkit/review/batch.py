@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -168,6 +168,16 @@ def corrections(
         )
         for field, (value, note) in values.items()
     ]
+
+
+def decide(batch: Batch, seen: Assessment, decided: Decided, note: str) -> Batch:
+    """Log a batch, but for movies that others decided on since, and return what was done."""
+    decided.look()
+    late = decided.unseen(batch.ids)
+    ids = [tmdb_id for tmdb_id in batch.ids if tmdb_id not in late]
+    late |= decided.write(verdicts(batch.kind, ids, seen, decided, note)).keys()
+    done = tuple(tmdb_id for tmdb_id in ids if tmdb_id not in late)
+    return replace(batch, ids=done, left_out=tuple(late))
 
 
 def told(kind: str, ids: Sequence[int], seen: Assessment, decided: Decided) -> str:

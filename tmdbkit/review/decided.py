@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from getpass import getuser
 from secrets import token_hex
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from tmdbkit.exceptions import DecidedMeanwhile
 from tmdbkit.review.told import sentence
+from tmdbkit.settings import Settings
 from tmdbkit.stage.decisions import (
     VERDICTS,
     changed_since,
@@ -28,7 +32,15 @@ if TYPE_CHECKING:
 
 Decision = dict[str, Any]
 OF_HISTORY = ("at", "by", "kind", "field", "value", "old", "note")
+LOOKS, PAUSE = 20, 0.05  # in which somebody who decides in the same moment takes that back
 NAMES = ("decision", "undoes", "batch", "overrules")
+
+
+def reviewer() -> str:
+    """Return whose name decisions carry: the settings', the login's, or none."""
+    with suppress(OSError, KeyError, ImportError):
+        return Settings.from_env().reviewer or getuser()
+    return ""
 
 
 class Decided:
@@ -110,8 +122,9 @@ class Decided:
         read = self._store.decided_in(parts)
         new = read.join(self.log, on="decision", how="anti", maintain_order="left")
         self.log = pl.concat([self.log, new]).sort("part", maintain_order=True)
-        self._news += new.rows(named=True)
-        self._unseen |= {made["tmdb_id"]: made for made in new.iter_rows(named=True)}
+        came = new.rows(named=True)
+        self._news += came
+        self._unseen |= {made["tmdb_id"]: made for made in came if made["tmdb_id"]}
         self._count_again(set(new["tmdb_id"]))
 
     def news(self) -> list[Decision]:
@@ -153,8 +166,7 @@ class Decided:
         """Return what tells the first of some decisions; all of them are known here from now on."""
         said = [each for each in made if each]
         self._shown.update(each["decision"] for each in said)
-        told = sentence(said[0], self._now())
-        return DecidedMeanwhile(f"{told}; do it again to overrule that")
+        return DecidedMeanwhile(f"{sentence(said[0], self._now())}; do it again to overrule that")
 
     # Deciding.
 
@@ -173,11 +185,26 @@ class Decided:
         part = self._add(rows)
         self.look()
         ids = {made[0] for made in rows}
-        crossed = {n for n in self.unseen(ids) if self._unseen[n]["part"] < part}
+        crossed = {n for n in self.unseen(ids) if self._is_first(n, part)}
         if crossed:
             here = (pl.col("part") == part) & pl.col("tmdb_id").is_in(list(crossed))
             self.take_back(self.log.filter(here))
         return {n: self._meanwhile(self._unseen.pop(n), self.others(n)) for n in crossed}
+
+    def _is_first(self, tmdb_id: int, part: str) -> bool:
+        """Return whether somebody else's decision on a movie stands, and not one's own of a part.
+
+        A part has its name before anybody can see it. Whoever has a later name takes theirs back
+        if they saw this one in time; else they know nothing of it, and would overrule it unseen.
+        """
+        others = self._unseen[tmdb_id]
+        for _ in range(LOOKS if others["part"] > part else 0):
+            sleep(PAUSE)
+            self.look()
+            if others["decision"] in self.log["undoes"]:
+                del self._unseen[tmdb_id]
+                return False
+        return True
 
     def take_back(self, going: pl.DataFrame) -> None:
         """Undo decisions, those of a batch at once."""

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from getpass import getuser
 from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
-from tmdbkit.exceptions import DecidedMeanwhile, NoSuchMovie, UsageError
+from tmdbkit.exceptions import NoSuchMovie, UsageError
 from tmdbkit.quality import RULES
 from tmdbkit.review import batch as batches
 from tmdbkit.review import shown as views
 from tmdbkit.review.assessment import Assessment, assess
 from tmdbkit.review.batch import Batch
-from tmdbkit.review.decided import Decided
+from tmdbkit.review.decided import Decided, reviewer
 from tmdbkit.review.item import STATES, Filter, Item
 from tmdbkit.review.sample import Sample
-from tmdbkit.settings import Settings
 from tmdbkit.stage.decisions import VERDICTS, field_named
 from tmdbkit.stage.fitting import fitting
 
@@ -67,7 +64,7 @@ class ReviewQueue:
         seen: Assessment | None = None,
     ) -> None:
         self.stage = stage
-        self.by = by or Settings.from_env().reviewer or _login()
+        self.by = by or reviewer()
         self.shown = Filter()
         self.said = ""  # what the latest verb has to say besides: what it waived
         self._rules = rules
@@ -110,11 +107,7 @@ class ReviewQueue:
         return self
 
     def sample(self, n: int, seed: int | None = None) -> Self:
-        """Show so many movies at random of those without a finding that nobody has decided on.
-
-        Raises:
-            UsageError: There is none, or less than one is asked for.
-        """
+        """Show so many movies at random of those without a finding that nobody has decided on."""
         self._ids = views.drawn(n, self._seen, self._decided.ids, seed)
         self._place, self._sample = 0, Sample.of(self._ids, self._decided.log)
         self._print()
@@ -232,7 +225,7 @@ class ReviewQueue:
         meant = self._allowed(tmdb_id)
         if self._decided.verdict(meant) is None:
             raise UsageError("nobody has decided on this")
-        self._write_one(self._decided.row(meant, "undecide", note=note))
+        self._write(self._decided.row(meant, "undecide", note=note))
         self._print()
 
     def correct(
@@ -254,15 +247,7 @@ class ReviewQueue:
         self._set(meant, {name: (fits, note)})
 
     def accept(self, tmdb_id: int | None = None, system: str | None = None) -> None:
-        """Set the values that findings propose; the notes name the rules.
-
-        Args:
-            tmdb_id: Which movie; default the one that is looked at.
-            system: Only what is proposed for this system's rating.
-
-        Raises:
-            UsageError: Nothing is proposed.
-        """
+        """Set what findings propose, for all systems or for one; the notes name the rules."""
         meant = self._allowed(tmdb_id, None)
         self._set(meant, self._item(meant).accepted(system))
 
@@ -299,39 +284,34 @@ class ReviewQueue:
     def decide_all(
         self, kind: str, *, note: str = "", confirm: Confirm | None = None, **shown: Any
     ) -> Batch:
-        """Decide on all movies that a filter shows, and return what was done; `undo` is of all.
+        """Decide on all that a filter shows, by default what is undecided; return what was done.
 
         Args:
             kind: `approve`, `hold` or `reject`.
             note: Why.
             confirm: Is asked with the batch; nothing is decided where it says no.
-            shown: Which movies, by the attributes of `Filter`; by default all undecided ones.
+            shown: The attributes of `Filter`.
         """
         batch = self.batch(kind, **shown)
         if confirm is not None and not confirm(batch):
             return replace(batch, ids=())
-        self._decided.look()
-        late = self._decided.unseen(batch.ids)
-        ids = [tmdb_id for tmdb_id in batch.ids if tmdb_id not in late]
-        late |= self._write(batches.verdicts(kind, ids, self._seen, self._decided, note)).keys()
+        done = batches.decide(batch, self._seen, self._decided, note)
+        self.said = batches.told(kind, done.ids, self._seen, self._decided)
+        self._take_in()
         self._rank()
         self._print()
-        done = tuple(tmdb_id for tmdb_id in ids if tmdb_id not in late)
-        return replace(batch, ids=done, left_out=tuple(late))
+        return done
 
     def waive(
         self, rule: str, system: str, *, note: str = "", confirm: Confirm | None = None
     ) -> Batch:
-        """Let the ratings of a system go that an error of its whole column keeps back.
-
-        Raises:
-            UsageError: The rule keeps back no whole column of this system.
-        """
+        """Let the ratings of a system go that an error of its whole column keeps back."""
         self._look()
         batch = batches.of_column(rule, system, self._seen, self._decided)
         if confirm is not None and not confirm(batch):
             return replace(batch, ids=())
-        self._write([self._decided.row(0, "waive", field=f"{rule}:{system}", note=note)], batch.ids)
+        self._write(self._decided.row(0, "waive", field=f"{rule}:{system}", note=note))
+        self.said = batches.told("waive", batch.ids, self._seen, self._decided)
         self._print()
         return batch
 
@@ -371,7 +351,8 @@ class ReviewQueue:
 
     def _decide(self, kind: str, tmdb_id: int | None, note: str) -> None:
         meant = self._allowed(tmdb_id)
-        self._write_one(*batches.verdicts(kind, [meant], self._seen, self._decided, note))
+        self._write(*batches.verdicts(kind, [meant], self._seen, self._decided, note))
+        self.said = batches.told(kind, [meant], self._seen, self._decided)
         if self._at() == meant:
             self._place += 1
         self._print()
@@ -379,7 +360,7 @@ class ReviewQueue:
     def _set(self, tmdb_id: int, values: dict[str, tuple[Any, str]]) -> None:
         """Set values of a movie by their fields, each with its note; several are undone at once."""
         rows = batches.corrections(self._item(tmdb_id), values, self._decided)
-        self._write_one(*rows)
+        self._write(*rows)
         self._refresh([tmdb_id])
         self._print()
 
@@ -397,19 +378,11 @@ class ReviewQueue:
             self._take_in()
         return meant
 
-    def _write(
-        self, rows: Sequence[tuple[Any, ...]], ids: Collection[int] = ()
-    ) -> dict[int, DecidedMeanwhile]:
-        """Log decisions, note what they let go, and return what crossed them, by movie."""
-        crossed = self._decided.write(rows)
-        done = [tmdb_id for tmdb_id in ids or [made[0] for made in rows] if tmdb_id not in crossed]
-        kind = rows[0][1] if rows else ""
-        self.said = batches.told(kind, done, self._seen, self._decided)
+    def _write(self, *made: tuple[Any, ...]) -> None:
+        """Log decisions on one movie, and stop where somebody else's crossed them."""
+        crossed = self._decided.write(made)
         self._take_in()
-        return crossed
-
-    def _write_one(self, *made: tuple[Any, ...]) -> None:
-        for error in self._write(made).values():
+        for error in crossed.values():
             raise error
 
     def _refresh(self, ids: Collection[int]) -> None:
@@ -432,10 +405,3 @@ class ReviewQueue:
     def _rank(self) -> None:
         """Put what is shown in order, and look at the first."""
         self._ids, self._place = self._ranked(self.shown), 0
-
-
-def _login() -> str:
-    """Return the login's name, or nothing where the machine knows none."""
-    with suppress(OSError, KeyError, ImportError):
-        return getuser()
-    return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -305,6 +306,24 @@ def test_of_two_who_decide_in_the_same_moment_the_first_stands_and_the_second_is
     assert stage.decisions()["kind"].to_list() == ["hold", "approve", "undo"]
     ann.approve(1)
     assert said(stage) == {1: "approve"}
+
+
+@pytest.mark.parametrize("verb", ["approve", "undo", "accept", "undecide"])
+def test_what_comes_in_while_the_news_are_drawn_is_not_overruled_unseen(
+    verb: str, stage: Stage, people: Callable[[str], ReviewQueue]
+) -> None:
+    ann, ben = people("Ann"), people("Ben")
+    ben.hold(2)
+
+    def draw() -> None:
+        ann.listeners.clear()
+        ben.hold(1)
+        assert ann.item(1).tmdb_id == 1
+
+    ann.listeners.append(draw)
+    with suppress(UsageError):
+        getattr(ann, verb)(1)
+    assert said(stage) == {1: "hold", 2: "hold"}
 
 
 @pytest.fixture

@@ -70,6 +70,7 @@ class ReviewQueue:
         self._rules = rules
         self.listeners: list[Callable[[], None]] = []  # called after whatever changes the view
         self._corrected: set[int] = set()
+        self._is_checked = False  # until the decision is made, nothing newer is drawn
         self._ids: list[int] = []
         self._place = 0
         self._sample = Sample((), frozenset())
@@ -258,7 +259,8 @@ class ReviewQueue:
             tmdb_id: Take back the latest that stands for this movie instead, whoever made it.
         """
         meant = None if tmdb_id is None else self._allowed(tmdb_id, None)
-        self._look()
+        if meant is None:
+            self._look()
         going = self._decided.latest_own() if meant is None else self._decided.latest_of(meant)
         if going.is_empty():
             return False
@@ -337,7 +339,8 @@ class ReviewQueue:
         return views.item(self._meant(tmdb_id), self.stage, self._seen, self._decided, sentences)
 
     def _look(self) -> None:
-        self._decided.look()
+        if not self._is_checked:
+            self._decided.look()
         self._take_in()
 
     def _take_in(self) -> None:
@@ -372,10 +375,12 @@ class ReviewQueue:
         """
         meant = self._meant(tmdb_id)
         self._decided.look()
+        self._is_checked = True
         try:
             self._decided.check(meant, field)
         finally:
             self._take_in()
+            self._is_checked = False
         return meant
 
     def _write(self, *made: tuple[Any, ...]) -> None:

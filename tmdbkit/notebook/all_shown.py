@@ -43,7 +43,8 @@ class AllShown:
         self._asked: Batch | None = None
         self._kind = ipywidgets.Dropdown(options=(*VERDICTS, WAIVE), layout={"width": "7.5em"})
         self._ask = button("All shown", "look at what it would be, and then say yes", icon="list")
-        self._yes, self._no = button("Yes", "do that"), button("No", "do nothing", icon="ban")
+        self._yes, self._no = button("Yes", "do that", "primary"), button("No", "do nothing")
+        self._ask.layout.width = self._yes.layout.width = "auto"
         self._facts = Drawing()
         self._ask.on_click(lambda _: act(lambda: self.ask(self._kind.value)))
         self._yes.on_click(lambda _: act(self._decide))

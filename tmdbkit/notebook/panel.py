@@ -351,7 +351,8 @@ def _buttons() -> dict[str, ipywidgets.Button]:
     made = {name: button(text, told, icon=icon) for name, (text, told, icon) in _BUTTONS.items()}
     for name, colour in COLOURS.items():
         made[name].style = {"button_color": colour, "text_color": "#ffffff"}
-    made["accept"].layout.width = "auto"
+    for name in ("accept", "undecide", "take_back"):
+        made[name].layout.width = "auto"
     return made
 
 

@@ -514,7 +514,7 @@ def test_a_rule_takes_three_lines() -> None:
     broken_at = pl.col("budget") > 100
     rule = Rule("dear", "warning", "It is dear", broken_at, "movie", pl.col("budget"))
     found = find(table(movie(budget=101), movie(2)), frame(), [rule], now=NOW)
-    said = ("It is dear", None, None)
+    said = ("It is dear", None, None, False)
     assert found.rows() == [(1, "Film 1", "dear", "warning", None, "101", *said)]
 
 

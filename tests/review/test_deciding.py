@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,11 +18,10 @@ from tests.stage.conftest import T0, answers, payload
 from tmdbkit.exceptions import DecidedMeanwhile, UsageError
 from tmdbkit.review import Filter, ReviewQueue
 from tmdbkit.review.told import lines
-from tmdbkit.stage.decisions import verdicts
+from tmdbkit.stage.decisions import live, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tmdbkit import Stage
     from tmdbkit.review.batch import Batch
@@ -326,6 +329,30 @@ def test_what_comes_in_while_the_news_are_drawn_is_not_overruled_unseen(
     assert said(stage) == {1: "hold", 2: "hold"}
 
 
+def test_of_two_who_decide_in_the_same_moment_no_later_one_overrules_what_it_has_not_seen(
+    stage: Stage, people: Callable[[str], ReviewQueue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tmdbkit.review.decided.sleep", lambda _: None)
+    ann, ben = people("Ann"), people("Ben")
+    look = ben.stage.store.decisions.parts
+    monkeypatch.setattr(ben.stage.store.decisions, "parts", list)  # it comes too late to him
+    add = ann.stage.store.add_decisions
+
+    def with_ben_after(rows: Any) -> str:
+        monkeypatch.setattr(ann.stage.store, "add_decisions", add)
+        part = add(rows)
+        ben.hold(1)
+        return part
+
+    monkeypatch.setattr(ann.stage.store, "add_decisions", with_ben_after)
+    with pytest.raises(DecidedMeanwhile, match="Ben held this"):
+        ann.approve(1)
+    monkeypatch.setattr(ben.stage.store.decisions, "parts", look)
+    assert said(stage) == {1: "hold"}
+    ann.approve(1)
+    assert stage.decisions()["overrules"].drop_nulls().len() == 1
+
+
 @pytest.fixture
 def crossing(
     people: Callable[[str], ReviewQueue], monkeypatch: pytest.MonkeyPatch
@@ -343,17 +370,6 @@ def crossing(
 
     monkeypatch.setattr(log, "new_part", with_ben_after)
     return ann, ben
-
-
-def test_who_has_the_earlier_place_and_came_too_late_to_be_seen_is_told(
-    crossing: tuple[ReviewQueue, ReviewQueue], stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tmdbkit.review.decided.sleep", lambda _: None)
-    ann, _ = crossing
-    with pytest.raises(DecidedMeanwhile, match="Ben held this"):
-        ann.approve(1)
-    assert said(stage) == {1: "hold"}
-    assert sorted(stage.decisions()["kind"].to_list()) == ["approve", "hold", "undo"]
 
 
 def test_who_has_the_earlier_place_and_was_seen_is_not_bothered(
@@ -534,3 +550,59 @@ def test_a_filter_has_the_words_for_all_of_its_parts(stage: Stage) -> None:
         "undecided movies, that break far_off, with an error, with a finding on IMDb, "
         "of the 1990s, with 'war' in the title"
     )
+
+
+DECIDES = """
+import sys
+from pathlib import Path
+from tests.notebook.conftest import opened
+from tmdbkit.exceptions import DecidedMeanwhile
+from tmdbkit.review import ReviewQueue
+
+folder, by, verb = sys.argv[1:]
+queue = ReviewQueue(opened(Path(folder)), by=by)
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(2):
+    for tmdb_id in range(1, 21):
+        while True:
+            try:
+                getattr(queue, verb)(tmdb_id)
+                break
+            except DecidedMeanwhile:
+                pass
+"""
+
+
+def test_of_twenty_films_decided_at_once_by_two_none_is_lost_or_overruled_unseen(
+    tmp_path: Path,
+) -> None:
+    stage = opened(tmp_path / "s")
+    stage.store.add(answers(*((n, payload(n, **WHOLE), T0) for n in range(1, 21))))
+    ReviewQueue(stage)  # has looked through it
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", DECIDES, str(stage.store.root.folder), by, verb],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for by, verb in (("Ann", "approve"), ("Ben", "hold"))
+    ]
+    for one in both:
+        assert one.stdout is not None
+        assert one.stdout.readline() == "ready\n"
+    for one in both:
+        assert one.stdin is not None
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    for one in both:
+        one.communicate(timeout=120)
+    assert [one.returncode for one in both] == [0, 0]
+    left = live(stage.decisions())
+    for tmdb_id in range(1, 21):
+        made = left.filter(tmdb_id=tmdb_id).select("by", "decision", "overrules").rows()
+        assert {by for by, *_ in made} == {"Ann", "Ben"}
+        for (by, name, _), (later, _, overrules) in pairwise(made):
+            assert by == later or overrules == name

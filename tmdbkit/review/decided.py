@@ -178,33 +178,36 @@ class Decided:
         return row(tmdb_id, kind, name=token_hex(8), by=self.by, at=self._now(), **said)
 
     def write(self, rows: Sequence[tuple[Any, ...]]) -> dict[int, DecidedMeanwhile]:
-        """Log decisions; return, by movie, who decided in the same moment and was first.
+        """Log decisions; return, by movie, what somebody else decided in the same moment.
 
-        What was decided on those movies without having seen that is taken back at once.
+        What was decided here on those movies, without having seen that, is taken back at once.
         """
         part = self._add(rows)
         self.look()
-        ids = {made[0] for made in rows}
-        crossed = {n for n in self.unseen(ids) if self._is_first(n, part)}
+        own = self.log.filter(part=part)
+        crossed = {
+            made["tmdb_id"]
+            for made in own.iter_rows(named=True)
+            if _crosses(self._unseen.get(made["tmdb_id"]), made)
+        }
+        crossed = {tmdb_id for tmdb_id in crossed if not self._gives_way(tmdb_id, part)}
         if crossed:
-            here = (pl.col("part") == part) & pl.col("tmdb_id").is_in(list(crossed))
-            self.take_back(self.log.filter(here))
+            self.take_back(own.filter(pl.col("tmdb_id").is_in(list(crossed))))
         return {n: self._meanwhile(self._unseen.pop(n), self.others(n)) for n in crossed}
 
-    def _is_first(self, tmdb_id: int, part: str) -> bool:
-        """Return whether somebody else's decision on a movie stands, and not one's own of a part.
+    def _gives_way(self, tmdb_id: int, part: str) -> bool:
+        """Return whether somebody else takes a decision back for one's own of an earlier part.
 
-        A part has its name before anybody can see it. Whoever has a later name takes theirs back
-        if they saw this one in time; else they know nothing of it, and would overrule it unseen.
+        A part has its name before anybody can see it: whoever has a later one may have seen it.
         """
-        others = self._unseen[tmdb_id]
-        for _ in range(LOOKS if others["part"] > part else 0):
+        theirs = self._unseen[tmdb_id]
+        for _ in range(LOOKS if theirs["part"] > part else 0):
             sleep(PAUSE)
             self.look()
-            if others["decision"] in self.log["undoes"]:
+            if theirs["decision"] in self.log["undoes"]:
                 del self._unseen[tmdb_id]
-                return False
-        return True
+                return True
+        return False
 
     def take_back(self, going: pl.DataFrame) -> None:
         """Undo decisions, those of a batch at once."""
@@ -257,3 +260,16 @@ class Decided:
         self.changed |= {tmdb_id: moved(before, now) for tmdb_id, before, now in since}
         self.ids.update(said["tmdb_id"])
         self.ids.difference_update(self.changed)
+
+
+def _crosses(theirs: Decision | None, own: Decision) -> bool:
+    """Tell whether somebody else's decision was made without its maker or oneself seeing both.
+
+    It is before one's own in the log, or after it and replaces it without saying so.
+    """
+    if theirs is None:
+        return False
+    if theirs["part"] < own["part"]:
+        return True
+    replaces = theirs["kind"] != "undo" and theirs["field"] == own["field"]
+    return bool(replaces and theirs["overrules"] != own["decision"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -70,7 +71,7 @@ class ReviewQueue:
         self._rules = rules
         self.listeners: list[Callable[[], None]] = []  # called after whatever changes the view
         self._corrected: set[int] = set()
-        self._is_checked = False  # until the decision is made, nothing newer is drawn
+        self._is_read = False  # the log, a moment ago: nothing newer is drawn
         self._ids: list[int] = []
         self._place = 0
         self._sample = Sample((), frozenset())
@@ -339,9 +340,18 @@ class ReviewQueue:
         return views.item(self._meant(tmdb_id), self.stage, self._seen, self._decided, sentences)
 
     def _look(self) -> None:
-        if not self._is_checked:
+        if not self._is_read:
             self._decided.look()
         self._take_in()
+
+    @contextmanager
+    def _as_read(self) -> Iterator[None]:
+        """Draw what is known: what came in meanwhile would be overruled unseen, or can wait."""
+        self._is_read = True
+        try:
+            yield
+        finally:
+            self._is_read = False
 
     def _take_in(self) -> None:
         """Let whoever draws draw what others decided since."""
@@ -358,7 +368,8 @@ class ReviewQueue:
         self.said = batches.told(kind, [meant], self._seen, self._decided)
         if self._at() == meant:
             self._place += 1
-        self._print()
+        with self._as_read():
+            self._print()
 
     def _set(self, tmdb_id: int, values: dict[str, tuple[Any, str]]) -> None:
         """Set values of a movie by their fields, each with its note; several are undone at once."""
@@ -375,12 +386,11 @@ class ReviewQueue:
         """
         meant = self._meant(tmdb_id)
         self._decided.look()
-        self._is_checked = True
-        try:
-            self._decided.check(meant, field)
-        finally:
-            self._take_in()
-            self._is_checked = False
+        with self._as_read():
+            try:
+                self._decided.check(meant, field)
+            finally:
+                self._take_in()
         return meant
 
     def _write(self, *made: tuple[Any, ...]) -> None:

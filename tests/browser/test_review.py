@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +11,7 @@ from tests.stage.conftest import T0, answers, payload
 from tmdbkit import Settings, Stage, sample
 from tmdbkit.display import SYSTEM_NAMES
 from tmdbkit.review import ReviewQueue
-from tmdbkit.stage.decisions import overrides, verdicts
+from tmdbkit.stage.decisions import live, overrides, verdicts
 
 from .lab import write
 
@@ -111,8 +113,101 @@ def test_what_is_typed_corrects_the_rating_that_is_wrong_and_is_dropped_by_nothi
     assert (tab.errors, tab.left) == ([], [])
 
 
+def test_keys_at_15_ms_decide_on_one_movie_each_and_none_is_lost(
+    lab: Open, served: Served, tmp_path: Path
+) -> None:
+    stage = Stage(sample(tmp_path / "stage").store.root.folder, settings=Settings(offline=True))
+    order = ReviewQueue(stage, by="Ann").ids
+    tab = opened(lab, notebook(served, "keys.ipynb", stage, "notebook.review(stage)"))
+    field = tab.page.get_by_placeholder("keys")
+    field.press_sequentially("ahrna" * 8, delay=15)
+    tab.says("32 of 96 reviewed")
+    said = stage.decisions().select("tmdb_id", "kind").rows()
+    kinds = ["approve", "hold", "reject", "", "approve"] * 8
+    assert said == [pair for pair in zip(order, kinds, strict=False) if pair[1]]
+    tab.picture("review_keys")
+    tab.button("Undo").click()
+    tab.says("31 of 96 reviewed")
+    field.press_sequentially("u" * 11 + "w", delay=15)  # the field was emptied by the click
+    tab.says("20 of 96 reviewed")
+    tab.page.get_by_placeholder("a note, where you like").and_(
+        tab.page.locator(":focus")
+    ).press_sequentially("ahr wrong year", delay=15)
+    tab.page.keyboard.press("Enter")
+    tab.page.get_by_placeholder("keys").and_(tab.page.locator(":focus")).press("h")
+    tab.says("21 of 96 reviewed")
+    assert stage.decisions().select("kind", "note").row(-1) == ("hold", "ahr wrong year")
+    assert (tab.errors, tab.left) == ([], [])
+
+
+def test_a_proposal_is_accepted_with_a_click_or_a_key(
+    lab: Open, served: Served, tmp_path: Path
+) -> None:
+    stage = sample(tmp_path / "stage")
+    tab = opened(lab, notebook(served, "proposed.ipynb", stage, "notebook.review(stage)"))
+    tab.picture("review_proposed")
+    tab.button("Accept Metacritic points 54").click()
+    tab.says("is 54.0, becomes")
+    assert not tab.page.get_by_text("Accept Metacritic points 54").is_visible()
+    tab.page.get_by_placeholder("keys").press_sequentially("uph", delay=15)
+    tab.says("1 of 96 reviewed")
+    assert stage.decisions()["kind"].to_list() == ["override", "undo", "override", "hold"]
+    assert (tab.errors, tab.left) == ([], [])
+
+
+TYPE_AT = """([at, key]) => setTimeout(() => {
+    const field = document.querySelector('[placeholder=keys]')
+    field.value += key
+    field.dispatchEvent(new Event('input', {bubbles: true}))
+}, at - Date.now())"""
+WENT_ON_OR_WAS_TOLD = """next => ['do it again to overrule that', `TMDB ${next}`].find(text =>
+    document.querySelector('.jp-OutputArea-output').textContent.includes(text))"""
+READING = 700  # milliseconds: what is typed before anybody can have read overrules nobody
+
+
+def test_two_people_decide_by_turns_and_at_once_and_nobody_is_overruled_unseen(
+    lab: Open, served: Served, tmp_path: Path
+) -> None:
+    stage = Stage(sample(tmp_path / "stage").store.root.folder, settings=Settings(offline=True))
+    order = ReviewQueue(stage, by="Ann").ids[:21]
+    tabs = {
+        name: opened(
+            lab, notebook(served, f"{name}.ipynb", stage, f"notebook.review(stage, by={name!r})")
+        )
+        for name in ("Ann", "Ben")
+    }
+    keys = {"Ann": "a", "Ben": "h"}
+    for place, (tmdb_id, following) in enumerate(itertools.pairwise(order)):
+        names = sorted(tabs, reverse=bool(place % 2))
+        if place < 10:
+            for name in names:
+                tabs[name].page.get_by_placeholder("keys").press(keys[name])
+                tabs[name].page.wait_for_function(WENT_ON_OR_WAS_TOLD, arg=following)
+        else:
+            at = time.time() * 1000 + 300
+            for name in names:
+                tabs[name].page.evaluate(TYPE_AT, [at, keys[name]])
+        told = []
+        for name in names:
+            came = tabs[name].page.wait_for_function(WENT_ON_OR_WAS_TOLD, arg=following)
+            if str(came.json_value()).startswith("do it again"):
+                told.append(name)
+                tabs[name].page.wait_for_timeout(READING)
+                tabs[name].page.get_by_placeholder("keys").press("n")
+                tabs[name].says(f"TMDB {following}")
+        assert len(told) == 1, (tmdb_id, told)
+        if place < 10:
+            assert told == names[1:]
+    tabs["Ben"].picture("review_together")
+    said = verdicts(stage.decisions())
+    assert set(said["tmdb_id"]) == set(order[:20])
+    assert said["overrules"].to_list() == [None] * 20
+    assert live(stage.decisions()).height == 20  # nobody's lies below another's
+    assert [(tab.errors, tab.left) for tab in tabs.values()] == [([], [])] * 2
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
-@pytest.mark.parametrize("width", [1280, 480])
+@pytest.mark.parametrize("width", [1280, 800, 480])
 def test_the_widgets_are_whole_in_both_themes_and_widths(
     theme: str, width: int, lab: Open, served: Served, tmp_path: Path
 ) -> None:

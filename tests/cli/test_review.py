@@ -14,6 +14,7 @@ import pytest
 from tests.cli.terminal import Terminal
 from tests.convex.bench import payload, staged
 from tests.convex.test_withheld import rate
+from tmdbkit import sample
 from tmdbkit.cli.main import main
 from tmdbkit.review import ReviewQueue
 from tmdbkit.stage.decisions import overrides, verdicts
@@ -78,6 +79,17 @@ def said(stage: Stage) -> dict[int, str]:
 
 
 # One movie at a time.
+
+
+def test_p_accepts_what_a_finding_proposes_and_says_where_none_does(
+    tmp_path: Path, run: Run
+) -> None:
+    stage = sample(tmp_path / "sample")
+    _, out, _ = run("--stage", str(stage.store.root.folder), typed="p\np\nq\n")
+    assert overrides(stage.decisions()).select("field", "value").rows() == [
+        ("vote_pts_system.metacritic", "54.0")
+    ]
+    assert "no finding proposes a value for !!! (2003)" in out
 
 
 def test_each_film_says_where_it_stands_among_those_with_findings(stage: Stage, run: Run) -> None:

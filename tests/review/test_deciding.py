@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -310,9 +311,28 @@ def test_of_two_who_decide_in_the_same_moment_the_first_stands_and_the_second_is
     assert said(stage) == {1: "approve"}
 
 
+@pytest.mark.parametrize("verb", ["approve", "undo", "accept", "undecide"])
+def test_what_comes_in_while_the_news_are_drawn_is_not_overruled_unseen(
+    verb: str, stage: Stage, people: Callable[[str], ReviewQueue]
+) -> None:
+    ann, ben = people("Ann"), people("Ben")
+    ben.hold(2)
+
+    def draw() -> None:
+        ann.listeners.clear()
+        ben.hold(1)
+        assert ann.item(1).tmdb_id == 1
+
+    ann.listeners.append(draw)
+    with suppress(UsageError):
+        getattr(ann, verb)(1)
+    assert said(stage) == {1: "hold", 2: "hold"}
+
+
 def test_of_two_who_decide_in_the_same_moment_no_later_one_overrules_what_it_has_not_seen(
     stage: Stage, people: Callable[[str], ReviewQueue], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tmdbkit.review.decided.sleep", lambda _: None)
     ann, ben = people("Ann"), people("Ben")
     look = ben.stage.store.decisions.parts
     monkeypatch.setattr(ben.stage.store.decisions, "parts", list)  # it comes too late to him
@@ -331,6 +351,36 @@ def test_of_two_who_decide_in_the_same_moment_no_later_one_overrules_what_it_has
     assert said(stage) == {1: "hold"}
     ann.approve(1)
     assert stage.decisions()["overrules"].drop_nulls().len() == 1
+
+
+@pytest.fixture
+def crossing(
+    people: Callable[[str], ReviewQueue], monkeypatch: pytest.MonkeyPatch
+) -> tuple[ReviewQueue, ReviewQueue]:
+    """Ann, and Ben who decides when Ann's decision has its place in the log, and cannot be seen."""
+    ann, ben = people("Ann"), people("Ben")
+    log = ann.stage.store.decisions
+    new_part = log.new_part
+
+    def with_ben_after() -> str:
+        name = new_part()
+        monkeypatch.setattr(log, "new_part", new_part)
+        ben.hold(1)
+        return name
+
+    monkeypatch.setattr(log, "new_part", with_ben_after)
+    return ann, ben
+
+
+def test_who_has_the_earlier_place_and_was_seen_is_not_bothered(
+    crossing: tuple[ReviewQueue, ReviewQueue], stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, ben = crossing
+    monkeypatch.setattr("tmdbkit.review.decided.sleep", lambda _: ben.undo())
+    ann.approve(1)
+    assert said(stage) == {1: "approve"}
+    ann.hold(1)
+    assert said(stage) == {1: "hold"}
 
 
 @pytest.mark.parametrize("pile", [200, 3])

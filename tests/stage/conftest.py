@@ -16,8 +16,9 @@ from tests.servers.object_store import object_store
 from tests.servers.tmdb import TOKEN
 from tmdbkit import Settings, Stage, TMDBSession
 from tmdbkit.settings import Secret
-from tmdbkit.stage.decisions import decision, field_named, fitting
+from tmdbkit.stage.decisions import decision, field_named
 from tmdbkit.stage.derived import TAG
+from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import PAYLOADS, STAGED
 from tmdbkit.transform import STORED
 

@@ -19,7 +19,6 @@ from tmdbkit.stage.decisions import (
     changed_since,
     decision,
     field_named,
-    fitting,
     judged,
     moved,
     overrides,
@@ -156,61 +155,6 @@ def test_what_is_typed_is_a_value_and_none_takes_one_away() -> None:
 def test_nothing_typed_is_no_value(text: str) -> None:
     with pytest.raises(UsageError, match="no value; write one, or none to take it away"):
         typed(text)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "fits"),
-    [
-        ("imdb", "7.4", 7.4),
-        ("imdb", 0, 0.0),
-        ("letterboxd", 5, 5.0),
-        ("metacritic", "100", 100.0),
-        ("imdb", None, None),
-        ("imdb_votes", "1200", 1200),
-        ("imdb_votes", None, None),
-        ("runtime_minutes", "136", 136),
-        ("budget", 63e6, 63_000_000),
-        ("popularity", 7, 7.0),
-        ("title", " The Matrix ", "The Matrix"),
-        ("tagline", None, ""),
-    ],
-)
-def test_a_value_becomes_what_its_field_holds(name: str, value: Any, fits: Any) -> None:
-    held = fitting(field_named(name), value)
-    assert (held, type(held)) == (fits, type(fits))
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "says"),
-    [
-        ("imdb", 10.1, "goes from 0 to 10; 10.1 does not fit"),
-        ("letterboxd", 7.4, "goes from 0 to 5"),
-        ("imdb", -0.1, "goes from 0 to 10"),
-        ("imdb", float("nan"), "does not fit"),
-        ("imdb", "inf", "does not fit"),
-        ("imdb", "7,4", "'7,4' is no number"),
-        ("imdb_votes", -1, "does not fit"),
-        ("imdb_votes", 12.5, "is a whole number"),
-        ("runtime_minutes", "136.5", "is a whole number, and 136.5 is none"),
-        ("runtime_minutes", "two hours", "is no number"),
-        ("runtime_minutes", None, "is no number"),
-        ("budget", 1e300, "does not fit"),
-        ("title", "", "a movie has a title"),
-        ("title", None, "a movie has a title"),
-    ],
-)
-def test_a_value_that_does_not_fit_is_one_clear_line(name: str, value: Any, says: str) -> None:
-    with pytest.raises(UsageError, match=says) as raised:
-        fitting(field_named(name), value)
-    assert "\n" not in str(raised.value)
-
-
-def test_every_plain_field_takes_some_value_and_holds_it_in_its_document(stage: Stage) -> None:
-    stage.store.add(movies(1))
-    values = [(f, 1, "override", {"field": f, "value": fitting(f, "7")}) for f in PLAIN_FIELDS]
-    stage.store.add_decisions(said(*values))
-    row = stage.movies().row(0, named=True)
-    assert [str(row[name]).removesuffix(".0") for name in PLAIN_FIELDS] == ["7"] * len(PLAIN_FIELDS)
 
 
 # What moved since.

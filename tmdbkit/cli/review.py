@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 KEYS = """a approve · h hold · r reject, each with a note: h wrong year
 c FIELD VALUE corrects: c imdb 7.4 · c imdb 7.4 # a note · c FIELD none takes the value away
+p accepts what a finding proposes
 n next · b back · j 603 or j matrix jumps to a film · y who decided what on it
 u undo, of an earlier day too · t take this film's latest back, whoever made it · d undecided again
 ? help · q quit"""
@@ -117,6 +118,7 @@ def _do(queue: ReviewQueue, tmdb_id: int, key: str, rest: str) -> None:
         "h": lambda note: queue.hold(note=note),
         "r": lambda note: queue.reject(note=note),
         "c": lambda said: _correct(queue, said),
+        "p": lambda _: queue.accept(tmdb_id),
         "n": lambda _: queue.go(1),
         "": lambda _: queue.go(1),
         "b": lambda _: queue.go(-1),

@@ -151,6 +151,10 @@ class PushPanel(Panel):
         rest = len(lines) - LISTED
         return lines[:LISTED] + ([f"and {rest:,} more in .plan.fields()"] if rest > 0 else [])
 
+    @property
+    def _call(self) -> str:
+        return "push(stage, target, plan=plan_push(stage, target))"
+
     def __repr__(self) -> str:
         shown = [repr(drawn) for drawn in (self.plan, self.result) if drawn is not None]
         lines = plain_lines(f"not sent: {told}" for told in self._withheld())

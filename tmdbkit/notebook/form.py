@@ -162,6 +162,10 @@ class StageForm(Panel):
     def _ready(self) -> None:
         self._start.disabled = False
 
+    @property
+    def _call(self) -> str:
+        return "stage_movies(TMDBSession(), stage, [603, 604])"
+
     def _facts(self) -> list[tuple[str, str]]:
         counts = self.result.counts() if self.result else {}
         return counted_facts({"into": self.stage.store.name, **counts})

@@ -93,5 +93,9 @@ class MatchPanel(Panel):
         except TMDBKitError as error:
             self._said.say(str(error), severity="error")
 
+    @property
+    def _call(self) -> str:
+        return "picking.choose(picking.candidates()[0]); picking = notebook.match(…).picking"
+
     def _facts(self) -> list[tuple[str, str]]:
         return counted_facts({"gone through": self.picking.place, "rows": len(self.picking.rows)})

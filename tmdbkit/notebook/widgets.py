@@ -15,9 +15,16 @@ class Panel(Drawn):
 
     widget: ipywidgets.Widget
 
+    @property
+    def _call(self) -> str:
+        """What a cell calls to do the same."""
+        raise NotImplementedError
+
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         live = self.widget._repr_mimebundle_() or {}
-        return {**live, "text/html": self._repr_html_(), "text/plain": repr(self)}
+        told = f"without buttons, call {self._call}"
+        html = self._repr_html_() + line(told, "opacity:0.7;padding-top:8px")
+        return {**live, "text/html": html, "text/plain": f"{self!r}\n{told}"}
 
 
 def row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:

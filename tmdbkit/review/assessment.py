@@ -6,6 +6,7 @@ import hashlib
 import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -53,6 +54,16 @@ class Assessment:
     table: pl.DataFrame
     findings: pl.DataFrame
     columns: pl.DataFrame
+
+    @cached_property
+    def rules(self) -> dict[str, int]:
+        """Rules by name, and how many findings each has, many first."""
+        return dict(self.findings["rule"].value_counts(sort=True).iter_rows())
+
+    @cached_property
+    def decades(self) -> list[int]:
+        """The decades that the movies are of."""
+        return (self.table["year"].drop_nulls() // 10 * 10).unique().sort().to_list()
 
     def row(self, tmdb_id: int) -> dict[str, Any]:
         """Return a movie's row of the table."""

@@ -24,11 +24,11 @@ from tmdbkit.stage.waivers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tmdbkit.review.assessment import Assessment
     from tmdbkit.review.decided import Decided
-    from tmdbkit.review.item import Filter
+    from tmdbkit.review.item import Filter, Item
 
 SHOWN = 5
 
@@ -148,6 +148,25 @@ def verdicts(
             batch=batch,
         )
         for tmdb_id in ids
+    ]
+
+
+def corrections(
+    item: Item, values: Mapping[str, tuple[Any, str]], decided: Decided
+) -> list[tuple[Any, ...]]:
+    """Return the corrections of a movie: by field, a value and a note; several share a `batch`."""
+    batch = token_hex(8) if len(values) > 1 else None
+    return [
+        decided.row(
+            item.tmdb_id,
+            "override",
+            field=field,
+            value=value,
+            old=item.value(field),
+            note=note,
+            batch=batch,
+        )
+        for field, (value, note) in values.items()
     ]
 
 

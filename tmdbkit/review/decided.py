@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from getpass import getuser
 from secrets import token_hex
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -24,13 +25,14 @@ from tmdbkit.stage.decisions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from tmdbkit.stage.stage import Stage
 
 Decision = dict[str, Any]
 OF_HISTORY = ("at", "by", "kind", "field", "value", "old", "note")
+LOOKS, PAUSE = 20, 0.05  # in which somebody who decides in the same moment takes that back
 NAMES = ("decision", "undoes", "batch", "overrules")
 
 
@@ -69,6 +71,16 @@ class Decided:
         self._news: list[Decision] = []
         self._unseen: dict[int, Decision] = {}  # by movie, what came in since it was drawn
         self._said: dict[int, dict[str, Decision]] = {}
+        self._is_read = False  # the log, a moment ago
+
+    @contextmanager
+    def as_read(self) -> Iterator[None]:
+        """Let nothing newer be seen: what came in meanwhile would be overruled, or can wait."""
+        self._is_read = True
+        try:
+            yield
+        finally:
+            self._is_read = False
 
     # What stands.
 
@@ -113,6 +125,8 @@ class Decided:
 
     def look(self) -> None:
         """Read what was decided elsewhere since the log was last read."""
+        if self._is_read:
+            return
         parts = [part for part in self._store.decisions.parts() if part not in self._parts]
         if not parts:
             return
@@ -188,9 +202,24 @@ class Decided:
             for made in own.iter_rows(named=True)
             if _crosses(self._unseen.get(made["tmdb_id"]), made)
         }
+        crossed = {tmdb_id for tmdb_id in crossed if not self._gives_way(tmdb_id, part)}
         if crossed:
             self.take_back(own.filter(pl.col("tmdb_id").is_in(list(crossed))))
         return {n: self._meanwhile(self._unseen.pop(n), self.others(n)) for n in crossed}
+
+    def _gives_way(self, tmdb_id: int, part: str) -> bool:
+        """Return whether somebody else takes a decision back for one's own of an earlier part.
+
+        A part has its name before anybody can see it: whoever has a later one may have seen it.
+        """
+        theirs = self._unseen[tmdb_id]
+        for _ in range(LOOKS if theirs["part"] > part else 0):
+            sleep(PAUSE)
+            self.look()
+            if theirs["decision"] in self.log["undoes"]:
+                del self._unseen[tmdb_id]
+                return True
+        return False
 
     def take_back(self, going: pl.DataFrame) -> None:
         """Undo decisions, those of a batch at once."""

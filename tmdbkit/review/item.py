@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tmdbkit.display import (
     SYSTEM_NAMES,
@@ -15,9 +16,11 @@ from tmdbkit.display import (
     plain_lines,
     row,
 )
+from tmdbkit.exceptions import UsageError
 from tmdbkit.schema import SCALES, SYSTEMS
 from tmdbkit.stage.card import MovieCard
 from tmdbkit.stage.decisions import POINTS_FIELD, WORDS, field_named
+from tmdbkit.stage.fitting import fitting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +50,30 @@ class Filter:
     decade: int | None = None
     state: str = "undecided"
     text: str = ""
+
+
+class Proposal(NamedTuple):
+    """A value that a rule computed in place of the one that breaks it.
+
+    Attributes:
+        rule: Whose finding proposes it.
+        system: Of which system's rating, or None.
+        field: Of which field, by a name that `correct` takes.
+        value: The value, which fits that field.
+    """
+
+    rule: str
+    system: str | None
+    field: str
+    value: Any
+
+    def __str__(self) -> str:
+        """Return it as a person calls it: `Metacritic points 54`."""
+        part, _, system = field_named(self.field).partition(".")
+        what = "points" if part == POINTS_FIELD else "votes"
+        named = f"{SYSTEM_NAMES[system]} {what}" if system else part.replace("_", " ")
+        number = isinstance(self.value, int | float)
+        return f"{named} {f'{self.value:,.10g}' if number else self.value}"
 
 
 @dataclass(frozen=True)
@@ -88,6 +115,30 @@ class Item:
         part, _, system = field_named(field).partition(".")
         suffix = "points" if part == POINTS_FIELD else "votes"
         return self.movie[f"{system}_{suffix}" if system else part]
+
+    @property
+    def proposals(self) -> list[Proposal]:
+        """What the findings propose, one a field; none where a person has set a value by hand."""
+        found = self.findings.drop_nulls("proposal_field")
+        rows = found.select("rule", "system", "proposal_field", "proposal_value").rows()
+        made: dict[str, Proposal] = {}
+        for rule, system, name, text in rows:
+            with suppress(UsageError):  # `ask`, which is no value, or one that does not fit
+                field = field_named(name)
+                made.setdefault(field, Proposal(rule, system, name, fitting(field, text)))
+        return [proposed for field, proposed in made.items() if field not in self.overrides]
+
+    def accepted(self, system: str | None = None) -> dict[str, tuple[Any, str]]:
+        """Return what is proposed, of all systems or of one: by field, the value and a note.
+
+        Raises:
+            UsageError: Nothing is.
+        """
+        found = [one for one in self.proposals if system in (None, one.system)]
+        if not found:
+            of = f" of {system!r}" if system else ""
+            raise UsageError(f"no finding{of} proposes a value for {self.card.heading()}")
+        return {field_named(one.field): (one.value, f"proposed by {one.rule}") for one in found}
 
     def facts(self) -> str:
         """Return what is known of the film besides its ratings, in a line."""

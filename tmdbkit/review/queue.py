@@ -18,13 +18,16 @@ from tmdbkit.review.decided import Decided, reviewer
 from tmdbkit.review.item import STATES, Filter, Item
 from tmdbkit.review.sample import Sample
 from tmdbkit.settings.arguments import checked
-from tmdbkit.stage.decisions import VERDICTS, field_named, fitting
+from tmdbkit.stage.decisions import VERDICTS, field_named
+from tmdbkit.stage.fitting import fitting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from tmdbkit.quality import Rule
     from tmdbkit.stage.stage import Stage
+
+    Confirm = Callable[[Batch], bool]
 
 __all__ = ["STATES", "Batch", "Filter", "Item", "ReviewQueue"]
 
@@ -69,8 +72,7 @@ class ReviewQueue:
         self._rules = rules
         self.listeners: list[Callable[[], None]] = []  # called after whatever changes the view
         self._corrected: set[int] = set()
-        self._ids: list[int] = []
-        self._place = 0
+        self._ids, self._place = list[int](), 0
         self._sample = Sample((), frozenset())
         self._decided = Decided(stage, self.by, now)
         self.take(seen or assess(stage, rules))
@@ -86,7 +88,6 @@ class ReviewQueue:
         self._seen = replace(seen, table=seen.table.rechunk(), findings=seen.findings.rechunk())
         self._decided.look()
         self._decided.compare(self._seen.table)
-        self._count()
         self._rank()
         if at is not None and at in self._seen.table["tmdb_id"]:
             self.open(at)
@@ -95,11 +96,7 @@ class ReviewQueue:
     # What is there.
 
     def show(self, **shown: Any) -> Self:
-        """Choose which movies are shown, by the attributes of `Filter`, and begin with the worst.
-
-        Raises:
-            UsageError: No such attribute, or no such value of it.
-        """
+        """Choose which movies are shown, by the attributes of `Filter`, the worst first."""
         self.shown = views.narrowed(self.shown, self._rules, **shown)
         self._rank()
         self._print()
@@ -119,12 +116,12 @@ class ReviewQueue:
     @property
     def rules(self) -> dict[str, int]:
         """Rules by name, and how many findings each has here, many first."""
-        return dict(self._rules_found)
+        return dict(self._seen.rules)
 
     @property
     def decades(self) -> list[int]:
         """The decades that movies here are of."""
-        return list(self._decades)
+        return list(self._seen.decades)
 
     @property
     def corrected(self) -> set[int]:
@@ -197,11 +194,7 @@ class ReviewQueue:
         self._print()
 
     def open(self, tmdb_id: int) -> None:
-        """Look at this movie, whatever is shown.
-
-        Raises:
-            NoSuchMovie: It is not staged.
-        """
+        """Look at this movie, whatever is shown."""
         if self._meant(tmdb_id) not in self._ids:
             self._ids.insert(self._place, tmdb_id)
         self._place = self._ids.index(tmdb_id)
@@ -247,12 +240,12 @@ class ReviewQueue:
         """
         name = field_named(field)
         fits, meant = fitting(name, value), self._allowed(tmdb_id, name)
-        old = self._item(meant).value(name)
-        self._write(
-            self._decided.row(meant, "override", note=note, field=name, value=fits, old=old)
-        )
-        self._refresh([meant])
-        self._print()
+        self._set(meant, {name: (fits, note)})
+
+    def accept(self, tmdb_id: int | None = None, system: str | None = None) -> None:
+        """Set what findings propose, for all systems or for one; the notes name the rules."""
+        meant = self._allowed(tmdb_id, None)
+        self._set(meant, self._item(meant).accepted(system))
 
     def undo(self, tmdb_id: int | None = None) -> bool:
         """Take back one's own latest decision or batch, of an earlier session too; tell if any was.
@@ -261,7 +254,8 @@ class ReviewQueue:
             tmdb_id: Take back the latest that stands for this movie instead, whoever made it.
         """
         meant = None if tmdb_id is None else self._allowed(tmdb_id, None)
-        self._look()
+        if meant is None:
+            self._look()
         going = self._decided.latest_own() if meant is None else self._decided.latest_of(meant)
         if going.is_empty():
             return False
@@ -285,12 +279,7 @@ class ReviewQueue:
         return batches.many(kind, chosen, self._ranked(chosen), self._seen, self._decided)
 
     def decide_all(
-        self,
-        kind: str,
-        *,
-        note: str = "",
-        confirm: Callable[[Batch], bool] | None = None,
-        **shown: Any,
+        self, kind: str, *, note: str = "", confirm: Confirm | None = None, **shown: Any
     ) -> Batch:
         """Decide on all that a filter shows, by default what is undecided; return what was done.
 
@@ -311,12 +300,7 @@ class ReviewQueue:
         return done
 
     def waive(
-        self,
-        rule: str,
-        system: str,
-        *,
-        note: str = "",
-        confirm: Callable[[Batch], bool] | None = None,
+        self, rule: str, system: str, *, note: str = "", confirm: Confirm | None = None
     ) -> Batch:
         """Let the ratings of a system go that an error of its whole column keeps back."""
         self._look()
@@ -368,6 +352,14 @@ class ReviewQueue:
         self.said = batches.told(kind, [meant], self._seen, self._decided)
         if self._at() == meant:
             self._place += 1
+        with self._decided.as_read():
+            self._print()
+
+    def _set(self, tmdb_id: int, values: dict[str, tuple[Any, str]]) -> None:
+        """Set values of a movie by their fields, each with its note; several are undone at once."""
+        rows = batches.corrections(self._item(tmdb_id), values, self._decided)
+        self._write(*rows)
+        self._refresh([tmdb_id])
         self._print()
 
     def _allowed(self, tmdb_id: int | None, field: str | None = "") -> int:
@@ -378,15 +370,16 @@ class ReviewQueue:
         """
         meant = self._meant(tmdb_id)
         self._decided.look()
-        try:
-            self._decided.check(meant, field)
-        finally:
-            self._take_in()
+        with self._decided.as_read():
+            try:
+                self._decided.check(meant, field)
+            finally:
+                self._take_in()
         return meant
 
-    def _write(self, made: tuple[Any, ...]) -> None:
-        """Log a decision, and stop where somebody else's crossed it."""
-        crossed = self._decided.write([made])
+    def _write(self, *made: tuple[Any, ...]) -> None:
+        """Log decisions on one movie, and stop where somebody else's crossed them."""
+        crossed = self._decided.write(made)
         self._take_in()
         for error in crossed.values():
             raise error
@@ -398,12 +391,6 @@ class ReviewQueue:
         self._decided.compare(self._seen.table, ids)
         self._print()  # the value is seen at once, and what the rules say of it a moment later
         self._seen = self._seen.rejudged(self.stage, ids, self._rules)
-        self._count()
-
-    def _count(self) -> None:
-        """Count anew what the view can be narrowed by."""
-        self._rules_found = self._seen.findings["rule"].value_counts(sort=True).rows()
-        self._decades = (self._seen.table["year"].drop_nulls() // 10 * 10).unique().sort().to_list()
 
     def _ranked(self, shown: Filter) -> list[int]:
         return views.ranked(self._seen, shown, self._decided.ids, self._decided.changed)

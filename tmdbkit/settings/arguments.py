@@ -127,7 +127,7 @@ KINDS = {
         "timedelta(days=30)",
         lambda value: _is(timedelta)(value) and value >= timedelta(0),
     ),
-    "Callable": Kind("a function", "print", callable),
+    **dict.fromkeys(("Callable", "Confirm"), Kind("a function", "print", callable)),
     "Mapping": Kind("a dict", "{'page': 2}", _is(Mapping)),
 }
 

@@ -118,35 +118,6 @@ def typed(text: str) -> str | None:
     return None if text.strip() == "none" else text.strip()
 
 
-def fitting(field: str, value: Any) -> Any:
-    """Return a value as its field holds it; None takes a rating away.
-
-    Raises:
-        UsageError: It is of another kind, or out of its system's scale.
-    """
-    part, _, system = field.partition(".")
-    if system and value is None:
-        return None
-    kind = ROW[field] if not system else pl.Float64() if part == POINTS_FIELD else pl.Int64()
-    if kind == pl.String:
-        text = "" if value is None else str(value).strip()
-        if field == "title" and not text:
-            raise UsageError("a movie has a title; give the new one")
-        return text
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise UsageError(f"{value!r} is no number, and {field} is one") from None
-    except OverflowError:
-        number = float("inf")
-    most = SCALES[system] if part == POINTS_FIELD else float(2**53)
-    if not 0 <= number <= most:
-        raise UsageError(f"{field} goes from 0 to {most:g}; {number:g} does not fit")
-    if kind == pl.Int64 and not number.is_integer():
-        raise UsageError(f"{field} is a whole number, and {number:g} is none")
-    return number if kind == pl.Float64 else int(number)
-
-
 def decision(tmdb_id: int, kind: str, **said: Any) -> pl.DataFrame:
     """Return one decision as a frame of `DECISIONS`; what else it says as for `row`."""
     return frame([row(tmdb_id, kind, **said)])

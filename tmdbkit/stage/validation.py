@@ -11,7 +11,8 @@ import polars as pl
 
 from tmdbkit.exceptions import PassedOver
 from tmdbkit.progress import counted
-from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS, fitting
+from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS
+from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import DECISIONS, OUTCOMES
 from tmdbkit.surrogates import loads
 
@@ -126,10 +127,7 @@ def _held(field: str, text: str | None) -> str | None:
     if field not in FIELDS or text is None:
         return None
     try:
-        value = loads(text)
-        if isinstance(value, bool | list | dict):
-            return None
-        return json.dumps(fitting(field, value), ensure_ascii=False)
+        return json.dumps(fitting(field, loads(text)), ensure_ascii=False)
     except (ValueError, OverflowError):
         return None
 

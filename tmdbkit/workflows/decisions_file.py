@@ -15,7 +15,8 @@ import polars as pl
 
 from tmdbkit.exceptions import UsageError, did_you_mean
 from tmdbkit.files import write_text
-from tmdbkit.stage.decisions import VERDICTS, WORDS, field_named, fitting, standing
+from tmdbkit.stage.decisions import VERDICTS, WORDS, field_named, standing
+from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import DECISIONS
 from tmdbkit.stage.validation import KINDS
 from tmdbkit.stage.validation import TEXTS as FILLED_IN

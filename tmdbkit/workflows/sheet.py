@@ -14,7 +14,8 @@ from tmdbkit.exceptions import UsageError
 from tmdbkit.files import atomic_write
 from tmdbkit.schema import SYSTEMS
 from tmdbkit.stage.cells import Reader, as_cells, normal
-from tmdbkit.stage.decisions import PLAIN_FIELDS, POINTS_FIELD, VOTES_FIELD, fitting
+from tmdbkit.stage.decisions import PLAIN_FIELDS, POINTS_FIELD, VOTES_FIELD
+from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import DECISIONS
 from tmdbkit.tables import decoded_text, reading, scan_csv_text, separator_of, texts
 from tmdbkit.workflows.pending import PendingDecisions, decided

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit import __version__
-from tmdbkit.cli import commands, exchange, matching, output, showing, upkeep
+from tmdbkit.cli import commands, demo, exchange, matching, output, showing, upkeep
 from tmdbkit.cli import ratings as rating_commands
 from tmdbkit.cli import review as review_command
 from tmdbkit.cli.arguments import (
@@ -87,8 +87,8 @@ def parser() -> Grammar:
     top.add_argument("--version", action="version", version=f"tmdbkit {__version__}")
     verbs = top.add_subparsers(prog="tmdbkit", help=argparse.SUPPRESS)
 
-    demo = _verb(verbs, commands.demo, "walk the sample through it all, offline", "demo gallery")
-    demo.add_argument("folder", nargs="?", metavar="DIR", help="put it there, with the gallery")
+    shown = _verb(verbs, demo.demo, "walk the sample through it all, offline", "demo gallery")
+    shown.add_argument("folder", nargs="?", metavar="DIR", help="put it there, with the gallery")
 
     stage = _verb(
         verbs,

@@ -276,7 +276,13 @@ def test_verify_finds_what_differs_field_by_field(bench: Bench, tmp_path: Path) 
     stage = staged(tmp_path / "s", payload(1), payload(2), payload(3, tagline=""))
     bench.plant(movie(1, runtime_minutes=1), movie(3, tagline="Kept"))
     found = workflows.verify(stage, bench.target, progress=Silent())
-    assert found.counts() == {"checked": 3, "equal": 1, "different": 1, "absent": 1}
+    assert found.counts() == {
+        "checked": 3,
+        "equal": 1,
+        "different": 1,
+        "absent": 1,
+        "not_staged": 0,
+    }
     differs = found.differences().select("tmdb_id", "field", "old", "new").rows()
     assert differs == [(1, "runtime_minutes", "1", "136")]
 
@@ -288,7 +294,14 @@ def test_verify_does_not_take_what_is_held_back_for_a_difference(
     ReviewQueue(stage, by="Ann").reject(2)
     push(stage, bench.target)
     found = workflows.verify(stage, bench.target, progress=Silent())
-    expected = {"checked": 2, "equal": 1, "different": 0, "absent": 0, "withheld": 1}
+    expected = {
+        "checked": 2,
+        "equal": 1,
+        "different": 0,
+        "absent": 0,
+        "not_staged": 0,
+        "withheld": 1,
+    }
     assert found.counts() == expected
     assert found.differences().is_empty()
     assert "withheld: The Matrix: rejected in review by Ann" in repr(found)

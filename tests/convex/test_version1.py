@@ -123,7 +123,14 @@ def test_the_saved_plan_is_sent_exactly_so_and_taken_back(
     assert found == [3, 1, 4, 1]
     assert len(plan) == 9
     checked = in_snapshot(capsys, "verify", status=1)
-    assert checked == {"checked": 11, "equal": 8, "different": 0, "absent": 2, "withheld": 1}
+    assert checked == {
+        "checked": 11,
+        "equal": 8,
+        "different": 0,
+        "absent": 2,
+        "not_staged": 0,
+        "withheld": 1,
+    }
     assert in_snapshot(capsys, "push", "--plan", "plan.json")["unchanged"] == 8
     undone = in_snapshot(capsys, "undo")
     assert (undone["deleted"], undone["updated"]) == (3, 1)
@@ -159,7 +166,14 @@ def test_the_functions_of_then_take_what_is_pushed_now(
     assert (sent["created"], sent["withheld"]) == (10, 1)
     assert ids(installed.dump("movies")) == STAGED[1:]
     checked = ran(capsys, "verify")
-    assert checked == {"checked": 11, "equal": 10, "different": 0, "absent": 0, "withheld": 1}
+    assert checked == {
+        "checked": 11,
+        "equal": 10,
+        "different": 0,
+        "absent": 0,
+        "not_staged": 0,
+        "withheld": 1,
+    }
     installed.patch("movies", 155, title="Edited")
     undone = ran(capsys, "undo", "--yes", status=1)
     assert (undone["deleted"], undone["conflicts"]) == (9, 1)

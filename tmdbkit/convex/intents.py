@@ -132,7 +132,7 @@ _NAMES = ("tmdb_id", "push", "plan", "target", "identity", "outcome", "reason")
 def unknown(settled: pl.DataFrame) -> list[Change]:
     """Return what of settled intents nobody can tell, as changes of a plan that only say so."""
     return [
-        Change(row["tmdb_id"], row["title"], "unknown", reason=row["reason"])
+        Change(row["tmdb_id"], row["title"] or str(row["tmdb_id"]), "unknown", reason=row["reason"])
         for row in settled.filter(outcome="unknown").iter_rows(named=True)
     ]
 

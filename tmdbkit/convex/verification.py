@@ -33,14 +33,13 @@ class Verification(Drawn):
     plan: Plan
 
     def counts(self) -> dict[str, int]:
-        """Return how many movies were checked, are equal, different, or absent there.
+        """Return how many movies were checked, are equal, different, absent there, or not staged.
 
         And how many could not be compared, where there are any: `withheld`, since a decision or a
-        rule holds them back, and `not_staged`. And `unknown`, where nobody can tell what an earlier
-        push did to some of them.
+        rule holds them back, and `unknown`, where nobody can tell what an earlier push did to them.
         """
         kinds: Counter[str] = Counter(change.kind for change in self.plan.changes)
-        aside = {kind: kinds[kind] for kind in _ASIDE if kinds[kind]}
+        aside = {kind: kinds[kind] for kind in ("withheld", "unknown") if kinds[kind]}
         equal, absent = kinds["unchanged"], kinds["create"]
         checked = len(self.plan) - kinds["not_staged"] - kinds["unknown"]
         return {
@@ -48,6 +47,7 @@ class Verification(Drawn):
             "equal": equal,
             "different": checked - equal - absent - kinds["withheld"],
             "absent": absent,
+            "not_staged": kinds["not_staged"],
             **aside,
         }
 

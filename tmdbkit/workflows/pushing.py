@@ -237,7 +237,7 @@ def verify(
     Example:
         >>> stage, target = tmdbkit.sample(), tmdbkit.ConvexSnapshot("rehearsal")
         >>> verify(stage, target, [603]).counts()
-        {'checked': 1, 'equal': 0, 'different': 0, 'absent': 1}
+        {'checked': 1, 'equal': 0, 'different': 0, 'absent': 1, 'not_staged': 0}
     """
     return Verification(
         plan_push(stage, target, ids, scope=scope, people="none", progress=progress)

@@ -155,6 +155,6 @@ def checked_ids(ids: Iterable[int]) -> list[int]:
         is_whole = isinstance(given, Integral) and not isinstance(given, bool)
         tmdb_id = int(given) if is_whole else 0
         if not 1 <= tmdb_id <= LAST_ID:
-            raise UsageError(f"{given!r} is not a TMDB id, a whole number above 0 such as 603")
+            raise UsageError(f"{given!r:.60} is not a TMDB id, a whole number above 0 such as 603")
         found[tmdb_id] = None
     return list(found)

@@ -92,6 +92,15 @@ def test_p_accepts_what_a_finding_proposes_and_says_where_none_does(
     assert "no finding proposes a value for !!! (2003)" in out
 
 
+@pytest.mark.parametrize("key", ["u", "t", "p", "y", "n", "b"])
+def test_a_key_that_takes_nothing_more_does_nothing_where_more_is_typed(
+    stage: Stage, run: Run, key: str
+) -> None:
+    _, out, _ = run(typed=f"h\nj 603\n{key} 604\nq\n")
+    assert f"{key} takes nothing more" in out
+    assert len(stage.decisions()) == 1
+
+
 def test_each_film_says_where_it_stands_among_those_with_findings(stage: Stage, run: Run) -> None:
     out = run(typed="n\nn\nn\n")[1]
     places = [line for line in out.splitlines() if " of " in line and line[0].isdigit()]
@@ -206,7 +215,7 @@ def test_all_that_is_shown_is_decided_at_once(stage: Stage, run: Run) -> None:
     assert stage.decisions()["note"].to_list() == ["fine"]
     assert "approve 1 movie: undecided movies, that break poster_missing" in err
     assert "first: Reloaded (604)" in err
-    assert out.startswith("approve: 1; u in tmdbkit review takes it back")
+    assert out.startswith("approve: 1; u in tmdbkit review --state all takes it back")
 
 
 def test_where_nobody_can_be_asked_nothing_is_decided_and_the_status_is_2(

@@ -371,6 +371,20 @@ def test_two_undos_take_back_two_pushes(bench: Bench, tmp_path: Path) -> None:
         workflows.undo(stage, bench.target)
 
 
+def test_an_undo_says_where_it_takes_back_an_earlier_push_than_the_latest(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stage = staged(tmp_path / "s", payload(1))
+    push(stage, bench.target)
+    first, told = latest(stage), "nothing that the latest push changed still stands"
+    assert told not in repr(workflows.undo(stage, bench.target))
+    push(stage, bench.target, now=lambda: LATER)
+    back = workflows.undo(stage, bench.target)
+    assert back.undoes == first
+    assert told in repr(back)
+    assert told not in repr(workflows.undo(stage, bench.target, first))
+
+
 def test_an_undo_that_is_named_is_done_again_by_another(bench: Bench, tmp_path: Path) -> None:
     stage = staged(tmp_path / "s", payload(1), payload(2))
     bench.plant(movie(2, tagline="Old"))

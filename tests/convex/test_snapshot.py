@@ -443,6 +443,19 @@ def test_an_export_that_a_rehearsal_changes_stays_beside_it_as_it_came(tmp_path:
     assert path.read_bytes() != before
 
 
+def test_an_export_that_comes_later_to_the_same_place_is_kept_too(tmp_path: Path) -> None:
+    came: list[bytes] = []
+    for tmdb_id in (604, 605, 606):
+        path = export(tmp_path / "prod.zip", THEIRS, movie(tmdb_id))
+        came.append(path.read_bytes())
+        for _ in range(2):
+            target = ConvexSnapshot(path)
+            target.apply_movies([{"tmdb_id": 1, "create": movie(1)}])
+            target.flush()
+    names = ("prod.export.zip", "prod.export-2.zip", "prod.export-3.zip")
+    assert [(tmp_path / name).read_bytes() for name in names] == came
+
+
 def test_a_snapshot_that_began_empty_has_its_tables_alone_beside_it(tmp_path: Path) -> None:
     for tmdb_id in (604, 605):
         target = ConvexSnapshot(tmp_path)

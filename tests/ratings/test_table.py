@@ -115,7 +115,7 @@ def test_a_value_that_is_no_number_fails_its_movie_and_spoils_no_other_rating(va
     assert [row[:2] for row in rated(table, 603)] == [(603, "imdb")]
 
 
-@pytest.mark.parametrize("value", ["many", "1,216,349", "2.5", "-1", "1e30"])
+@pytest.mark.parametrize("value", ["many", "1,216,349", "2.5", "-1", "1e30", "1000000001"])
 def test_votes_that_are_no_whole_number_fail_their_movie(value: str) -> None:
     frame = pl.DataFrame({"tmdb_id": [603], "lb": ["4.2"], "n": [value]})
     table = Table(frame, points=LETTERBOXD, votes={"letterboxd": "n"})

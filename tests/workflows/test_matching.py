@@ -90,6 +90,12 @@ def others(matches: Matches, row: int = 0) -> list[int]:
     return [one["tmdb_id"] for one in json.loads(matches.frame["others"][row])]
 
 
+def test_a_list_may_have_columns_that_are_called_as_those_of_an_answer(match: Match) -> None:
+    found = match(title=["matrix"], asked_title=["the first one"], year=[1999])
+    assert found.frame.columns == ["asked_title", "asked_asked_title", "asked_year", *COLUMNS]
+    assert found.frame["tmdb_id"].to_list() == [603]
+
+
 def test_a_title_and_its_year_are_one_request_and_sure(match: Match) -> None:
     found = match(title=["matrix"], year=[1999])
     assert found.frame.columns == ["asked_title", "asked_year", *COLUMNS]

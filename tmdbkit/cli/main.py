@@ -264,7 +264,7 @@ def parser() -> Grammar:
         "push",
         nargs="?",
         metavar="PUSH",
-        help="which, as tmdbkit status names it; default the latest",
+        help="which, as tmdbkit status names it; default the latest that changed something",
     )
     may_delete(takes_target(undo))
 

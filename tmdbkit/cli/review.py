@@ -22,6 +22,7 @@ n next · b back · j 603 or j matrix jumps to a film · y who decided what on i
 u undo, of an earlier day too · t take this film's latest back, whoever made it · d undecided again
 ? help · q quit"""
 FILTERS = ("rule", "severity", "system", "decade", "text")
+TAKE_MORE = ("a", "h", "r", "c", "j", "d")  # words after the key
 NOTE = " # "  # between the value of a correction and its note
 
 
@@ -82,7 +83,7 @@ def _at_once(args: argparse.Namespace, queue: ReviewQueue, shown: dict[str, obje
     counts = {"kind": done.kind, "done": done.count, "left_out": len(done.left_out)}
     if not printed_json(args, {**counts, **_counts(queue)}):
         late = f", {counts['left_out']:,} left out: decided on meanwhile" * bool(done.left_out)
-        way_back = "; u in tmdbkit review takes it back" * bool(done)
+        way_back = "; u in tmdbkit review --state all takes it back" * bool(done)
         say(f"{done.kind}: {done.count:,}{late}{way_back}")
         if queue.said:
             say(queue.said)
@@ -91,7 +92,7 @@ def _at_once(args: argparse.Namespace, queue: ReviewQueue, shown: dict[str, obje
 
 def _counts(queue: ReviewQueue) -> dict[str, int]:
     decided, movies = queue.progress
-    return {"decided": decided, "movies": movies, "left": len(queue)}
+    return {"decided": decided, "movies": movies, "left": queue.left}
 
 
 def _took_one(queue: ReviewQueue) -> bool:
@@ -131,6 +132,8 @@ def _do(queue: ReviewQueue, tmdb_id: int, key: str, rest: str) -> None:
     }
     if key not in does:
         raise UsageError(f"there is no key {key!r}; ? says which there are")
+    if rest and key not in TAKE_MORE:
+        raise UsageError(f"{key} takes nothing more; j {rest} looks at another movie first")
     does[key](rest)
     if key == "a" and queue.said:
         say(queue.said)

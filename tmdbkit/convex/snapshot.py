@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 from collections import Counter
@@ -300,10 +301,18 @@ class ConvexSnapshot:
         return self.path.with_suffix(".export.zip")
 
     def _keep_export(self) -> None:
-        """Keep the ZIP of a deployment as it came, before a rehearsal changes it."""
-        original = self._export_path()
-        if self.path.exists() and not original.exists():
-            with atomic_write(original) as aside:
+        """Keep the ZIP of a deployment as it came, before a rehearsal changes it.
+
+        Another one that came to the same place since gets a name of its own beside it.
+        """
+        if not self.path.exists() or zip_file.is_signed(self.path):
+            return
+        kept, number = self._export_path(), 1
+        while kept.exists() and not filecmp.cmp(self.path, kept, shallow=False):
+            number += 1
+            kept = self.path.with_suffix(f".export-{number}.zip")
+        if not kept.exists():
+            with atomic_write(kept) as aside:
                 shutil.copyfile(self.path, aside)
 
     def interrupt(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tmdbkit.convex.target import TargetName
 
 WROTE = ("created", "updated", "deleted")
+EARLIER = "nothing that the latest push changed still stands; this takes back an earlier one"
 
 
 def plan_undo(imports: pl.DataFrame, title: TargetName, push_id: str | None) -> Plan:
@@ -40,7 +42,9 @@ def plan_undo(imports: pl.DataFrame, title: TargetName, push_id: str | None) -> 
         raise UsageError(_nothing_left(there, str(title), push_id))
     done = of_push.filter(~IS_UNKNOWN).iter_rows(named=True)
     back = (*(_backwards(row) for row in done), *unknown(of_push))
-    return Plan.to(title, back, undoes=chosen)
+    plan = Plan.to(title, back, undoes=chosen)
+    is_earlier = push_id is None and there.filter(~IS_UNDO).item(-1, "push") != chosen
+    return replace(plan, notes=(*plan.notes, EARLIER)) if is_earlier else plan
 
 
 def standing(imports: pl.DataFrame) -> pl.DataFrame:

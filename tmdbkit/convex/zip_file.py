@@ -77,6 +77,12 @@ def read(path: Path) -> Contents:
     return Contents(tables, others, identity, is_export, writing)
 
 
+def is_signed(path: Path) -> bool:
+    """Tell whether tmdbkit wrote a ZIP; one that came from a deployment has no signature."""
+    with zipfile.ZipFile(path) as archive:
+        return bool(_signature(archive))
+
+
 def _is_export(tables: Mapping[str, list[Document]], others: Collection[str]) -> bool:
     """Tell whether tables were given ids by a deployment, or numbers where they have no rows."""
     rows = [row for name in TABLES for row in tables.get(name, ())]

@@ -43,7 +43,8 @@ def own_columns(table: pl.DataFrame) -> pl.DataFrame:
     """Return a list's own columns, those renamed that the answer has as well."""
     if is_matched(table):
         return table.drop(*COLUMNS)
-    return table.rename({name: f"{ASKED}{name}" for name in table.columns if name in COLUMNS})
+    taken = [name for name in table.columns if name.removeprefix(ASKED) in COLUMNS]
+    return table.rename({name: f"{ASKED}{name}" for name in taken})
 
 
 def earlier_matches(table: pl.DataFrame) -> list[Match]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 AUDIENCE = "rotten_tomatoes_audience"
 BY_HAND = "override"  # the provider of a rating that a person set: it wins over any other
 POINTS_OF = {**SCALES, AUDIENCE: 100.0}  # the highest points of each system that is logged
+MOST_VOTES = 10**9  # far more than any film has
 
 RATINGS = pl.Schema(
     {

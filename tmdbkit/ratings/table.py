@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import polars as pl
 
 from tmdbkit.exceptions import UsageError
-from tmdbkit.ratings.model import FAILED, POINTS_OF, Collected, Cost
+from tmdbkit.ratings.model import FAILED, MOST_VOTES, POINTS_OF, Collected, Cost
 from tmdbkit.ratings.rows import as_ratings, by_imdb_id
 from tmdbkit.tables import ids, reading, scan, title_of
 
@@ -206,7 +206,9 @@ def _judged(long: pl.DataFrame, scales: Mapping[str, float]) -> pl.DataFrame:
         .then(repeated)
         .when(pl.col("points").is_not_null() & ~points.is_finite().fill_null(value=False))
         .then(_no("points", "number"))
-        .when(pl.col("votes").is_not_null() & ~(votes >= 0).fill_null(value=False))
+        .when(
+            pl.col("votes").is_not_null() & ~votes.is_between(0, MOST_VOTES).fill_null(value=False)
+        )
         .then(_no("votes", "number of votes"))
     )
     factors = {system: POINTS_OF[system] / highest for system, highest in scales.items()}

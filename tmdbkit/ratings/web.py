@@ -17,7 +17,7 @@ from tmdbkit.http.credentials import Credential
 from tmdbkit.http.retry import passing_kind
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
-from tmdbkit.ratings.model import FAILED, RATINGS, Collected, Cost
+from tmdbkit.ratings.model import FAILED, MOST_VOTES, RATINGS, Collected, Cost
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.settings import Settings
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 LIMIT_REACHED = re.compile(r"limit\b.*\b(reached|exceeded)", re.IGNORECASE)
 KEY_REFUSED = re.compile(r"\bapi ?key\b", re.IGNORECASE)
 UNKNOWN = {"", "N/A", "TBD", "NULL", "NONE"}
-MOST_VOTES = 10**12  # more than there are, and fewer than a column can hold
 
 
 class Timing(TypedDict, total=False):

@@ -81,7 +81,8 @@ def guarded(plan: Plan, target: Target, *, referenced: bool) -> Plan:
     contract = target.contract()
     look = not referenced and contract.references is not None
     pointing = asked(target.pointing_at, doomed) if look else []
-    return replace(plan, changes=spared(plan.changes, pointing), notes=_notes(contract))
+    notes = (*plan.notes, *_notes(contract))
+    return replace(plan, changes=spared(plan.changes, pointing), notes=notes)
 
 
 def _notes(contract: Contract) -> tuple[str, ...]:

@@ -208,13 +208,27 @@ def test_a_number_as_text_is_the_number(two: Stage) -> None:
     assert overrides(reopened(two).decisions())["value"].to_list() == ["7.4"]
 
 
-@pytest.mark.parametrize("judged", ["", "[1]", '{"title', "7", "null"])
+@pytest.mark.parametrize(
+    "judged",
+    [
+        *("", "[1]", '{"title', "7", "null", '{"title": ["a"]}', '{"imdb_points": 1e308}'),
+        *('{"imdb_points": 1e999}', '{"imdb_points": NaN}', '{"imdb_points": "7"}'),
+        *('{"runtime_minutes": 1e30}', '{"runtime_minutes": true}', '{"title": {"a": 1}}'),
+        *(
+            '{"metacritic_points": -1e999}',
+            '{"imdb_id": 7}',
+            '{"runtime_minutes": ' + "9" * 20 + "}",
+        ),
+    ],
+)
 def test_what_was_in_view_of_another_program_is_not_known(two: Stage, judged: str) -> None:
     write(two, HOLD | {"judged": judged})
     queue = ReviewQueue(reopened(two), by="Ann").show(state="all")
     queue.open(1)
     assert queue.current is not None
     assert "title: nothing → Movie 1" in queue.current.changed
+    assert reopened(two).decisions()["judged"].to_list() == [""]
+    assert reopened(two).table()["decision"].to_list() == ["hold", None]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import polars as pl
 
 from tmdbkit.exceptions import PassedOver
 from tmdbkit.progress import counted
-from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS
+from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS, is_judged
 from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import DECISIONS, OUTCOMES
 from tmdbkit.surrogates import loads
@@ -27,7 +27,8 @@ NAMED = 3  # of what is passed over, in one line
 def decisions(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the decisions in the rows of their log, in `DECISIONS`, with the `part` of each.
 
-    What another program left out is filled in. One of a kind or a field that is not known here, or
+    What another program left out is filled in, and what it judged counts as nothing where that
+    cannot be read. One of a kind or a field that is not known here, or
     whose field cannot hold its value, is passed over.
 
     Args:
@@ -40,6 +41,9 @@ def decisions(rows: pl.DataFrame) -> pl.DataFrame:
         waived=pl.col("waived").fill_null(pl.lit([], pl.List(pl.String))),
         decision=pl.coalesce("decision", at_place),
     )
+    unreadable = [text for text in whole["judged"].unique() if not is_judged(text)]
+    nothing = pl.col("judged").is_in(unreadable)
+    whole = whole.with_columns(judged=pl.when(~nothing).then("judged").otherwise(pl.lit("")))
     is_override = pl.col("kind").eq_missing("override")
     held = _held_values(whole.filter(is_override).select("field", "value").unique())
     found = whole.join(

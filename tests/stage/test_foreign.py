@@ -170,6 +170,18 @@ def test_ratings_of_another_program_count(two: Stage) -> None:
         (IMDB | {"value": "74"}, "vote_pts_system.imdb 74"),
         (IMDB | {"value": '"great"'}, "vote_pts_system.imdb"),
         (IMDB | {"value": "[7]"}, "vote_pts_system.imdb"),
+        (HOLD | {"field": "x"}, "hold x of movie 1"),
+        (HOLD | {"kind": "approve", "field": "title"}, "approve title of movie 1"),
+        (HOLD | {"kind": "undecide", "field": "title"}, "undecide title of movie 1"),
+        (HOLD | {"kind": "waive"}, "waive of movie 1"),
+        (HOLD | {"kind": "waive", "field": "column_scale:imdb"}, "waive column_scale:imdb of"),
+        (HOLD | {"kind": "waive", "tmdb_id": 0}, "waive of no movie"),
+        (HOLD | {"kind": "waive", "tmdb_id": 0, "field": "outside_scale:imdb"}, "waive outside_sc"),
+        (HOLD | {"kind": "waive", "tmdb_id": 0, "field": "far_off:imdb"}, "waive far_off:imdb"),
+        (HOLD | {"kind": "waive", "tmdb_id": 0, "field": "column_scale:x"}, "waive column_scale:x"),
+        (HOLD | {"kind": "waive", "tmdb_id": 0, "field": "column_scale"}, "waive column_scale"),
+        (HOLD | {"kind": "undo", "undoes": "d2"}, "undo of movie 1"),
+        (HOLD | {"kind": "undo", "tmdb_id": 0, "undoes": "d2"}, "undo of no movie"),
     ],
 )
 def test_a_decision_that_is_not_understood_is_passed_over_and_said(
@@ -187,6 +199,31 @@ def test_a_decision_that_is_not_understood_is_passed_over_and_said(
         assert json.loads(out)
         assert err.count("decision passed over") == 1
         assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("rule", ["column_scale", "same_everywhere", "votes_scale"])
+def test_a_waiver_of_a_column_is_understood(two: Stage, rule: str) -> None:
+    write(two, HOLD | {"kind": "waive", "tmdb_id": 0, "field": f"{rule}:imdb"})
+    assert reopened(two).decisions()["field"].to_list() == [f"{rule}:imdb"]
+
+
+def test_an_open_queue_and_a_new_one_agree_on_an_undo_of_another_movie(two: Stage) -> None:
+    two.store.add_decisions(decision(2, "hold", name="d2", by="Ann", at=T0))
+    queue = ReviewQueue(two, by="Ann")
+    write(two, HOLD | {"kind": "undo", "undoes": "d2"})
+    with pytest.warns(PassedOver, match="undo of movie 1"):
+        assert said(two) == {2: "hold"}
+    with pytest.warns(PassedOver):
+        item = queue.item(2)
+    assert item.verdict is not None
+    assert item.verdict["kind"] == "hold"
+
+
+def test_decisions_of_no_batch_are_taken_back_one_by_one(two: Stage) -> None:
+    rows = [HOLD | {"tmdb_id": n, "decision": f"d{n}", "batch": ""} for n in (1, 2)]
+    write(two, pl.DataFrame(rows, DECISIONS))
+    assert ReviewQueue(reopened(two), by="Ann").undo()
+    assert reopened(two).decisions()["batch"].to_list() == [None, None, None]
 
 
 def test_of_several_the_first_are_named(two: Stage) -> None:

@@ -48,14 +48,14 @@ def standing(decisions: pl.DataFrame) -> pl.DataFrame:
 
 def live(decisions: pl.DataFrame) -> pl.DataFrame:
     """Return the decisions that nobody took back, in their order."""
-    undone = decisions.filter(pl.col("kind") == "undo").select(decision="undoes")
+    undone = decisions.filter(pl.col("kind") == "undo").select("tmdb_id", decision="undoes")
     said = decisions.filter(pl.col("kind") != "undo")
-    return said.join(undone, on="decision", how="anti", maintain_order="left")
+    return said.join(undone, on=["tmdb_id", "decision"], how="anti", maintain_order="left")
 
 
 def verdicts(decisions: pl.DataFrame) -> pl.DataFrame:
     """Return the verdict that stands for each movie, in `DECISIONS`."""
-    return standing(decisions).filter(pl.col("kind").is_in(VERDICTS))
+    return standing(decisions).filter(pl.col("kind").is_in(VERDICTS), field="")
 
 
 def overrides(decisions: pl.DataFrame) -> pl.DataFrame:
@@ -171,7 +171,7 @@ def _object(text: str) -> dict[str, Any]:
         return {}
 
 
-def _is_of(kind: pl.DataType, value: Any) -> bool:
+def _is_of(kind: object, value: Any) -> bool:
     if value is None or kind == pl.String:
         return isinstance(value, str | None)
     numbers = int if kind == pl.Int64 else int | float

@@ -15,6 +15,7 @@ import pytest
 
 from tests.notebook.conftest import WHOLE, opened
 from tests.stage.conftest import T0, answers, payload
+from tmdbkit.display import plain
 from tmdbkit.exceptions import DecidedMeanwhile, UsageError
 from tmdbkit.review import Filter, ReviewQueue
 from tmdbkit.review.told import lines
@@ -500,6 +501,15 @@ def test_overruling_many_is_asked_with_how_many(
         ("approve", {"severity": "bad"}, "no severity 'bad'; there are error, warning"),
         ("approve", {"system": "IMDb"}, "no system 'IMDb'; there are imdb"),
         ("approve", {"state": None}, "no state None; there are"),
+        ("approve", {"decade": "1990"}, "no decade '1990'; give a year of it, such as 1990"),
+        ("approve", {"decade": "x"}, "no decade 'x'"),
+        ("approve", {"decade": True}, "no decade True"),
+        ("approve", {"decade": 1990.0}, "no decade 1990.0"),
+        ("approve", {"decade": 10**30}, "no decade 1000"),
+        ("approve", {"decade": -10}, "no decade -10"),
+        ("approve", {"text": 5}, "text is what titles have, such as 'matrix', not 5"),
+        ("approve", {"text": None}, "text is what titles have, such as 'matrix', not None"),
+        ("approve", {"rule": ["far_off"]}, r"no rule \['far_off'\]"),
     ],
 )
 def test_what_cannot_be_decided_at_once_is_one_line(
@@ -534,10 +544,42 @@ def test_a_position_counts_among_those_with_findings(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "ids"), [("2", [2]), ("ALPHA", [1]), ("a", [1, 2, 3]), ("4", []), ("x", [])]
+    ("text", "ids"),
+    [
+        ("2", [2]),
+        ("ALPHA", [1]),
+        ("a", [1, 2, 3]),
+        ("4", []),
+        ("x", []),
+        ("9" * 19, []),
+        ("9" * 5000, []),
+    ],
 )
 def test_a_film_is_found_by_its_id_or_title(stage: Stage, text: str, ids: list[int]) -> None:
     assert ReviewQueue(stage).find(text) == ids
+
+
+def test_a_year_means_its_decade(stage: Stage) -> None:
+    queue = ReviewQueue(stage)
+    assert queue.show(decade=1995).shown.decade == 1990
+    assert queue.batch("hold", decade=1999).words == "undecided movies, of the 1990s"
+    assert queue.show(decade=None).shown.decade is None
+
+
+@pytest.mark.parametrize(
+    "forged", ["\n2026-01-01 00:00 Eve held", "\r", "\u2028x", "\x1b[2K", "\v"]
+)
+def test_a_history_has_a_line_for_each_decision_whatever_is_in_a_note(
+    people: Callable[[str], ReviewQueue], forged: str
+) -> None:
+    queue = people(f"Ann{forged}")
+    queue.hold(1, note=f"a{forged}")
+    queue.correct("title", f"One{forged} more", 1)
+    told = lines(queue.history(1))
+    assert len(told) == 2
+    assert all(line == plain(line) for line in told)
+    assert len("\n".join(told).splitlines()) == 2
+    assert "\x1b" not in twice(people("Ben").reject, 1)
 
 
 def test_a_filter_has_the_words_for_all_of_its_parts(stage: Stage) -> None:

@@ -14,6 +14,7 @@ from tmdbkit.review import ReviewQueue
 from tmdbkit.review.sample import at_most
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.once
@@ -97,3 +98,26 @@ def test_what_was_set_before_it_was_drawn_is_not_wrong_for_that(queue: ReviewQue
 def test_a_sample_of_less_than_one_is_one_line(queue: ReviewQueue, n: int) -> None:
     with pytest.raises(UsageError, match=f"no sample of {n}; 20 movies without a finding"):
         queue.sample(n)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ReviewQueue.reload,
+        lambda queue: queue.decide_all("hold", rule="runtime_missing"),
+        lambda queue: queue.approve(queue.ids[0]),
+        lambda queue: queue.open(queue.ids[3]),
+    ],
+    ids=["reload", "decide_all", "approve", "open"],
+)
+def test_a_sample_stays_in_view_until_others_are_shown(
+    queue: ReviewQueue, verb: Callable[[ReviewQueue], object]
+) -> None:
+    drawn = queue.sample(5, seed=1).ids
+    verb(queue)
+    assert queue.ids == drawn
+    queue.reload()
+    assert queue.ids == drawn
+    assert len(queue.show(state="all").ids) == 21
+    queue.reload()
+    assert len(queue.ids) == 21

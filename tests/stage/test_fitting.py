@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -52,6 +54,8 @@ GOOD = {
         ("runtime_minutes", "136", 136),
         ("budget", 63e6, 63_000_000),
         ("popularity", 7, 7.0),
+        ("imdb", Decimal("7.4"), 7.4),
+        ("release_date", date(1999, 3, 31), "1999-03-31"),
         ("title", " The Matrix ", "The Matrix"),
         ("tagline", None, ""),
     ],
@@ -70,6 +74,12 @@ def test_a_value_becomes_what_its_field_holds(name: str, value: Any, fits: Any) 
         ("imdb", float("nan"), "does not fit"),
         ("imdb", "inf", "does not fit"),
         ("imdb", "7,4", "'7,4' is no number"),
+        ("imdb", "7_4", "'7_4' is no number"),
+        ("imdb", "1_0", "'1_0' is no number"),
+        ("imdb_votes", "1_000", "'1_000' is no number"),
+        ("title", float("nan"), "nan is no value of title"),
+        ("tagline", float("-inf"), "-inf is no value of tagline"),
+        ("title", Decimal("NaN"), "NaN is no value of title"),
         ("imdb_votes", -1, "does not fit"),
         ("imdb_votes", 12.5, "is a whole number"),
         ("runtime_minutes", "136.5", "is a whole number, and 136.5 is none"),
@@ -114,6 +124,7 @@ BAD = {
     ],
     "mpaa_rating": [
         *("PG-99", "NC-71", "99", "PG-13 for violence", "rated R for language", "R!", "7.4", "<b>"),
+        *("-", "+", "/", "-+"),
         "https://x.org/R",
     ],
     "trailer_url": [
@@ -188,11 +199,24 @@ def test_every_number_has_a_most(field: str, value: float, most: str) -> None:
         fitting(field, value)
 
 
-@pytest.mark.parametrize("value", [True, ["Heat"], ("Heat",), {"title": "Heat"}, {"Heat"}])
+@pytest.mark.parametrize("value", [-0.0, "-0", "-0.0"])
+@pytest.mark.parametrize("name", ["imdb", "imdb_votes", "popularity"])
+def test_minus_nought_is_nought(name: str, value: Any) -> None:
+    assert str(fitting(field_named(name), value)) in ("0", "0.0")
+
+
+NO_VALUES = [
+    *(True, ["Heat"], ("Heat",), {"title": "Heat"}, {"Heat"}, b"Heat", b"7", bytearray(b"7")),
+    *(object(), len, ..., pl.Series([7.4]), pl.DataFrame({"a": [1]}), 7j, str, iter("7")),
+]
+
+
+@pytest.mark.parametrize("value", NO_VALUES, ids=lambda value: type(value).__name__)
 @pytest.mark.parametrize("field", ["title", "runtime_minutes", "vote_pts_system.imdb"])
 def test_what_is_neither_a_text_nor_a_number_is_no_value(field: str, value: Any) -> None:
-    with pytest.raises(UsageError, match="give a text or a number"):
+    with pytest.raises(UsageError, match="give a text or a number") as raised:
         fitting(field, value)
+    assert "\n" not in str(raised.value)
 
 
 def test_what_another_program_wrote_past_its_form_is_passed_over_and_said(stage: Stage) -> None:

@@ -170,6 +170,18 @@ def test_ratings_of_another_program_count(two: Stage) -> None:
         (IMDB | {"value": "74"}, "vote_pts_system.imdb 74"),
         (IMDB | {"value": '"great"'}, "vote_pts_system.imdb"),
         (IMDB | {"value": "[7]"}, "vote_pts_system.imdb"),
+        (HOLD | {"field": "x"}, "hold x of movie 1"),
+        (HOLD | {"kind": "approve", "field": "title"}, "approve title of movie 1"),
+        (HOLD | {"kind": "undecide", "field": "title"}, "undecide title of movie 1"),
+        (HOLD | {"kind": "waive"}, "waive of movie 1"),
+        (HOLD | {"kind": "waive", "field": "column_scale:imdb"}, "waive column_scale:imdb of"),
+        (HOLD | {"kind": "waive", "tmdb_id": 0}, "waive of no movie"),
+        (HOLD | {"kind": "waive", "tmdb_id": 0, "field": "outside_scale:imdb"}, "waive outside_sc"),
+        (HOLD | {"kind": "waive", "tmdb_id": 0, "field": "far_off:imdb"}, "waive far_off:imdb"),
+        (HOLD | {"kind": "waive", "tmdb_id": 0, "field": "column_scale:x"}, "waive column_scale:x"),
+        (HOLD | {"kind": "waive", "tmdb_id": 0, "field": "column_scale"}, "waive column_scale"),
+        (HOLD | {"kind": "undo", "undoes": "d2"}, "undo of movie 1"),
+        (HOLD | {"kind": "undo", "tmdb_id": 0, "undoes": "d2"}, "undo of no movie"),
     ],
 )
 def test_a_decision_that_is_not_understood_is_passed_over_and_said(
@@ -187,6 +199,31 @@ def test_a_decision_that_is_not_understood_is_passed_over_and_said(
         assert json.loads(out)
         assert err.count("decision passed over") == 1
         assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("rule", ["column_scale", "same_everywhere", "votes_scale"])
+def test_a_waiver_of_a_column_is_understood(two: Stage, rule: str) -> None:
+    write(two, HOLD | {"kind": "waive", "tmdb_id": 0, "field": f"{rule}:imdb"})
+    assert reopened(two).decisions()["field"].to_list() == [f"{rule}:imdb"]
+
+
+def test_an_open_queue_and_a_new_one_agree_on_an_undo_of_another_movie(two: Stage) -> None:
+    two.store.add_decisions(decision(2, "hold", name="d2", by="Ann", at=T0))
+    queue = ReviewQueue(two, by="Ann")
+    write(two, HOLD | {"kind": "undo", "undoes": "d2"})
+    with pytest.warns(PassedOver, match="undo of movie 1"):
+        assert said(two) == {2: "hold"}
+    with pytest.warns(PassedOver):
+        item = queue.item(2)
+    assert item.verdict is not None
+    assert item.verdict["kind"] == "hold"
+
+
+def test_decisions_of_no_batch_are_taken_back_one_by_one(two: Stage) -> None:
+    rows = [HOLD | {"tmdb_id": n, "decision": f"d{n}", "batch": ""} for n in (1, 2)]
+    write(two, pl.DataFrame(rows, DECISIONS))
+    assert ReviewQueue(reopened(two), by="Ann").undo()
+    assert reopened(two).decisions()["batch"].to_list() == [None, None, None]
 
 
 def test_of_several_the_first_are_named(two: Stage) -> None:
@@ -208,13 +245,27 @@ def test_a_number_as_text_is_the_number(two: Stage) -> None:
     assert overrides(reopened(two).decisions())["value"].to_list() == ["7.4"]
 
 
-@pytest.mark.parametrize("judged", ["", "[1]", '{"title', "7", "null"])
+@pytest.mark.parametrize(
+    "judged",
+    [
+        *("", "[1]", '{"title', "7", "null", '{"title": ["a"]}', '{"imdb_points": 1e308}'),
+        *('{"imdb_points": 1e999}', '{"imdb_points": NaN}', '{"imdb_points": "7"}'),
+        *('{"runtime_minutes": 1e30}', '{"runtime_minutes": true}', '{"title": {"a": 1}}'),
+        *(
+            '{"metacritic_points": -1e999}',
+            '{"imdb_id": 7}',
+            '{"runtime_minutes": ' + "9" * 20 + "}",
+        ),
+    ],
+)
 def test_what_was_in_view_of_another_program_is_not_known(two: Stage, judged: str) -> None:
     write(two, HOLD | {"judged": judged})
     queue = ReviewQueue(reopened(two), by="Ann").show(state="all")
     queue.open(1)
     assert queue.current is not None
     assert "title: nothing → Movie 1" in queue.current.changed
+    assert reopened(two).decisions()["judged"].to_list() == [""]
+    assert reopened(two).table()["decision"].to_list() == ["hold", None]
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,14 @@ def test_lines_that_a_person_wrote_need_no_name_and_are_applied_once(tmp_path: P
         ({"tmdb_id": 1, "kind": "hold", "at": 5}, "5 is no time"),
         ({"tmdb_id": 1, "kind": "hold", "note": 5}, "note is a text, and 5 is none"),
         ({"tmdb_id": 1, "kind": "approve", "waived": "a"}, "waived is a list of texts"),
+        ({"tmdb_id": 1, "kind": "hold", "field": "x"}, "hold is of a whole movie, and 'x' is a"),
+        ({"tmdb_id": 1, "kind": "undecide", "field": "title"}, "undecide is of a whole movie"),
+        ({"tmdb_id": 0, "kind": "undecide"}, "no such movie 0"),
+        ({"tmdb_id": 1, "kind": "waive", "field": "column_scale:imdb"}, "waive is of movie 0"),
+        ({"tmdb_id": 1, "kind": "waive"}, "waive is of movie 0"),
+        ({"tmdb_id": 0, "kind": "waive"}, "waive is of movie 0 and a field such as column_scale"),
+        ({"tmdb_id": 0, "kind": "waive", "field": "outside_scale:imdb"}, "not of 'outside_scale"),
+        ({"tmdb_id": 0, "kind": "waive", "field": "a:imdb"}, "not of 'a:imdb'"),
         ("[1]", "it is no object of JSON"),
         ("{", "it is no object of JSON"),
     ],
@@ -176,6 +184,69 @@ def test_the_waiver_of_a_whole_column_goes_along_and_so_does_an_undecided_film(
     assert copy.decisions().equals(stage.decisions())
     assert plan(copy, tmp_path)[2].change.kind == "create"
     assert standing(copy.decisions()).filter(kind="waive")["field"].item() == "column_scale:imdb"
+
+
+def test_an_undo_of_another_movie_is_refused(stage: Stage, tmp_path: Path) -> None:
+    name = stage.decisions().filter(tmdb_id=2)["decision"].item()
+    undo = {"tmdb_id": 1, "kind": "undo", "undoes": name}
+    done = apply_decisions(stage, written(tmp_path, undo))
+    assert done.refused == (f"line 1: it takes back {name!r}, which is of movie 2",)
+
+
+@pytest.mark.parametrize("kind", ["approve", "hold", "reject"])
+def test_a_verdict_that_a_person_wrote_holds_until_a_value_moves(kind: str, tmp_path: Path) -> None:
+    copy = another(tmp_path)
+    lines = override("title", "Mine"), override("imdb", 7.4), {"tmdb_id": 1, "kind": kind}
+    apply_decisions(copy, written(tmp_path, *({**line, "by": "Ann"} for line in lines)))
+    queue = ReviewQueue(copy, by="Ann")
+    assert (queue.progress, queue.item(1).changed) == ((1, 5), [])
+    queue.correct("title", "Other", 1)
+    assert queue.item(1).changed == ["title: Mine → Other"]
+
+
+def test_a_verdict_that_says_it_judged_nothing_does_not_hold(tmp_path: Path) -> None:
+    copy = another(tmp_path)
+    apply_decisions(copy, written(tmp_path, {"tmdb_id": 1, "kind": "approve", "judged": ""}))
+    assert ReviewQueue(copy, by="Bob").progress == (0, 5)
+
+
+def test_a_fresh_verdict_is_new_where_the_one_here_does_not_hold_any_more(
+    stage: Stage, tmp_path: Path
+) -> None:
+    copy = another(tmp_path)
+    bob = ReviewQueue(copy, by="Bob")
+    bob.hold(2)
+    bob.correct("title", "Film Two", 2)
+    assert bob.progress == (0, 5)
+    line = {"tmdb_id": 2, "kind": "hold", "by": "Ann"}
+    assert apply_decisions(copy, written(tmp_path, line)).counts()["applied"] == 1
+    assert ReviewQueue(copy, by="Bob").progress == (1, 5)
+
+
+def test_an_approval_that_waives_something_else_is_a_conflict(tmp_path: Path) -> None:
+    copy = another(tmp_path)
+    ReviewQueue(copy, by="Bob").approve(1)
+    line = {"tmdb_id": 1, "kind": "approve", "by": "Ann", "waived": ["far_off:imdb"]}
+    (said,) = apply_decisions(copy, written(tmp_path, line)).conflicts
+    assert said == "line 1: Bob approved 1 here meanwhile; decide in review"
+
+
+def test_the_same_line_twice_is_two_decisions(tmp_path: Path) -> None:
+    copy = another(tmp_path)
+    hold, reject = {"tmdb_id": 1, "kind": "hold"}, {"tmdb_id": 1, "kind": "reject"}
+    path = written(tmp_path, hold, reject, hold)
+    assert apply_decisions(copy, path).counts()["applied"] == 3
+    assert standing(copy.decisions())["kind"].to_list() == ["hold"]
+    assert apply_decisions(copy, path).counts()["known"] == 3
+
+
+def test_a_line_that_was_taken_back_here_and_is_applied_again_is_new(tmp_path: Path) -> None:
+    copy, path = another(tmp_path), written(tmp_path, {"tmdb_id": 1, "kind": "hold"})
+    for _ in range(2):
+        assert apply_decisions(copy, path).counts()["applied"] == 1
+        assert apply_decisions(copy, path).counts()["known"] == 1
+        assert ReviewQueue(copy, by="Bob").undo(1)
+    assert standing(copy.decisions()).is_empty()
 
 
 # What others decided meanwhile.

@@ -73,7 +73,7 @@ class ReviewQueue:
         self.listeners: list[Callable[[], None]] = []  # called after whatever changes the view
         self._corrected: set[int] = set()
         self._ids, self._place = list[int](), 0
-        self._sample = Sample((), frozenset())
+        self._sample, self._drawn = Sample((), frozenset()), tuple[int, ...]()
         self._decided = Decided(stage, self.by, now)
         self.take(seen or assess(stage, rules))
 
@@ -97,7 +97,7 @@ class ReviewQueue:
 
     def show(self, **shown: Any) -> Self:
         """Choose which movies are shown, by the attributes of `Filter`, the worst first."""
-        self.shown = views.narrowed(self.shown, self._rules, **shown)
+        self.shown, self._drawn = views.narrowed(self.shown, self._rules, **shown), ()
         self._rank()
         self._print()
         return self
@@ -106,6 +106,7 @@ class ReviewQueue:
         """Show so many movies at random of those without a finding that nobody has decided on."""
         self._ids = views.drawn(n, self._seen, self._decided.ids, seed)
         self._place, self._sample = 0, Sample.of(self._ids, self._decided.log)
+        self._drawn = self._sample.ids
         self._print()
         return self
 
@@ -330,8 +331,7 @@ class ReviewQueue:
         return tmdb_id
 
     def _item(self, tmdb_id: int) -> Item:
-        sentences = {rule.name: rule.sentence for rule in self._rules}
-        return views.item(self._meant(tmdb_id), self.stage, self._seen, self._decided, sentences)
+        return views.item(self._meant(tmdb_id), self.stage, self._seen, self._decided, self._rules)
 
     def _look(self) -> None:
         self._decided.look()
@@ -357,8 +357,7 @@ class ReviewQueue:
 
     def _set(self, tmdb_id: int, values: dict[str, tuple[Any, str]]) -> None:
         """Set values of a movie by their fields, each with its note; several are undone at once."""
-        rows = batches.corrections(self._item(tmdb_id), values, self._decided)
-        self._write(*rows)
+        self._write(*batches.corrections(self._item(tmdb_id), values, self._decided))
         self._refresh([tmdb_id])
         self._print()
 
@@ -396,5 +395,6 @@ class ReviewQueue:
         return views.ranked(self._seen, shown, self._decided.ids, self._decided.changed)
 
     def _rank(self) -> None:
-        """Put what is shown in order, and look at the first."""
-        self._ids, self._place = self._ranked(self.shown), 0
+        """Put what is shown in order, a sample as it was drawn, and look at the first."""
+        drawn = [n for n in self._drawn if n in self._seen.table["tmdb_id"]]
+        self._ids, self._place = drawn or self._ranked(self.shown), 0

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import MAXYEAR
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tmdbkit.display import SYSTEM_NAMES
+from tmdbkit.display import SYSTEM_NAMES, plain
 from tmdbkit.exceptions import UsageError, did_you_mean
 from tmdbkit.progress import counted
 from tmdbkit.review.item import STATES, Filter, Item
 from tmdbkit.schema import SYSTEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from tmdbkit.quality import Rule
     from tmdbkit.review.assessment import Assessment
     from tmdbkit.review.decided import Decided
     from tmdbkit.stage.stage import Stage
+
+
+DIGITS = 16  # that an id has at most
 
 
 def narrowed(shown: Filter, rules: Sequence[Rule], /, **chosen: Any) -> Filter:
@@ -43,7 +47,18 @@ def narrowed(shown: Filter, rules: Sequence[Rule], /, **chosen: Any) -> Filter:
             )
         if name in of and value not in of[name] and (value is not None or name == "state"):
             raise UsageError(f"no {name} {value!r}; there are {', '.join(of[name])}")
+    if (decade := chosen.get("decade")) is not None:
+        chosen["decade"] = _decade(decade)
+    if not isinstance(text := chosen.get("text", ""), str):
+        raise UsageError(f"text is what titles have, such as 'matrix', not {plain(repr(text), 60)}")
     return replace(shown, **chosen)
+
+
+def _decade(year: Any) -> int:
+    """Return the first year of the decade that a year is of."""
+    if isinstance(year, bool) or not isinstance(year, int) or not 0 <= year <= MAXYEAR:
+        raise UsageError(f"no decade {plain(repr(year), 60)}; give a year of it, such as 1990")
+    return year // 10 * 10
 
 
 def ranked(
@@ -108,7 +123,7 @@ def _wanted(shown: Filter, decided: Collection[int], changed: Collection[int]) -
 
 
 def item(
-    tmdb_id: int, stage: Stage, seen: Assessment, decided: Decided, sentences: Mapping[str, str]
+    tmdb_id: int, stage: Stage, seen: Assessment, decided: Decided, rules: Sequence[Rule]
 ) -> Item:
     """Return a movie with all that is known of it."""
     corrections = decided.overrides(tmdb_id).items()
@@ -120,7 +135,7 @@ def item(
         decided.changed.get(tmdb_id, []),
         stage.store.poster(tmdb_id),
         online=not stage.store.settings.offline,
-        sentences=sentences,
+        sentences={rule.name: rule.sentence for rule in rules},
     )
 
 
@@ -149,7 +164,7 @@ def drawn(n: int, seen: Assessment, decided: Collection[int], seed: int | None) 
 
 def meant(text: str, table: pl.DataFrame) -> list[int]:
     """Return the movies that a text may mean: that of the id, or those with it in their title."""
-    if text.isdecimal() and int(text) in table["tmdb_id"]:
+    if text.isdecimal() and len(text) <= DIGITS and int(text) in table["tmdb_id"]:
         return [int(text)]
     return table.filter(_has_text(text))["tmdb_id"].to_list()
 

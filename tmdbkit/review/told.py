@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tmdbkit.display import plain
 from tmdbkit.progress import counted
 from tmdbkit.stage.decisions import WORDS
 
@@ -24,7 +25,7 @@ def sentence(decision: dict[str, Any], now: datetime) -> str:
     what = {"override": f"set {field} to {value}", "undo": "took back a decision on this"}
     told = what.get(decision["kind"], f"{done} this")
     note = decision["note"] and f": {decision['note']}"
-    return f"{decision['by'] or NOBODY} {told} {_ago(now - decision['at'])}{note}"
+    return plain(f"{decision['by'] or NOBODY} {told} {_ago(now - decision['at'])}{note}")
 
 
 def lines(history: pl.DataFrame) -> list[str]:
@@ -36,7 +37,7 @@ def lines(history: pl.DataFrame) -> list[str]:
         note = row["note"] and f": {row['note']}"
         back = " (taken back)" if row["taken_back"] else ""
         by = row["by"] or NOBODY
-        told.append(f"{row['at']:%Y-%m-%d %H:%M} {by} {what}{value}{note}{back}")
+        told.append(plain(f"{row['at']:%Y-%m-%d %H:%M} {by} {what}{value}{note}{back}"))
     return told
 
 

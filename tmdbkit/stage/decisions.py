@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from math import floor
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ POINTS_FIELD, VOTES_FIELD = "vote_pts_system", "vote_count_system"
 JUDGED = ("title", "release_date", "runtime_minutes", "imdb_id")
 DIGITS = {f"{system}_points": 1 if scale <= 10 else 0 for system, scale in SCALES.items()}
 IN_VIEW = pl.Struct({**{n: ROW[n] for n in JUDGED}, **dict.fromkeys(DIGITS, pl.Float64())})
+MOST = 2**53  # past which a number is none that anybody could judge
 PLAIN_FIELDS = tuple(
     name
     for name, kind in ROW.items()
@@ -46,14 +48,14 @@ def standing(decisions: pl.DataFrame) -> pl.DataFrame:
 
 def live(decisions: pl.DataFrame) -> pl.DataFrame:
     """Return the decisions that nobody took back, in their order."""
-    undone = decisions.filter(pl.col("kind") == "undo").select(decision="undoes")
+    undone = decisions.filter(pl.col("kind") == "undo").select("tmdb_id", decision="undoes")
     said = decisions.filter(pl.col("kind") != "undo")
-    return said.join(undone, on="decision", how="anti", maintain_order="left")
+    return said.join(undone, on=["tmdb_id", "decision"], how="anti", maintain_order="left")
 
 
 def verdicts(decisions: pl.DataFrame) -> pl.DataFrame:
     """Return the verdict that stands for each movie, in `DECISIONS`."""
-    return standing(decisions).filter(pl.col("kind").is_in(VERDICTS))
+    return standing(decisions).filter(pl.col("kind").is_in(VERDICTS), field="")
 
 
 def overrides(decisions: pl.DataFrame) -> pl.DataFrame:
@@ -88,6 +90,14 @@ def moved(before: str, now: str) -> list[str]:
     old, new = _object(before), _object(now)
     names = [n for n in new if _published(n, old.get(n)) != _published(n, new[n])]
     return [f"{name}: {_shown(old.get(name))} → {_shown(new[name])}" for name in names]
+
+
+@lru_cache(maxsize=2**16)
+def is_judged(text: str) -> bool:
+    """Tell whether a text says what was in view: values by their names, each of its kind."""
+    values = _object(text)
+    kinds = IN_VIEW.to_schema().items()
+    return bool(values) and all(_is_of(kind, values.get(name)) for name, kind in kinds)
 
 
 def field_named(name: str) -> str:
@@ -159,6 +169,13 @@ def _object(text: str) -> dict[str, Any]:
         return dict(loads(text))
     except (ValueError, TypeError):
         return {}
+
+
+def _is_of(kind: object, value: Any) -> bool:
+    if value is None or kind == pl.String:
+        return isinstance(value, str | None)
+    numbers = int if kind == pl.Int64 else int | float
+    return isinstance(value, numbers) and not isinstance(value, bool) and abs(value) < MOST
 
 
 def _in_view(texts: pl.Series) -> pl.DataFrame:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+from math import isfinite
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from tmdbkit.display import plain
 from tmdbkit.exceptions import UsageError, did_you_mean
 from tmdbkit.schema import ROW, SCALES
 from tmdbkit.stage.decisions import POINTS_FIELD
@@ -27,7 +31,9 @@ NAMES = frozenset(LANGUAGES.values())
 IMDB_ID = re.compile(r"tt(?!0+$)[0-9]{7,9}")
 ADDRESS = re.compile(r"https?://[^\s/?#@]+\.[^\s/?#@.]+/\S+")
 # PG-13 and NC-17, but also 16, FSK 16, MA15+, VM14, A/i and UA 13+: each country has its own.
-CERTIFICATION = re.compile(r"[^\W\d_]{0,10}(?:[ /-][^\W\d_]{1,6})?[ /-]?([0-9]{0,2})[^\W\d_]?\+?")
+CERTIFICATION = re.compile(
+    r"(?=.*\w)[^\W\d_]{0,10}(?:[ /-][^\W\d_]{1,6})?[ /-]?([0-9]{0,2})[^\W\d_]?\+?"
+)
 
 
 @dataclass(frozen=True)
@@ -54,10 +60,12 @@ def fitting(field: str, value: Any) -> Any:
     part, _, system = field.partition(".")
     if system and value is None:
         return None
-    if isinstance(value, bool | list | tuple | set | dict):
-        raise UsageError(f"{value!r} is no value of {field}; give a text or a number")
+    if isinstance(value, bool) or not isinstance(value, str | Real | Decimal | date | None):
+        raise UsageError(f"{_named(value)} is no value of {field}; give a text or a number")
     kind = ROW[field] if not system else pl.Float64() if part == POINTS_FIELD else pl.Int64()
     if kind == pl.String:
+        if isinstance(value, float | Decimal) and not isfinite(value):
+            raise UsageError(f"{value} is no value of {field}; give a text")
         return _text(field, "" if value is None else str(value).strip())
     most = MOST.get(field, MOST_VOTES) if part != POINTS_FIELD else SCALES[system]
     number = _number(field, value, most)
@@ -66,16 +74,24 @@ def fitting(field: str, value: Any) -> Any:
     return number if kind == pl.Float64 else int(number)
 
 
+def _named(value: Any) -> str:
+    """Return what somebody gave in a line; a frame or an object by its type alone."""
+    if isinstance(value, bool | list | tuple | set | dict | bytes):
+        return plain(repr(value), 60)
+    return f"something of type {type(value).__name__}"
+
+
 def _number(field: str, value: Any, most: float) -> float:
     try:
-        number = float(value)
+        # Python reads 1_0 as ten, and nobody else does.
+        number = float(value.replace("_", "?") if isinstance(value, str) else value)
     except (TypeError, ValueError):
         raise UsageError(f"{value!r} is no number, and {field} is one") from None
     except OverflowError:
         number = float("inf")
     if not 0 <= number <= most:
         raise UsageError(f"{field} goes from 0 to {most:,.0f}; {number:g} does not fit")
-    return number
+    return abs(number)  # without the sign of -0
 
 
 def _text(field: str, text: str) -> str:

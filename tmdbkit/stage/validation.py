@@ -11,9 +11,10 @@ import polars as pl
 
 from tmdbkit.exceptions import PassedOver
 from tmdbkit.progress import counted
-from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS
+from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS, is_judged
 from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import DECISIONS, OUTCOMES
+from tmdbkit.stage.waivers import WAIVERS
 from tmdbkit.surrogates import loads
 
 CHANGES = ("create", "update", "delete")
@@ -27,8 +28,9 @@ NAMED = 3  # of what is passed over, in one line
 def decisions(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the decisions in the rows of their log, in `DECISIONS`, with the `part` of each.
 
-    What another program left out is filled in. One of a kind or a field that is not known here, or
-    whose field cannot hold its value, is passed over.
+    What another program left out is filled in, and what it judged counts as nothing where that
+    cannot be read. One of a kind or a field that is not known here, that cannot be about what it
+    names, or whose field cannot hold its value, is passed over.
 
     Args:
         rows: In the log's order, with the `part` that each came in.
@@ -39,14 +41,20 @@ def decisions(rows: pl.DataFrame) -> pl.DataFrame:
         at=pl.col("at").fill_null(LONG_AGO),
         waived=pl.col("waived").fill_null(pl.lit([], pl.List(pl.String))),
         decision=pl.coalesce("decision", at_place),
+        batch=pl.when(pl.col("batch") != "").then("batch"),
     )
+    unreadable = [text for text in whole["judged"].unique() if not is_judged(text)]
+    nothing = pl.col("judged").is_in(unreadable)
+    whole = whole.with_columns(judged=pl.when(~nothing).then("judged").otherwise(pl.lit("")))
     is_override = pl.col("kind").eq_missing("override")
     held = _held_values(whole.filter(is_override).select("field", "value").unique())
     found = whole.join(
         held, on=["field", "value"], how="left", nulls_equal=True, maintain_order="left"
     )
+    made = whole.select(undoes="decision", made_on="tmdb_id").unique("undoes", keep="first")
+    found = found.join(made, on="undoes", how="left", maintain_order="left")
     is_known = _has_id() & pl.col("kind").is_in(KINDS).fill_null(value=False)
-    is_understood = is_known & (~is_override | pl.col("held").is_not_null())
+    is_understood = is_known & _can_be_meant() & (~is_override | pl.col("held").is_not_null())
     _say_passed_over(found.with_row_index("place"), is_understood)
     value = pl.when(is_override).then("held").otherwise("value")
     return found.filter(is_understood).with_columns(value=value).select(*DECISIONS.names(), "part")
@@ -115,6 +123,24 @@ def _has_id() -> pl.Expr:
     return pl.col("tmdb_id").is_between(0, 2**53).fill_null(value=False)
 
 
+def _can_be_meant() -> pl.Expr:
+    """Tell whether a decision is about what one of its kind can be about.
+
+    Verdicts are on a whole movie, waivers on a column of all, and an undo is on the movie of the
+    decision that it takes back.
+    """
+    kind, tmdb_id, field = pl.col("kind"), pl.col("tmdb_id"), pl.col("field")
+    return (
+        pl.when(kind.is_in((*VERDICTS, "undecide")))
+        .then(field == "")
+        .when(kind == "waive")
+        .then((tmdb_id == 0) & field.is_in(WAIVERS))
+        .when(kind == "undo")
+        .then(pl.col("made_on").is_null() | (pl.col("made_on") == tmdb_id))
+        .otherwise(pl.lit(value=True))
+    )
+
+
 def _held_values(pairs: pl.DataFrame) -> pl.DataFrame:
     """Return `field, value` and `held`: the value as the field holds it, null where it cannot."""
     held = [_held(*pair) for pair in pairs.rows()]
@@ -155,5 +181,5 @@ def _say_passed_over(rows: pl.DataFrame, is_understood: pl.Expr) -> None:
 def _what(tmdb_id: int | None, kind: str | None, field: str, value: str | None) -> str:
     which = f"of movie {tmdb_id}" if tmdb_id else "of no movie"
     if kind != "override":
-        return f"{kind or 'no kind'} {which}"
+        return " ".join(part for part in (kind or "no kind", field, which) if part)
     return f"{field or 'no field'} {value or ''} {which}"

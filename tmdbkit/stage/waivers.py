@@ -10,6 +10,13 @@ from tmdbkit.stage.decisions import POINTS_FIELD, changed_since, standing
 
 RATING_ERRORS = tuple(rule for rule in RULES if rule.of == "rating" and rule.severity == "error")
 NEVER = [rule.name for rule in RATING_ERRORS if not rule.waivable]
+ONE_BY_ONE = pl.lit(value=False)  # what rules that are of no column have as `of_column`
+WAIVERS = frozenset(  # the fields that a waiver can have
+    f"{rule.name}:{system}"
+    for rule in RATING_ERRORS
+    if rule.waivable and not rule.of_column.meta.eq(ONE_BY_ONE)
+    for system in SYSTEM_NAMES
+)
 OF_VOTES = "votes_scale"  # the error that is about votes; all others are about points
 RATING = ["tmdb_id", "system"]
 WAIVED = ["tmdb_id", "rule", "system"]

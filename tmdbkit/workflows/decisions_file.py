@@ -15,11 +15,23 @@ import polars as pl
 
 from tmdbkit.exceptions import UsageError, did_you_mean
 from tmdbkit.files import write_text
-from tmdbkit.stage.decisions import VERDICTS, WORDS, field_named, standing
+from tmdbkit.stage.decisions import (
+    DIGITS,
+    JUDGED,
+    POINTS_FIELD,
+    VERDICTS,
+    WORDS,
+    changed_since,
+    field_named,
+    judged,
+    moved,
+    standing,
+)
 from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import DECISIONS
 from tmdbkit.stage.validation import KINDS
 from tmdbkit.stage.validation import TEXTS as FILLED_IN
+from tmdbkit.stage.waivers import WAIVERS
 from tmdbkit.surrogates import decoded, loads
 from tmdbkit.tables import reading
 from tmdbkit.workflows.pending import PendingDecisions
@@ -68,11 +80,13 @@ def read_decisions(stage: Stage, path: str | Path) -> PendingDecisions:
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                file.add(check(line), f"line {number}")
+                file.add(check(line), f"line {number}", line)
             except UsageError as error:
                 refused.append(f"line {number}: {error}")
+    file.compare(stage)
     fates = file.fates()
     new = [row for row, fate in zip(file.rows, fates, strict=True) if fate == "new"]
+    file.fill_in(new)
     return PendingDecisions(
         pl.DataFrame(new, DECISIONS, orient="row"),
         known=Counter(fates)["known"],
@@ -94,24 +108,65 @@ class _Merge:
     def __init__(self, here: pl.DataFrame) -> None:
         self.rows: list[Row] = []
         self._places: list[str] = []
-        self._here = set(here["decision"])
+        self._log = here
+        self._here = dict(here.select("decision", "tmdb_id").rows())
+        self._undone = set(here.filter(kind="undo")["undoes"])
         self._standing = {
             (row["tmdb_id"], row["field"]): row for row in standing(here).iter_rows(named=True)
         }
-        self._names: set[str] = set()
+        self._names: dict[str, int] = {}
+        self._in_view: dict[int, str] = {}
+        self._changed: set[int] = set()
 
-    def add(self, row: Row, place: str) -> None:
-        """Take a row of the file.
+    def add(self, row: Row, place: str, line: str) -> None:
+        """Take a row of the file, which a line says.
 
         Raises:
-            UsageError: It takes back what is nowhere.
+            UsageError: It takes back what is nowhere, or is of another movie.
         """
-        if row["kind"] == "undo" and row["undoes"] not in self._here | self._names:
-            raise UsageError(f"it takes back {row['undoes']!r}, which is no decision here")
+        if row["kind"] == "undo":
+            made_on = (self._here | self._names).get(row["undoes"])
+            if made_on is None:
+                raise UsageError(f"it takes back {row['undoes']!r}, which is no decision here")
+            if made_on != row["tmdb_id"]:
+                raise UsageError(f"it takes back {row['undoes']!r}, which is of movie {made_on}")
+        row["decision"] = row["decision"] or self._name(line.strip())
         if row["decision"] not in self._names:
-            self._names.add(row["decision"])
+            self._names[row["decision"]] = row["tmdb_id"]
             self.rows.append(row)
             self._places.append(place)
+
+    def _name(self, line: str) -> str:
+        """Return a name for a line without one: a new one each time, and where it was undone."""
+        while (name := hashlib.sha256(line.encode()).hexdigest()[:16]) in self._taken():
+            line += "\n"
+        return name
+
+    def _taken(self) -> set[str]:
+        return self._names.keys() | self._undone
+
+    def compare(self, stage: Stage) -> None:
+        """Look at the movies that the file has verdicts on, as they are here."""
+        if ids := {row["tmdb_id"] for row in self.rows if row["kind"] in VERDICTS}:
+            table, _ = stage.store.for_rules(ids)
+            self._in_view = dict(table.select("tmdb_id", judged()).rows())
+            self._changed = set(changed_since(table, self._log)["tmdb_id"])
+
+    def fill_in(self, rows: Iterable[Row]) -> None:
+        """Let verdicts of the file that do not say what they judged judge what is in view by then.
+
+        Args:
+            rows: What is applied, whose corrections are in view from then on.
+        """
+        views = {tmdb_id: loads(text) for tmdb_id, text in self._in_view.items()}
+        for row in rows:
+            view = views.get(row["tmdb_id"], {})
+            if row["kind"] == "override":
+                part, _, system = row["field"].partition(".")
+                view[f"{system}_points" if part == POINTS_FIELD else part] = loads(row["value"])
+            if row["judged"] is None:
+                in_view = {name: view.get(name) for name in (*JUDGED, *DIGITS)}
+                row["judged"] = json.dumps(in_view, ensure_ascii=False)
 
     def fates(self) -> list[str]:
         """Return of each row whether it is `new`, `known` or a `conflict`."""
@@ -146,10 +201,22 @@ class _Merge:
             return "known"
         if there is None or there["decision"] in self._names:
             return "new"
-        if all(there[name] == row[name] for name in ("kind", "value")):
+        is_same = all(there[name] == row[name] for name in ("kind", "value"))
+        is_verdict = row["kind"] in VERDICTS
+        if is_same and (not is_verdict or self._judges_the_same(there, row)):
             return "known"
+        is_old = is_same and is_verdict and row["tmdb_id"] in self._changed
         is_own = there["by"] == row["by"] and there["at"] <= row["at"]
-        return "new" if is_own else "conflict"
+        return "new" if is_own or is_old else "conflict"
+
+    def _judges_the_same(self, there: Row, row: Row) -> bool:
+        """Tell whether a verdict here holds, and judged and waived what one of the file did."""
+        if row["tmdb_id"] in self._changed:
+            return False
+        in_view = self._in_view.get(row["tmdb_id"], "") if row["judged"] is None else row["judged"]
+        is_waived = row["kind"] == "approve"  # nothing else waives what it saw
+        same_waived = set(there["waived"]) == set(row["waived"])
+        return not moved(there["judged"], in_view) and (same_waived or not is_waived)
 
 
 def _key(row: Row) -> Key:
@@ -181,7 +248,7 @@ def _checked(staged: Iterable[int], now: datetime, line: str) -> Row:
     tmdb_id, kind = said.get("tmdb_id"), said.get("kind")
     if kind not in KINDS:
         raise UsageError(f"no such kind {kind!r}{did_you_mean(str(kind), KINDS)}")
-    of_all = tmdb_id == 0 and kind not in (*VERDICTS, "override")  # such as of a whole column
+    of_all = tmdb_id == 0 and kind in ("waive", "undo")  # of a whole column
     if (
         isinstance(tmdb_id, bool)
         or not isinstance(tmdb_id, int)
@@ -190,10 +257,23 @@ def _checked(staged: Iterable[int], now: datetime, line: str) -> Row:
         raise UsageError(f"no such movie {tmdb_id}")
     row = {"tmdb_id": tmdb_id, "at": _instant(said.get("at"), now), "waived": _waived(said)}
     row |= {name: _text(said, name) for name in TEXTS}
-    row["decision"] = row["decision"] or hashlib.sha256(line.strip().encode()).hexdigest()[:16]
     if kind == "override":
         row |= _correction(said)
+    _check_field(row)
+    if kind in VERDICTS and said.get("judged") is None:
+        row["judged"] = None  # by whoever wrote the line: the movie as it is here
     return {name: row[name] for name in DECISIONS}
+
+
+def _check_field(row: Row) -> None:
+    """Stop a decision that is about what none of its kind can be about."""
+    kind, field = row["kind"], row["field"]
+    if kind in (*VERDICTS, "undecide") and field:
+        raise UsageError(f"{kind} is of a whole movie, and {field!r} is a field")
+    if kind == "waive" and (row["tmdb_id"] != 0 or field not in WAIVERS):
+        raise UsageError(
+            f"waive is of movie 0 and a field such as column_scale:imdb, not of {field!r}"
+        )
 
 
 def _correction(said: Row) -> Row:

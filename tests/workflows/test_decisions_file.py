@@ -266,3 +266,14 @@ def test_a_file_that_is_no_text_is_one_line(content: bytes, tmp_path: Path) -> N
         read_decisions(another(tmp_path), tmp_path / "x.jsonl")
     with pytest.raises(UsageError, match="cannot be read"):
         read_decisions(another(tmp_path), tmp_path / "nowhere.jsonl")
+
+
+def test_what_somebody_decided_after_the_file_was_read_stands_and_is_said(tmp_path: Path) -> None:
+    copy = another(tmp_path)
+    lines = [{"tmdb_id": n, "kind": "approve", "by": "Ann"} for n in (1, 2)]
+    pending = read_decisions(copy, written(tmp_path, *lines))
+    ReviewQueue(copy, by="Ben").hold(1)
+    done = pending.write(copy)
+    assert done.decisions["tmdb_id"].to_list() == [2]
+    assert done.conflicts == ("Ben held 1 here meanwhile; decide in review",)
+    assert ReviewQueue(copy, by="Zoe").item(1).verdict["kind"] == "hold"

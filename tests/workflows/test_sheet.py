@@ -14,7 +14,7 @@ import pytest
 import tmdbkit
 from tests.convex.bench import LATER, payload, staged
 from tmdbkit import ConvexSnapshot, Stage, workflows
-from tmdbkit.exceptions import UsageError
+from tmdbkit.exceptions import DecidedMeanwhile, UsageError
 from tmdbkit.progress import Silent
 from tmdbkit.review import ReviewQueue
 from tmdbkit.schema import SCALES
@@ -314,6 +314,29 @@ def test_what_was_exported_outlives_compaction(sheet: Sheet) -> None:
     again = Stage(sheet.stage.store.root.folder)
     assert len(read_sheet(again, sheet.edit(1, title="One").save()).decisions) == 1
     assert again.doctor().problems == ()
+
+
+def test_what_somebody_set_after_the_sheet_was_read_stands_and_is_said(sheet: Sheet) -> None:
+    pending = sheet.edit(1, title="One", tagline="New").edit(3, title="Three").read()
+    ben = ReviewQueue(sheet.stage, by="Ben")
+    ben.correct("title", "Ben's", 1)
+    ben.correct("title", "Three", 3)
+    done = pending.write(sheet.stage)
+    assert values(done) == {(1, "tagline"): "New"}
+    assert done.conflicts == ("Ben set title of 1 here meanwhile; decide in review",)
+    assert (done.known, len(done.changes)) == (1, 1)
+    assert sheet.stage.table(raw=True).filter(tmdb_id=1)["title"].item() == "Ben's"
+
+
+def test_a_sheet_is_undone_with_what_of_it_was_overruled(sheet: Sheet) -> None:
+    done = apply_sheet(sheet.stage, sheet.edit(1, title="One").edit(3, title="Three").save())
+    ben = ReviewQueue(sheet.stage, by="Ben")
+    with pytest.raises(DecidedMeanwhile):
+        ben.correct("title", "Ben's", 1)
+    ben.correct("title", "Ben's", 1)
+    assert undo_batch(sheet.stage, done.batch) == 2
+    ReviewQueue(sheet.stage, by="Ben").undo(1)
+    assert sheet.stage.table(raw=True).filter(tmdb_id=1)["title"].item() == "=1+1"
 
 
 # The whole of it.

@@ -15,22 +15,20 @@ import polars as pl
 
 from tmdbkit.exceptions import UsageError, did_you_mean
 from tmdbkit.files import write_text
-from tmdbkit.stage.decisions import VERDICTS, WORDS, field_named, standing
+from tmdbkit.stage.decisions import VERDICTS, field_named, standing
 from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import DECISIONS
 from tmdbkit.stage.validation import KINDS
 from tmdbkit.stage.validation import TEXTS as FILLED_IN
 from tmdbkit.surrogates import decoded, loads
 from tmdbkit.tables import reading
-from tmdbkit.workflows.pending import PendingDecisions
+from tmdbkit.workflows.pending import PendingDecisions, by_key, key_of, said_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tmdbkit.stage.stage import Stage
-
-    Row = dict[str, Any]
-    Key = tuple[int, str]
+    from tmdbkit.workflows.pending import Key, Row
 
 TEXTS = tuple(name for name, kind in DECISIONS.items() if kind == pl.String)
 NEVER_NULL = ("kind", "decision", *FILLED_IN)
@@ -47,9 +45,7 @@ def export_decisions(stage: Stage, path: str | Path) -> int:
 
 def apply_decisions(stage: Stage, path: str | Path) -> PendingDecisions:
     """Write the decisions of a file that a stage does not have yet; return what became of them."""
-    pending = read_decisions(stage, path)
-    pending.write(stage)
-    return pending
+    return read_decisions(stage, path).write(stage)
 
 
 def read_decisions(stage: Stage, path: str | Path) -> PendingDecisions:
@@ -78,6 +74,7 @@ def read_decisions(stage: Stage, path: str | Path) -> PendingDecisions:
         known=Counter(fates)["known"],
         conflicts=tuple(file.conflicts()),
         refused=tuple(refused),
+        seen=standing(here),
     )
 
 
@@ -95,9 +92,7 @@ class _Merge:
         self.rows: list[Row] = []
         self._places: list[str] = []
         self._here = set(here["decision"])
-        self._standing = {
-            (row["tmdb_id"], row["field"]): row for row in standing(here).iter_rows(named=True)
-        }
+        self._standing = by_key(standing(here))
         self._names: set[str] = set()
 
     def add(self, row: Row, place: str) -> None:
@@ -121,7 +116,7 @@ class _Merge:
             if row["decision"] in self._here
             else "new"
             if row["kind"] == "undo" or row["decision"] in undone
-            else self._fate(last[_key(row)])
+            else self._fate(last[key_of(row)])
             for row in self.rows
         ]
 
@@ -130,18 +125,18 @@ class _Merge:
         for key, row in self._last().items():
             if self._fate(row) == "conflict":
                 place = self._places[self.rows.index(row)]
-                yield f"{place}: {_said(self._standing[key])} here meanwhile; decide in review"
+                yield f"{place}: {said_of(self._standing[key])} here meanwhile; decide in review"
 
     def _last(self) -> dict[Key, Row]:
         undone = {row["undoes"] for row in self.rows}
         return {
-            _key(row): row
+            key_of(row): row
             for row in self.rows
             if row["kind"] != "undo" and row["decision"] not in undone
         }
 
     def _fate(self, row: Row) -> str:
-        there = self._standing.get(_key(row))
+        there = self._standing.get(key_of(row))
         if row["decision"] in self._here:
             return "known"
         if there is None or there["decision"] in self._names:
@@ -150,20 +145,6 @@ class _Merge:
             return "known"
         is_own = there["by"] == row["by"] and there["at"] <= row["at"]
         return "new" if is_own else "conflict"
-
-
-def _key(row: Row) -> Key:
-    return row["tmdb_id"], row["field"]
-
-
-def _said(row: Row) -> str:
-    """Say in words what somebody decided."""
-    did = (
-        f"set {row['field']} of"
-        if row["kind"] == "override"
-        else WORDS.get(row["kind"], f"said {row['kind']} of")
-    )
-    return f"{row['by'] or 'somebody'} {did} {row['tmdb_id']}"
 
 
 def _checked(staged: Iterable[int], now: datetime, line: str) -> Row:

@@ -14,7 +14,7 @@ from tmdbkit.exceptions import UsageError
 from tmdbkit.files import atomic_write
 from tmdbkit.schema import SYSTEMS
 from tmdbkit.stage.cells import Reader, as_cells, normal
-from tmdbkit.stage.decisions import PLAIN_FIELDS, POINTS_FIELD, VOTES_FIELD
+from tmdbkit.stage.decisions import PLAIN_FIELDS, POINTS_FIELD, VOTES_FIELD, standing
 from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import DECISIONS
 from tmdbkit.tables import decoded_text, reading, scan_csv_text, separator_of, texts
@@ -52,9 +52,7 @@ def export_sheet(stage: Stage, path: str | Path) -> int:
 
 def apply_sheet(stage: Stage, path: str | Path) -> PendingDecisions:
     """Log as corrections what a person edited in a sheet; return what became of each cell."""
-    pending = read_sheet(stage, path)
-    pending.write(stage)
-    return pending
+    return read_sheet(stage, path).write(stage)
 
 
 def read_sheet(stage: Stage, path: str | Path) -> PendingDecisions:
@@ -123,6 +121,7 @@ class _Found:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._standing = standing(self.stage.decisions())  # before the values that it sets
         self._now = _table(self.stage)
         self._places = {tmdb_id: row for row, tmdb_id in enumerate(self._now["tmdb_id"])}
 
@@ -189,6 +188,7 @@ class _Found:
             refused=tuple(f"row {row}: {why}" for row, why in sorted(self.refused)),
             notes=(left,) if unknown else (),
             batch=batch,
+            seen=self._standing,
         )
 
     def _lines(self) -> Iterator[str]:

@@ -12,8 +12,8 @@ from tmdbkit.stage.cells import Reader, as_cells, unescaped
 
 pytestmark = pytest.mark.once
 
-POINT, COMMA = Reader(".", narrow=False), Reader(",", narrow=False)
-NARROW = Reader(".", narrow=True)
+POINT, COMMA = Reader(".", gone="", day_first=None), Reader(",", gone="", day_first=None)
+NARROW = Reader(".", gone=".{1,2}", day_first=None)
 NUMBER, TEXT = pl.Float64(), pl.String()
 
 

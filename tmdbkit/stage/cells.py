@@ -167,7 +167,7 @@ class Reader:
         if re.search(_GROUPED[self.decimal], text):
             text = text.replace(other, "")
         try:
-            return float(text.replace(",", "."))
+            return None if "_" in text or not text.isascii() else float(text.replace(",", "."))
         except ValueError:
             return None
 

@@ -67,8 +67,10 @@ def fitting(field: str, value: Any) -> Any:
 
 
 def _number(field: str, value: Any, most: float) -> float:
+    # Python takes 1_0 for ten, and the digits of any script for digits.
+    is_odd = isinstance(value, str) and ("_" in value or not value.isascii())
     try:
-        number = float(value)
+        number = float("" if is_odd else value)
     except (TypeError, ValueError):
         raise UsageError(f"{value!r} is no number, and {field} is one") from None
     except OverflowError:

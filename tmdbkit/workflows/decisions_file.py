@@ -15,7 +15,8 @@ import polars as pl
 
 from tmdbkit.exceptions import UsageError, did_you_mean
 from tmdbkit.files import write_text
-from tmdbkit.stage.decisions import VERDICTS, field_named, standing
+from tmdbkit.schema import ROW
+from tmdbkit.stage.decisions import PLAIN_FIELDS, VERDICTS, field_named, standing
 from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import DECISIONS
 from tmdbkit.stage.validation import KINDS
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tmdbkit.workflows.pending import Key, Row
 
 TEXTS = tuple(name for name, kind in DECISIONS.items() if kind == pl.String)
+TEXT_FIELDS = tuple(name for name in PLAIN_FIELDS if ROW[name] == pl.String)
 NEVER_NULL = ("kind", "decision", *FILLED_IN)
 
 
@@ -179,10 +181,14 @@ def _checked(staged: Iterable[int], now: datetime, line: str) -> Row:
 
 def _correction(said: Row) -> Row:
     """Return field and value of a correction, as the log has them."""
-    field, value = field_named(str(said.get("field"))), said.get("value")
+    field = field_named(str(said.get("field")))
+    if "value" not in said:
+        raise UsageError(f"it has no value of {field}; null takes one away")
+    value = said["value"]
     if isinstance(value, str):
         with suppress(ValueError):  # a text as a person writes it
-            value = loads(value)
+            meant = loads(value)
+            value = value if field in TEXT_FIELDS and not isinstance(meant, str) else meant
     if isinstance(value, bool | list | dict):
         raise UsageError(f"{field} is one value, and {json.dumps(value)} is none")
     return {"field": field, "value": json.dumps(fitting(field, value), ensure_ascii=False)}

@@ -18,6 +18,9 @@ DATES = ("release_date",)  # texts that a spreadsheet may write as dates of its 
 _MONTH = r"(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-z]*\.?"
 # What a spreadsheet runs, or takes for a number, a date or a truth, and writes back otherwise.
 _RUN = r"^[=+\-@\t\r'\uff1d\uff0b\uff0d\uff20]"
+# The same within a text, which is a cell of its own where another separator is told.
+_RUN_WITHIN = r"([;\t|\r\n]\"*)('*[=+\-@\uff1d\uff0b\uff0d\uff20])"
+_RUN_ESCAPED = _RUN_WITHIN.replace("('*", "'('*")
 _NUMBER = r"(?i)^[$€£]?[.,]?\d[\d.,:/% -]*(?:e[+-]?\d+)?(?: ?[ap]m)?$"
 _WORDS = rf"(?i)^(?:true|false|wahr|falsch)$|^{_MONTH}[ -]?\d+$|^\d+[. -]*{_MONTH}(?: \d+)?$"
 _WHOLE = r"^(?:0|[1-9]\d{0,14})$"  # a number that comes back as it was
@@ -47,11 +50,13 @@ def _as_cell(name: str, kind: pl.DataType) -> pl.Expr:
     odd &= ~text.str.contains(_WHOLE)
     if name in DATES:
         odd &= ~text.str.contains(_AS_ISO)
+    text = text.str.replace_all(_RUN_WITHIN, "${1}'${2}")
     return pl.when(odd).then(pl.format("'{}", text)).otherwise(text)
 
 
 def unescaped(cell: str) -> str:
     """Return the text that a cell stands for."""
+    cell = re.sub(_RUN_ESCAPED, r"\1\2", cell)
     text = cell.removeprefix("'")
     is_odd = any(re.search(each, text) for each in (_RUN, _NUMBER, _WORDS))
     return text if is_odd and not re.search(_WHOLE, text) else cell

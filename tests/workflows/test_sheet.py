@@ -20,6 +20,7 @@ from tmdbkit.review import ReviewQueue
 from tmdbkit.schema import SCALES
 from tmdbkit.stage.decisions import standing
 from tmdbkit.surrogates import loads
+from tmdbkit.workflows.decisions_file import export_decisions, read_decisions
 from tmdbkit.workflows.pending import undo_batch
 from tmdbkit.workflows.sheet import CORRECTED, apply_sheet, export_sheet, read_sheet
 
@@ -118,6 +119,15 @@ def test_a_rating_that_a_push_withholds_is_in_it_for_it_wants_correcting(tmp_pat
     assert made.table()["tmdb_points"].item() is None
     found = Sheet(made, tmp_path / "films.csv").edit(1, tmdb_points="8.2").read()
     assert values(found) == {(1, "vote_pts_system.tmdb"): 8.2}
+
+
+@pytest.mark.parametrize("path", ["", ".", 5, None, "nodir/x.csv"])
+@pytest.mark.parametrize("used", [export_sheet, apply_sheet, export_decisions, read_decisions])
+def test_a_path_that_is_none_is_one_line(used: Callable[..., Any], path: Any, stage: Stage) -> None:
+    with pytest.raises(UsageError, match=r"a path is wanted|is a folder|cannot be") as found:
+        used(stage, path)
+    assert "\n" not in str(found.value)
+    assert "Path(" not in str(found.value)
 
 
 # And back.

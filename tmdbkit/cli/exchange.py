@@ -26,12 +26,12 @@ def export(args: argparse.Namespace) -> int:
     if (args.file is None) == (args.decisions is None):
         raise UsageError("name one file: FILE.csv for the movies, or --decisions FILE")
     if args.decisions:
-        path = output_file(args.decisions, "--decisions")
+        path = _new_file(args.decisions, "--decisions")
         if path.suffix.lower() in SHEETS:
             raise UsageError(f"{path}: decisions are JSON Lines; name the file .jsonl")
         what, many = "decision", export_decisions(open_stage(args), path)
     else:
-        path = output_file(args.file, "export")
+        path = _new_file(args.file, "export")
         if path.suffix.lower() != ".csv":
             raise UsageError(f"{path}: a sheet is CSV; name the file .csv")
         what, many = "movie", export_sheet(filled(open_stage(args)), path)
@@ -66,6 +66,14 @@ def apply(args: argparse.Namespace) -> int:
         undo = f"; tmdbkit apply --undo {done.batch} takes all of it back"
         say(f"{counted(len(done.decisions), 'decision')} logged{undo if done.batch else ''}")
     return FOUND if done.conflicts or done.refused else FINE
+
+
+def _new_file(name: str, option: str) -> Path:
+    """Return the file to write; one that is there may hold what a person edited."""
+    path = output_file(name, option)
+    if path.exists():
+        raise UsageError(f"{path} is there; name another file, or delete it")
+    return path
 
 
 def _undo(args: argparse.Namespace, staged: Stage) -> int:

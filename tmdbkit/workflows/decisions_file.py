@@ -16,13 +16,14 @@ import polars as pl
 from tmdbkit.exceptions import UsageError, did_you_mean
 from tmdbkit.files import write_text
 from tmdbkit.schema import ROW
+from tmdbkit.settings.arguments import checked
 from tmdbkit.stage.decisions import PLAIN_FIELDS, VERDICTS, field_named, standing
 from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import DECISIONS
 from tmdbkit.stage.validation import KINDS
 from tmdbkit.stage.validation import TEXTS as FILLED_IN
 from tmdbkit.surrogates import decoded, loads
-from tmdbkit.tables import reading
+from tmdbkit.tables import file_to_write, reading
 from tmdbkit.workflows.pending import PendingDecisions, by_key, key_of, said_of
 
 if TYPE_CHECKING:
@@ -36,20 +37,24 @@ TEXT_FIELDS = tuple(name for name in PLAIN_FIELDS if ROW[name] == pl.String)
 NEVER_NULL = ("kind", "decision", *FILLED_IN)
 
 
+@checked
 def export_decisions(stage: Stage, path: str | Path) -> int:
     """Write all decisions of a stage as JSON Lines, the oldest first; return how many."""
-    rows = stage.decisions()
+    file, rows = file_to_write(path), stage.decisions()
     text = partial(json.dumps, ensure_ascii=False, default=datetime.isoformat)
     lines = (f"{text(row)}\n" for row in rows.iter_rows(named=True))
-    write_text(Path(path).expanduser(), "".join(lines))
+    with reading(str(path), "written"):
+        write_text(file, "".join(lines))
     return rows.height
 
 
+@checked
 def apply_decisions(stage: Stage, path: str | Path) -> PendingDecisions:
     """Write the decisions of a file that a stage does not have yet; return what became of them."""
     return read_decisions(stage, path).write(stage)
 
 
+@checked
 def read_decisions(stage: Stage, path: str | Path) -> PendingDecisions:
     """Return what applying a file of decisions would do; a decision is known by its name.
 

@@ -14,11 +14,12 @@ from tmdbkit.display import brief
 from tmdbkit.exceptions import UsageError
 from tmdbkit.files import atomic_write
 from tmdbkit.schema import SYSTEMS
+from tmdbkit.settings.arguments import checked
 from tmdbkit.stage.cells import Reader, as_cells, normal
 from tmdbkit.stage.decisions import PLAIN_FIELDS, POINTS_FIELD, VOTES_FIELD, standing
 from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import DECISIONS
-from tmdbkit.tables import decoded_text, reading, scan_csv_text, separator_of, texts
+from tmdbkit.tables import decoded_text, file_to_write, reading, scan_csv_text, separator_of, texts
 from tmdbkit.workflows.pending import PendingDecisions, by_key, decided, who_works_on
 
 if TYPE_CHECKING:
@@ -43,24 +44,27 @@ CORRECTED = {
 MEASURES = ("popularity", *(f"{system}_points" for system in SYSTEMS))
 
 
+@checked
 def export_sheet(stage: Stage, path: str | Path) -> int:
     """Write one flat row a movie as CSV, and keep in the stage what was; return how many.
 
     Ratings that a push withholds are in it, for they are those that want correcting.
     """
-    table = _table(stage)
+    file, table = file_to_write(path), _table(stage)
     stage.store.marker.begin()
     cells = as_cells(table).with_columns(pl.lit(stage.store.exports.keep(table)).alias(EXPORT))
-    with atomic_write(Path(path).expanduser()) as aside:
+    with reading(str(path), "written"), atomic_write(file) as aside:
         cells.write_csv(aside, include_bom=True)  # by which Excel knows UTF-8
     return table.height
 
 
+@checked
 def apply_sheet(stage: Stage, path: str | Path) -> PendingDecisions:
     """Log as corrections what a person edited in a sheet; return what became of each cell."""
     return read_sheet(stage, path).write(stage)
 
 
+@checked
 def read_sheet(stage: Stage, path: str | Path) -> PendingDecisions:
     """Return the corrections in a sheet: its cells that say another thing than was exported.
 

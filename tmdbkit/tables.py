@@ -77,8 +77,8 @@ def title_of(source: Source) -> str:
 
 
 @contextmanager
-def reading(title: str) -> Iterator[None]:
-    """Turn what polars or Python say of a file into one clear line."""
+def reading(title: str, done: str = "read") -> Iterator[None]:
+    """Turn what polars or Python say of a file, `read` or `written`, into one clear line."""
     try:
         yield
     except UsageError:
@@ -87,7 +87,21 @@ def reading(title: str) -> Iterator[None]:
         raise UsageError(f"{title} cannot be read: it is not text in UTF-8") from None
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UsageError(f"{title} cannot be read: {first}") from None
+        raise UsageError(f"{title} cannot be {done}: {first}") from None
+
+
+def file_to_write(path: str | Path) -> Path:
+    """Return a file that may be written, as far as its place tells.
+
+    Raises:
+        UsageError: It is a folder, or in none.
+    """
+    file = Path(path).expanduser()
+    if file.is_dir():
+        raise UsageError(f"{path} is a folder; name a file")
+    if not file.parent.is_dir():
+        raise UsageError(f"{path} cannot be written: there is no folder {file.parent}")
+    return file
 
 
 def key_of(column: str) -> str:

@@ -36,6 +36,7 @@ def asked(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[st
 
 def edited(old: str, new: str) -> None:
     """A sheet that was exported, with one cell edited."""
+    Path("films.csv").unlink(missing_ok=True)
     main(["export", "films.csv"])
     text = Path("films.csv").read_text("utf-8-sig")
     assert text.count(old) == 1
@@ -148,3 +149,14 @@ def test_wrong_usage_is_one_clear_line_and_status_2(
     status, out, err = run(capsys, *words)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert says in err
+
+
+@pytest.mark.parametrize("words", [["films.csv"], ["--decisions", "said.jsonl"]])
+def test_a_file_that_is_there_is_not_overwritten_for_edits_may_be_in_it(
+    words: list[str], stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(words[-1])
+    path.write_text("mine", "utf-8")
+    status, out, err = run(capsys, "export", *words)
+    said = f"{path} is there; name another file, or delete it"
+    assert (status, out, said in err, path.read_text("utf-8")) == (2, "", True, "mine")

@@ -12,8 +12,8 @@ from tmdbkit.stage.cells import Reader, as_cells, unescaped
 
 pytestmark = pytest.mark.once
 
-POINT, COMMA = Reader(".", narrow=False), Reader(",", narrow=False)
-NARROW = Reader(".", narrow=True)
+POINT, COMMA = Reader(".", gone="", day_first=None), Reader(",", gone="", day_first=None)
+NARROW = Reader(".", gone=".{1,2}", day_first=None)
 NUMBER, TEXT = pl.Float64(), pl.String()
 
 
@@ -181,3 +181,29 @@ def test_the_decimal_mark_of_a_sheet_is_seen(
     separator: str, cells: list[str], decimal: str
 ) -> None:
     assert sheet(separator, *cells).decimal == decimal
+
+
+FORMULA = '=HYPERLINK("http://example.org";"y")'
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|", "\n", ';"', ';""', ";;"])
+@pytest.mark.parametrize("mark", ["=", "+", "-", "@", "'=", "''@", "\uff1d"])
+def test_no_part_of_a_text_is_a_formula_where_another_separator_is_told(
+    separator: str, mark: str
+) -> None:
+    text = f"x{separator}{mark}1{separator}y"
+    said = cell(text)
+    assert said == f"x{separator}'{mark}1{separator}y"
+    assert (unescaped(said), POINT.says(said, text, "title")) == (text, True)
+    assert POINT.says(text, text, "title") or mark.startswith("'")
+
+
+def test_a_text_may_be_a_formula_at_both_places() -> None:
+    text = f"{FORMULA};{FORMULA}"
+    assert cell(text) == f"'{FORMULA};'{FORMULA}"
+    assert unescaped(f"'{FORMULA};'{FORMULA}") == text
+
+
+@pytest.mark.parametrize("text", ["a; b", "a | -b", "x;y=1", "a-b;c", "it;'s", "a\nb"])
+def test_other_texts_with_separators_stay_as_they_are(text: str) -> None:
+    assert cell(text) == unescaped(text) == text

@@ -337,3 +337,36 @@ def test_a_file_that_is_no_text_is_one_line(content: bytes, tmp_path: Path) -> N
         read_decisions(another(tmp_path), tmp_path / "x.jsonl")
     with pytest.raises(UsageError, match="cannot be read"):
         read_decisions(another(tmp_path), tmp_path / "nowhere.jsonl")
+
+
+def test_what_somebody_decided_after_the_file_was_read_stands_and_is_said(tmp_path: Path) -> None:
+    copy = another(tmp_path)
+    lines = [{"tmdb_id": n, "kind": "approve", "by": "Ann"} for n in (1, 2)]
+    pending = read_decisions(copy, written(tmp_path, *lines))
+    ReviewQueue(copy, by="Ben").hold(1)
+    done = pending.write(copy)
+    assert done.decisions["tmdb_id"].to_list() == [2]
+    assert done.conflicts == ("Ben held 1 here meanwhile; decide in review",)
+    assert ReviewQueue(copy, by="Zoe").item(1).verdict["kind"] == "hold"
+
+
+def test_a_correction_without_a_value_is_refused_and_null_takes_it_away(tmp_path: Path) -> None:
+    bare = {"tmdb_id": 1, "kind": "override", "field": "tmdb"}
+    found = read_decisions(another(tmp_path), written(tmp_path, bare, override("tmdb", None)))
+    assert found.refused == (
+        "line 1: it has no value of vote_pts_system.tmdb; null takes one away",
+    )
+    assert found.decisions["value"].to_list() == ["null"]
+
+
+@pytest.mark.parametrize("text", ["1e3", "1917", "true", "null", "[1]", "1_0", "NaN", "{}"])
+def test_a_text_stays_as_it_is_where_it_looks_like_another_value(text: str, tmp_path: Path) -> None:
+    lines = (override("title", text), override("tagline", json.dumps(text)))
+    found = read_decisions(another(tmp_path), written(tmp_path, *lines))
+    assert [json.loads(value) for value in found.decisions["value"]] == [text, text]
+
+
+@pytest.mark.parametrize("text", ["1_0", "٩", "1__0", "0x9", "8,5"])
+def test_what_json_does_not_take_for_a_number_is_none(text: str, tmp_path: Path) -> None:
+    found = read_decisions(another(tmp_path), written(tmp_path, override("tmdb", text)))
+    assert found.refused == (f"line 1: {text!r} is no number, and vote_pts_system.tmdb is one",)

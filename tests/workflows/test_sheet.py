@@ -14,12 +14,13 @@ import pytest
 import tmdbkit
 from tests.convex.bench import LATER, payload, staged
 from tmdbkit import ConvexSnapshot, Stage, workflows
-from tmdbkit.exceptions import UsageError
+from tmdbkit.exceptions import DecidedMeanwhile, UsageError
 from tmdbkit.progress import Silent
 from tmdbkit.review import ReviewQueue
 from tmdbkit.schema import SCALES
 from tmdbkit.stage.decisions import standing
 from tmdbkit.surrogates import loads
+from tmdbkit.workflows.decisions_file import export_decisions, read_decisions
 from tmdbkit.workflows.pending import undo_batch
 from tmdbkit.workflows.sheet import CORRECTED, apply_sheet, export_sheet, read_sheet
 
@@ -118,6 +119,15 @@ def test_a_rating_that_a_push_withholds_is_in_it_for_it_wants_correcting(tmp_pat
     assert made.table()["tmdb_points"].item() is None
     found = Sheet(made, tmp_path / "films.csv").edit(1, tmdb_points="8.2").read()
     assert values(found) == {(1, "vote_pts_system.tmdb"): 8.2}
+
+
+@pytest.mark.parametrize("path", ["", ".", 5, None, "nodir/x.csv"])
+@pytest.mark.parametrize("used", [export_sheet, apply_sheet, export_decisions, read_decisions])
+def test_a_path_that_is_none_is_one_line(used: Callable[..., Any], path: Any, stage: Stage) -> None:
+    with pytest.raises(UsageError, match=r"a path is wanted|is a folder|cannot be") as found:
+        used(stage, path)
+    assert "\n" not in str(found.value)
+    assert "Path(" not in str(found.value)
 
 
 # And back.
@@ -220,17 +230,100 @@ def test_a_column_of_one_s_own_is_left_alone_and_named(sheet: Sheet) -> None:
     assert (values(found), found.refused) == ({}, ())
 
 
-def test_a_movie_in_two_rows_with_two_values_is_said(sheet: Sheet) -> None:
+def test_of_a_movie_in_two_rows_neither_is_applied_and_both_are_said(sheet: Sheet) -> None:
     sheet.rows.append({**sheet.rows[0], "title": "Other"})
+    found = sheet.edit(2, title="Two").read()
+    said = "movie 1 stands in several rows, of which none is applied"
+    assert values(found) == {(2, "title"): "Two"}
+    assert found.refused == (f"row 2: {said}", f"row 6: {said}")
+
+
+@pytest.mark.parametrize("name", ["row", "cell", "was", "value", "index"])
+def test_a_column_of_one_s_own_may_have_any_name(name: str, sheet: Sheet) -> None:
+    for row in sheet.rows:
+        row[name] = "x"
     found = sheet.edit(1, title="One").read()
     assert values(found) == {(1, "title"): "One"}
-    assert found.refused == ("row 6: 1 stands in two rows, with another title in each",)
+    assert found.notes == (f"columns that were not exported are left alone: {name}",)
 
 
 def test_an_edit_beside_letters_that_the_file_lost_is_said(sheet: Sheet) -> None:
     found = sheet.edit(2, tagline="A new Łódź", title="Nine").read(encoding="cp1252", separator=";")
     assert values(found) == {(2, "title"): "Nine"}
-    assert found.refused == ("row 3: tagline has letters that this file lost; save it as UTF-8",)
+    lost = "row 3: tagline: its letters may have been lost; save it as UTF-8"
+    assert found.refused == (lost,)
+
+
+@pytest.mark.parametrize("encoding", ["mac_roman", "cp850", "cp1250", "shift_jis", "latin-1"])
+def test_no_encoding_makes_a_correction_of_what_nobody_edited(
+    encoding: str, tmp_path: Path
+) -> None:
+    made = staged(tmp_path / "stage", payload(1, title="Amélie, žena", tagline="Plain"))
+    found = Sheet(made, tmp_path / "films.csv").edit(1, tagline="New").read(encoding=encoding)
+    assert values(found) == {(1, "tagline"): "New"}
+
+
+def test_a_byte_that_is_no_utf_8_among_letters_that_are_is_refused_by_its_line(
+    sheet: Sheet,
+) -> None:
+    path = sheet.save()
+    path.write_bytes(path.read_bytes().replace(b"Film 4", b"Film \xff4"))
+    with pytest.raises(UsageError, match=r"line 6 is not text in UTF-8; save it as UTF-8"):
+        read_sheet(sheet.stage, path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_letters_that_somebody_took_out_of_a_text_in_utf_8_are_an_edit(
+    encoding: str, sheet: Sheet
+) -> None:
+    row = sheet.edit(2, tagline="Lodz, o").rows[1]
+    sheet.rows = [{name: row[name] for name in ("tmdb_id", "tagline", "export_id")}]
+    found = sheet.read(encoding=encoding)
+    assert values(found) == {(2, "tagline"): "Lodz, o"}
+
+
+@pytest.mark.parametrize("cell", ["#REF!", "#NAME?", "#NV", "#N/A", "#VALUE!", "#WERT!", "Err:508"])
+def test_an_error_of_the_spreadsheet_is_no_value(cell: str, sheet: Sheet) -> None:
+    found = sheet.edit(1, title=cell, tmdb_points=cell, release_date=cell).read()
+    assert (values(found), len(found.refused)) == ({}, 3)
+    assert all(f"{cell} is an error of the spreadsheet" in said for said in found.refused)
+
+
+@pytest.mark.parametrize("cell", ["4e8", "4.6E+8", "4.6e08", "5E+08"])
+def test_a_number_that_may_be_the_old_one_cut_short_is_refused(cell: str, sheet: Sheet) -> None:
+    found = sheet.edit(1, revenue=cell).read()
+    was = sheet.stage.table().filter(tmdb_id=1)["revenue"].item()
+    is_near = float(cell) // 1e7 == was // 1e7 or f"{float(cell):.0e}" == f"{was:.0e}"
+    said = f"row 2: {cell} may be {was} cut short; write revenue with all its digits"
+    assert found.refused == ((said,) if is_near else ())
+    assert len(values(found)) == (not is_near)
+
+
+def test_a_day_is_read_in_the_order_that_other_cells_tell(tmp_path: Path) -> None:
+    days = {1: "2009-07-08", 2: "1999-03-31"}
+    made = staged(tmp_path / "s", *(payload(n, release_date=day) for n, day in days.items()))
+    sheet = Sheet(made, tmp_path / "films.csv")
+    sheet.edit(1, release_date="8/7/2009").edit(2, release_date="3/31/1999")
+    assert values(sheet.read()) == {(1, "release_date"): "2009-08-07"}
+    sheet.edit(2, release_date="31/3/1999")
+    assert values(sheet.read()) == {}
+
+
+def test_a_day_that_may_be_two_is_refused_even_where_one_is_as_it_was(tmp_path: Path) -> None:
+    made = staged(tmp_path / "stage", payload(1, release_date="2009-07-08"))
+    found = Sheet(made, tmp_path / "films.csv").edit(1, release_date="8/7/2009").read()
+    said = "row 2: '8/7/2009' may be 2009-07-08 or 2009-08-07; write one of these"
+    assert (values(found), found.refused) == ({}, (said,))
+
+
+def test_whose_correction_a_sheet_overrules_is_shown_and_logged(
+    stage: Stage, tmp_path: Path
+) -> None:
+    ReviewQueue(stage, by="Ben").correct("title", "Ben's", 1)
+    done = apply_sheet(stage, Sheet(stage, tmp_path / "films.csv").edit(1, title="Mine").save())
+    assert done.changes == ('Ben\'s · title · "Ben\'s" (set by Ben) → "Mine"',)
+    theirs, own = stage.decisions().rows(named=True)
+    assert own["overrules"] == theirs["decision"]
 
 
 @pytest.mark.parametrize("lacking", ["tmdb_id", "export_id"])
@@ -249,10 +342,21 @@ def test_rows_of_an_export_that_is_not_known_here_are_said(name: str, sheet: She
     assert found.refused == (f"row 3: no export {name or 'id'} is known to this stage",)
 
 
-@pytest.mark.parametrize(("tmdb_id", "said"), [("99", "99"), ("x", "None"), ("", "None")])
-def test_a_row_of_no_movie_is_said(tmdb_id: str, said: str, sheet: Sheet) -> None:
-    found = sheet.edit(2, tmdb_id=tmdb_id).read()
-    assert (values(found), found.refused) == ({}, (f"row 3: movie {said} is not in that export",))
+def test_a_row_of_a_movie_that_was_not_exported_is_said(sheet: Sheet) -> None:
+    found = sheet.edit(2, tmdb_id="99").read()
+    assert (values(found), found.refused) == ({}, ("row 3: movie 99 is not in that export",))
+
+
+@pytest.mark.parametrize("word", ["x", "2,000", "2.000", "2.5", "-2", "2e0", "٢", ""])
+def test_an_id_that_is_no_whole_number_is_said_by_its_row(word: str, sheet: Sheet) -> None:
+    found = sheet.edit(2, tmdb_id=word, title="Two").read()
+    said = f"row 3: {word or 'nothing'} is no whole number, and tmdb_id is one"
+    assert (values(found), found.refused) == ({}, (said,))
+
+
+@pytest.mark.parametrize("word", ["2", "2.0", "2,0", "2,00"])
+def test_an_id_may_have_a_decimal_tail_of_nothing(word: str, sheet: Sheet) -> None:
+    assert values(sheet.edit(2, tmdb_id=word, title="Two").read()) == {(2, "title"): "Two"}
 
 
 def test_a_movie_that_was_dropped_since_is_said(sheet: Sheet) -> None:
@@ -314,6 +418,29 @@ def test_what_was_exported_outlives_compaction(sheet: Sheet) -> None:
     again = Stage(sheet.stage.store.root.folder)
     assert len(read_sheet(again, sheet.edit(1, title="One").save()).decisions) == 1
     assert again.doctor().problems == ()
+
+
+def test_what_somebody_set_after_the_sheet_was_read_stands_and_is_said(sheet: Sheet) -> None:
+    pending = sheet.edit(1, title="One", tagline="New").edit(3, title="Three").read()
+    ben = ReviewQueue(sheet.stage, by="Ben")
+    ben.correct("title", "Ben's", 1)
+    ben.correct("title", "Three", 3)
+    done = pending.write(sheet.stage)
+    assert values(done) == {(1, "tagline"): "New"}
+    assert done.conflicts == ("Ben set title of 1 here meanwhile; decide in review",)
+    assert (done.known, len(done.changes)) == (1, 1)
+    assert sheet.stage.table(raw=True).filter(tmdb_id=1)["title"].item() == "Ben's"
+
+
+def test_a_sheet_is_undone_with_what_of_it_was_overruled(sheet: Sheet) -> None:
+    done = apply_sheet(sheet.stage, sheet.edit(1, title="One").edit(3, title="Three").save())
+    ben = ReviewQueue(sheet.stage, by="Ben")
+    with pytest.raises(DecidedMeanwhile):
+        ben.correct("title", "Ben's", 1)
+    ben.correct("title", "Ben's", 1)
+    assert undo_batch(sheet.stage, done.batch) == 2
+    ReviewQueue(sheet.stage, by="Ben").undo(1)
+    assert sheet.stage.table(raw=True).filter(tmdb_id=1)["title"].item() == "=1+1"
 
 
 # The whole of it.

@@ -13,6 +13,8 @@ from tmdbkit.progress import counted
 if TYPE_CHECKING:
     import argparse
 
+    from tmdbkit.stage.stage import Stage
+
 SHEETS, WORKBOOKS = (".csv", ".tsv"), (".xlsx", ".xls", ".ods", ".numbers")
 
 
@@ -24,12 +26,12 @@ def export(args: argparse.Namespace) -> int:
     if (args.file is None) == (args.decisions is None):
         raise UsageError("name one file: FILE.csv for the movies, or --decisions FILE")
     if args.decisions:
-        path = output_file(args.decisions, "--decisions")
+        path = _new_file(args.decisions, "--decisions")
         if path.suffix.lower() in SHEETS:
             raise UsageError(f"{path}: decisions are JSON Lines; name the file .jsonl")
         what, many = "decision", export_decisions(open_stage(args), path)
     else:
-        path = output_file(args.file, "export")
+        path = _new_file(args.file, "export")
         if path.suffix.lower() != ".csv":
             raise UsageError(f"{path}: a sheet is CSV; name the file .csv")
         what, many = "movie", export_sheet(filled(open_stage(args)), path)
@@ -41,17 +43,13 @@ def export(args: argparse.Namespace) -> int:
 def apply(args: argparse.Namespace) -> int:
     """Take corrections from a sheet, shown and asked first, or decisions from a file."""
     from tmdbkit.workflows.decisions_file import read_decisions
-    from tmdbkit.workflows.pending import undo_batch
     from tmdbkit.workflows.sheet import read_sheet
 
     staged = open_stage(args)
     if (args.file is None) == (args.undo is None):
         raise UsageError("name the file, or a batch to take back: --undo BATCH")
     if args.undo:
-        many = undo_batch(staged, args.undo)
-        if not printed_json(args, {"undone": many}):
-            say(f"{counted(many, 'decision')} taken back")
-        return FINE
+        return _undo(args, staged)
     suffix = Path(args.file).suffix.lower()
     if suffix in WORKBOOKS:
         raise UsageError(f"{args.file} is a workbook; save the sheet as CSV, and apply that")
@@ -61,8 +59,27 @@ def apply(args: argparse.Namespace) -> int:
         (say_aside if args.json else say)(line)
     if is_sheet and pending and is_asked(args):
         ask_yes()
-    pending.write(staged)
-    if not printed_json(args, pending.counts()):
-        undo = f"; tmdbkit apply --undo {pending.batch} takes all of it back"
-        say(f"{counted(len(pending.decisions), 'decision')} logged{undo if pending.batch else ''}")
-    return FOUND if pending.conflicts or pending.refused else FINE
+    done = pending.write(staged)
+    for line in done.conflicts[len(pending.conflicts) :]:
+        say_aside(f"conflict: {line}")
+    if not printed_json(args, done.counts()):
+        undo = f"; tmdbkit apply --undo {done.batch} takes all of it back"
+        say(f"{counted(len(done.decisions), 'decision')} logged{undo if done.batch else ''}")
+    return FOUND if done.conflicts or done.refused else FINE
+
+
+def _new_file(name: str, option: str) -> Path:
+    """Return the file to write; one that is there may hold what a person edited."""
+    path = output_file(name, option)
+    if path.exists():
+        raise UsageError(f"{path} is there; name another file, or delete it")
+    return path
+
+
+def _undo(args: argparse.Namespace, staged: Stage) -> int:
+    from tmdbkit.workflows.pending import undo_batch
+
+    many = undo_batch(staged, args.undo)
+    if not printed_json(args, {"undone": many}):
+        say(f"{counted(many, 'decision')} taken back")
+    return FINE

@@ -82,9 +82,10 @@ def _named(value: Any) -> str:
 
 
 def _number(field: str, value: Any, most: float) -> float:
+    # Python takes 1_0 for ten, and the digits of any script for digits.
+    is_odd = isinstance(value, str) and ("_" in value or not value.isascii())
     try:
-        # Python reads 1_0 as ten, and nobody else does.
-        number = float(value.replace("_", "?") if isinstance(value, str) else value)
+        number = float("" if is_odd else value)
     except (TypeError, ValueError):
         raise UsageError(f"{value!r} is no number, and {field} is one") from None
     except OverflowError:

@@ -15,12 +15,14 @@ import polars as pl
 
 from tmdbkit.exceptions import UsageError, did_you_mean
 from tmdbkit.files import write_text
+from tmdbkit.schema import ROW
+from tmdbkit.settings.arguments import checked
 from tmdbkit.stage.decisions import (
     DIGITS,
     JUDGED,
+    PLAIN_FIELDS,
     POINTS_FIELD,
     VERDICTS,
-    WORDS,
     changed_since,
     field_named,
     judged,
@@ -33,37 +35,38 @@ from tmdbkit.stage.validation import KINDS
 from tmdbkit.stage.validation import TEXTS as FILLED_IN
 from tmdbkit.stage.waivers import WAIVERS
 from tmdbkit.surrogates import decoded, loads
-from tmdbkit.tables import reading
-from tmdbkit.workflows.pending import PendingDecisions
+from tmdbkit.tables import file_to_write, reading
+from tmdbkit.workflows.pending import PendingDecisions, by_key, key_of, said_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tmdbkit.stage.stage import Stage
-
-    Row = dict[str, Any]
-    Key = tuple[int, str]
+    from tmdbkit.workflows.pending import Key, Row
 
 TEXTS = tuple(name for name, kind in DECISIONS.items() if kind == pl.String)
+TEXT_FIELDS = tuple(name for name in PLAIN_FIELDS if ROW[name] == pl.String)
 NEVER_NULL = ("kind", "decision", *FILLED_IN)
 
 
+@checked
 def export_decisions(stage: Stage, path: str | Path) -> int:
     """Write all decisions of a stage as JSON Lines, the oldest first; return how many."""
-    rows = stage.decisions()
+    file, rows = file_to_write(path), stage.decisions()
     text = partial(json.dumps, ensure_ascii=False, default=datetime.isoformat)
     lines = (f"{text(row)}\n" for row in rows.iter_rows(named=True))
-    write_text(Path(path).expanduser(), "".join(lines))
+    with reading(str(path), "written"):
+        write_text(file, "".join(lines))
     return rows.height
 
 
+@checked
 def apply_decisions(stage: Stage, path: str | Path) -> PendingDecisions:
     """Write the decisions of a file that a stage does not have yet; return what became of them."""
-    pending = read_decisions(stage, path)
-    pending.write(stage)
-    return pending
+    return read_decisions(stage, path).write(stage)
 
 
+@checked
 def read_decisions(stage: Stage, path: str | Path) -> PendingDecisions:
     """Return what applying a file of decisions would do; a decision is known by its name.
 
@@ -92,6 +95,7 @@ def read_decisions(stage: Stage, path: str | Path) -> PendingDecisions:
         known=Counter(fates)["known"],
         conflicts=tuple(file.conflicts()),
         refused=tuple(refused),
+        seen=standing(here),
     )
 
 
@@ -111,9 +115,7 @@ class _Merge:
         self._log = here
         self._here = dict(here.select("decision", "tmdb_id").rows())
         self._undone = set(here.filter(kind="undo")["undoes"])
-        self._standing = {
-            (row["tmdb_id"], row["field"]): row for row in standing(here).iter_rows(named=True)
-        }
+        self._standing = by_key(standing(here))
         self._names: dict[str, int] = {}
         self._in_view: dict[int, str] = {}
         self._changed: set[int] = set()
@@ -176,7 +178,7 @@ class _Merge:
             if row["decision"] in self._here
             else "new"
             if row["kind"] == "undo" or row["decision"] in undone
-            else self._fate(last[_key(row)])
+            else self._fate(last[key_of(row)])
             for row in self.rows
         ]
 
@@ -185,18 +187,18 @@ class _Merge:
         for key, row in self._last().items():
             if self._fate(row) == "conflict":
                 place = self._places[self.rows.index(row)]
-                yield f"{place}: {_said(self._standing[key])} here meanwhile; decide in review"
+                yield f"{place}: {said_of(self._standing[key])} here meanwhile; decide in review"
 
     def _last(self) -> dict[Key, Row]:
         undone = {row["undoes"] for row in self.rows}
         return {
-            _key(row): row
+            key_of(row): row
             for row in self.rows
             if row["kind"] != "undo" and row["decision"] not in undone
         }
 
     def _fate(self, row: Row) -> str:
-        there = self._standing.get(_key(row))
+        there = self._standing.get(key_of(row))
         if row["decision"] in self._here:
             return "known"
         if there is None or there["decision"] in self._names:
@@ -217,20 +219,6 @@ class _Merge:
         is_waived = row["kind"] == "approve"  # nothing else waives what it saw
         same_waived = set(there["waived"]) == set(row["waived"])
         return not moved(there["judged"], in_view) and (same_waived or not is_waived)
-
-
-def _key(row: Row) -> Key:
-    return row["tmdb_id"], row["field"]
-
-
-def _said(row: Row) -> str:
-    """Say in words what somebody decided."""
-    did = (
-        f"set {row['field']} of"
-        if row["kind"] == "override"
-        else WORDS.get(row["kind"], f"said {row['kind']} of")
-    )
-    return f"{row['by'] or 'somebody'} {did} {row['tmdb_id']}"
 
 
 def _checked(staged: Iterable[int], now: datetime, line: str) -> Row:
@@ -278,10 +266,14 @@ def _check_field(row: Row) -> None:
 
 def _correction(said: Row) -> Row:
     """Return field and value of a correction, as the log has them."""
-    field, value = field_named(str(said.get("field"))), said.get("value")
+    field = field_named(str(said.get("field")))
+    if "value" not in said:
+        raise UsageError(f"it has no value of {field}; null takes one away")
+    value = said["value"]
     if isinstance(value, str):
         with suppress(ValueError):  # a text as a person writes it
-            value = loads(value)
+            meant = loads(value)
+            value = value if field in TEXT_FIELDS and not isinstance(meant, str) else meant
     if isinstance(value, bool | list | dict):
         raise UsageError(f"{field} is one value, and {json.dumps(value)} is none")
     return {"field": field, "value": json.dumps(fitting(field, value), ensure_ascii=False)}

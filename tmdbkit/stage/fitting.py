@@ -14,6 +14,7 @@ import polars as pl
 
 from tmdbkit.display import plain
 from tmdbkit.exceptions import UsageError, did_you_mean
+from tmdbkit.ratings.model import MOST_VOTES
 from tmdbkit.schema import ROW, SCALES
 from tmdbkit.stage.decisions import POINTS_FIELD
 from tmdbkit.transform.languages import LANGUAGES
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 # What no film has more of; the longest of all runs for 51,420 minutes.
 MOST = {"runtime_minutes": 6e4, "budget": 1e11, "revenue": 1e11, "popularity": 1e6}
-MOST_VOTES = 1e9
 YEARS = range(1870, 2200)  # in which films come out, those announced for later among them
 OLDEST = 21  # the highest age that a country's certification names
 STATUSES = ("Rumored", "Planned", "In Production", "Post Production", "Released", "Canceled")

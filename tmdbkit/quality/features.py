@@ -129,10 +129,13 @@ def _judged(table: pl.DataFrame, model: Model) -> pl.DataFrame:
     to blame.
     """
     judged = model.compare(
-        table.with_columns(pl.lit(value=False).alias(f"{model.name(s)}_silent") for s in SYSTEMS)
+        table.select(
+            "tmdb_id",
+            *(f"{s}_{name}" for s in SYSTEMS for name in (model.of, "votes", "points")),
+            *(pl.lit(value=False).alias(f"{model.name(s)}_silent") for s in SYSTEMS),
+        )
     )
-    for _ in range(SUSPECTED):
-        judged = _without_the_worst(judged, model)
+    judged = _without_the_worst(judged, model, SUSPECTED)
     told = [
         e
         for s in SYSTEMS
@@ -154,24 +157,25 @@ def _judged(table: pl.DataFrame, model: Model) -> pl.DataFrame:
     return judged.select("tmdb_id", *others, *told, *points)
 
 
-def _without_the_worst(judged: pl.DataFrame, model: Model) -> pl.DataFrame:
+def _without_the_worst(judged: pl.DataFrame, model: Model, times: int) -> pl.DataFrame:
     """Silence of each movie with a value beyond its band the one that explains it best.
 
     Without it the others agree far better than without any other; where two explain it as well,
-    neither is to blame alone.
+    neither is to blame alone. Then so many `times` again, with what is left.
     """
     heard = {s: model.value(s).is_not_null() & ~pl.col(f"{model.name(s)}_silent") for s in SYSTEMS}
     far = (pl.when(heard[s]).then(f"{model.name(s)}_off") for s in SYSTEMS)
     doubtful = (pl.max_horizontal(far) > 1) & (pl.sum_horizontal(heard.values()) > 2)
     at_odds = judged.filter(doubtful)
-    if at_odds.is_empty():
+    if not times or at_odds.is_empty():
         return judged
-    without = model.odds_without(at_odds)
     ranked = pl.concat_list(SYSTEMS).list.drop_nulls().list.sort()
+    without = model.odds_without(at_odds).with_columns(
+        least=ranked.list.get(0), next=ranked.list.get(1)
+    )
+    is_clear = pl.col("least") * CLEARLY < pl.col("next")
     blamed = without.select(
-        (pl.col(s).eq(ranked.list.get(0)) & (ranked.list.get(0) * CLEARLY < ranked.list.get(1)))
-        .fill_null(value=False)
-        .alias(f"{s}_blamed")
+        (pl.col(s).eq(pl.col("least")) & is_clear).fill_null(value=False).alias(f"{s}_blamed")
         for s in SYSTEMS
     )
     silenced = pl.concat([at_odds, blamed], how="horizontal").with_columns(
@@ -179,7 +183,8 @@ def _without_the_worst(judged: pl.DataFrame, model: Model) -> pl.DataFrame:
         for s in SYSTEMS
     )
     again = model.compare(silenced).select(judged.columns)
-    return pl.concat([judged.filter(~doubtful.fill_null(value=False)), again])
+    calm = judged.filter(~doubtful.fill_null(value=False))
+    return pl.concat([calm, _without_the_worst(again, model, times - 1)])
 
 
 def _off(model: Model) -> Iterator[pl.Expr]:

@@ -92,9 +92,23 @@ def moved(before: str, now: str) -> list[str]:
     return [f"{name}: {_shown(old.get(name))} → {_shown(new[name])}" for name in names]
 
 
+def not_judged(texts: pl.Series) -> list[str]:
+    """Return the texts that do not say what was in view: values by their names, each of its kind.
+
+    A text that is the same once read and written says it; only others are looked at by themselves.
+    """
+    read = _read(texts)
+    if read is None:
+        return [text for text in texts if not _is_judged(text)]
+    numbers = [n for n, kind in IN_VIEW.to_schema().items() if kind != pl.String]
+    few = pl.all_horizontal((pl.col(n).abs() < MOST).fill_null(value=True) for n in numbers)
+    as_written = pl.struct(pl.all()).struct.json_encode() == texts
+    others = texts.filter(~read.struct.unnest().select(few & as_written).to_series())
+    return [text for text in others if not _is_judged(text)]
+
+
 @lru_cache(maxsize=2**16)
-def is_judged(text: str) -> bool:
-    """Tell whether a text says what was in view: values by their names, each of its kind."""
+def _is_judged(text: str) -> bool:
     values = _object(text)
     kinds = IN_VIEW.to_schema().items()
     return bool(values) and all(_is_of(kind, values.get(name)) for name, kind in kinds)
@@ -180,13 +194,20 @@ def _is_of(kind: object, value: Any) -> bool:
 
 def _in_view(texts: pl.Series) -> pl.DataFrame:
     """Return what judged texts say; those of another program one by one, for some are no JSON."""
+    found = _read(texts)
+    if found is None:
+        found = pl.Series([_object(text) for text in texts], dtype=IN_VIEW, strict=False)
+    return found.struct.unnest()
+
+
+def _read(texts: pl.Series) -> pl.Series | None:
+    """Return the values in view; None where one of the texts is no JSON of them."""
     # Polars reads JSON by lines, of which an empty one is no row.
     lines = texts.str.replace_all(r"[\r\n]", " ").str.replace(r"^\s*$", "{}")
     try:
-        found = lines.str.json_decode(IN_VIEW)
+        return lines.str.json_decode(IN_VIEW)
     except pl.exceptions.PolarsError:
-        found = pl.Series([_object(text) for text in texts], dtype=IN_VIEW, strict=False)
-    return found.struct.unnest()
+        return None
 
 
 def _compared(values: pl.DataFrame) -> pl.DataFrame:

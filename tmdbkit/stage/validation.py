@@ -11,7 +11,7 @@ import polars as pl
 
 from tmdbkit.exceptions import PassedOver
 from tmdbkit.progress import counted
-from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS, is_judged
+from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS, not_judged
 from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import DECISIONS, OUTCOMES
 from tmdbkit.stage.waivers import WAIVERS
@@ -43,8 +43,7 @@ def decisions(rows: pl.DataFrame) -> pl.DataFrame:
         decision=pl.coalesce("decision", at_place),
         batch=pl.when(pl.col("batch") != "").then("batch"),
     )
-    unreadable = [text for text in whole["judged"].unique() if not is_judged(text)]
-    nothing = pl.col("judged").is_in(unreadable)
+    nothing = pl.col("judged").is_in(not_judged(whole["judged"].unique()))
     whole = whole.with_columns(judged=pl.when(~nothing).then("judged").otherwise(pl.lit("")))
     is_override = pl.col("kind").eq_missing("override")
     held = _held_values(whole.filter(is_override).select("field", "value").unique())

@@ -15,16 +15,18 @@ from tmdbkit.ratings.model import BY_HAND
 from tmdbkit.schema import SYSTEMS
 
 # A value is on another scale when that explains it by so many nats better; points that the
-# system's own step cannot have count as more, and so does what the rest of its column shows.
+# system's own step cannot have count as more.
 BETTER, BETTER_BY_ONE, BETTER_VOTES = 5.0, 7.0, 5.0
-FINE_NATS, SELDOM = 6.0, 0.002
+FINE_NATS = 6.0
+# Where a part of its column is, too, as log odds: what fits better by chance tells less than nats.
+TELLS, LIKELY, DOUBT = 0.75, 0.0, -3.0
 # Voters of IMDb who are many and angry halve a rating, too.
 HALVED, BETTER_HALVED, ALL_OTHERS = 5.0, 9.0, 4
 # Of another film are votes that are so far off together with the points, in squared bands; whoever
 # is asked by TMDB's id gives no other film's.
 TOGETHER, OF_VOTES, ALONE = 1.2, 0.5, 1.5
 FEW = {"imdb": 10, "letterboxd": 10, "metacritic": 5, "rotten_tomatoes": 5, "tmdb": 5}
-DOUBT = -2.0  # log odds above which a value is worth a look
+FAR_OF_ONE = 1.5  # bands from the only other system, of which either may be wrong
 PUBLISHED = 10  # votes from which on every system publishes points
 # A column gives votes when more of its ratings than this have them; reviews are often untold.
 COUNTS = {"rotten_tomatoes": 0.8}
@@ -47,10 +49,13 @@ FEW_VOTES = pl.col("system").replace_strict(FEW, default=None, return_dtype=pl.I
 COUNTED = pl.col("counted") > pl.col("system").replace_strict(COUNTS, default=MOSTLY)
 
 
-def _known(of: str, other: str, share: str) -> pl.Expr:
-    """Return the nats by which a value of a column rather has the scale or factor that fits it."""
-    column_s = pl.when(pl.col(f"{of}_other") == pl.col(other)).then(pl.col(share))
-    return (column_s.fill_null(0.0).clip(lower_bound=SELDOM) / SELDOM).log()
+def _odds(of: str, other: str, share: str) -> pl.Expr:
+    """Return the log odds that a value has the other scale or factor that a part of its column has.
+
+    Null where it is another one that fits the value best, or none of the column.
+    """
+    part = pl.when((pl.col(f"{of}_other") == pl.col(other)) & (pl.col(share) > 0)).then(share)
+    return TELLS * pl.col(f"{of}_gain") + (part / (1 - part)).log()
 
 
 def _named(values: dict[str, pl.Expr]) -> pl.Expr:
@@ -67,7 +72,8 @@ def _said(system: str) -> pl.Expr:
 
 
 OTHERS = _named({system: _said(system) for system in SYSTEMS})
-SUGGESTED = pl.format("{} suggest about {}", OTHERS, EXPECTED)
+SUGGEST = pl.when(pl.col("others") == 1).then(pl.lit("suggests")).otherwise(pl.lit("suggest"))
+SUGGESTED = pl.format("{} {} about {}", OTHERS, SUGGEST, EXPECTED)
 COLUMN_OTHER = pl.col("fits").replace_strict(SYSTEM_NAMES, default=None)
 RIGHT_SCALE = pl.when(FAULT == "scale").then("column_scale").otherwise("score_other")
 RESCALED = _text(POINTS * SCALE / RIGHT_SCALE)
@@ -83,28 +89,17 @@ NEEDED = (
     .then(BETTER)
     .otherwise(BETTER_BY_ONE)
 )
-ON_OTHER = is_rated() & (
-    pl.col("score_gain")
-    + FINE_NATS * FINE.cast(pl.Float64)
-    + _known("score", "column_scale", "column_scale_share")
-    > NEEDED
-)
-SHARE = pl.col("column_scale_share")
-LIKELY = pl.col("score_gain") + (SHARE / (1 - SHARE)).log()
-DOUBTFUL = (
-    is_rated()
-    & (SHARE > 0)
-    & (pl.col("score_other") == pl.col("column_scale"))
-    & (LIKELY > DOUBT)
-    & ~IS_HALVED
-)
+FINER = FINE_NATS * FINE.cast(pl.Float64)
+ODDS = FINER + _odds("score", "column_scale", "column_scale_share")
+ON_OTHER = is_rated() & ((pl.col("score_gain") + FINER > NEEDED) | (ODDS > LIKELY))
+DOUBTFUL = is_rated() & (ODDS > DOUBT)
 NO_VOTES_LEFT = (VOTES == 0) & pl.col("count_expected").is_not_null()
 OFF_BY_FACTOR = (
     (FAULT == "votes")
     | NO_VOTES_LEFT
     | (
-        pl.col("count_gain") + _known("count", "column_factor", "column_factor_share")
-        > BETTER_VOTES
+        (pl.col("count_gain") > BETTER_VOTES)
+        | (_odds("count", "column_factor", "column_factor_share") > LIKELY)
     )
 )
 RIGHT_FACTOR = (
@@ -119,6 +114,7 @@ EXPECTED_VOTES = pl.lit(10.0).pow(pl.col("count_expected")).round_sig_figs(2).ca
 ALL_OF_IT = pl.lit(value=True)
 BY = {-3.0: "in thousands", 3.0: "times a thousand"}
 
+IS_FAR = (FAR > 1) & (pl.col("others") >= 2) | (FAR > FAR_OF_ONE) & (pl.col("others") == 1)
 OF_ANOTHER = (
     pl.when(pl.col("system") != "imdb")
     .then(pl.col("count_off") > ALONE)
@@ -221,7 +217,7 @@ RATING_RULES = (
         "far_off",
         "warning",
         "The rating is far from what the other systems say",
-        is_rated() & is_on(SCALE) & (pl.col("others") >= 2) & (FAR > 1),
+        is_rated() & is_on(SCALE) & IS_FAR,
         why=SUGGESTED,
         degree=FAR,
     ),

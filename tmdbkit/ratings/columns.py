@@ -10,7 +10,7 @@ from tmdbkit.ratings.aggregate import is_rated, wide
 from tmdbkit.ratings.agreement import POINTS, VOTES
 from tmdbkit.ratings.misaligned import misaligned
 from tmdbkit.ratings.model import AUDIENCE
-from tmdbkit.ratings.scales import Gain, is_whole, put_on_scale
+from tmdbkit.ratings.scales import Gain, is_whole, put_on_scale, without_others
 from tmdbkit.ratings.swaps import exchanged, impossible, swaps
 from tmdbkit.schema import SYSTEMS
 
@@ -84,6 +84,8 @@ def explain(ratings: pl.DataFrame) -> pl.DataFrame:
     shares = (_shares(scales, "column_scale"), _shares(factors, "column_factor"))
     for more in (told, *shares, _audience_for_critics(ratings)):
         columns = columns.join(more, on=COLUMN, how="left", nulls_equal=True, maintain_order="left")
+    for model, gains in ((POINTS, scales), (VOTES, factors)):
+        right = without_others(right, model, gains)
     columns = columns.join(_levels(right), on="system", how="left", maintain_order="left")
     return columns.select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items())
 

@@ -10,7 +10,7 @@ from tmdbkit.ratings.agreement import POINTS, VOTES, Model
 from tmdbkit.schema import SCALES, SYSTEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 Column = tuple[str, str | None]
 
@@ -21,7 +21,11 @@ FARTHEST = 4.0  # standard deviations; what is farther off is no better a witnes
 OTHERS = {POINTS.of: (1.0, 5.0, 10.0, 100.0), VOTES.of: (-3.0, 3.0)}
 EACH, ERRORS = 1.0, 4.0  # nats a movie, and standard errors of their mean, to be sure of a scale
 CLEARLY = 4.0  # nats by which a single value must fit better to count for its column
-BY_CHANCE = 0.01  # of right values do; more than two standard errors above it is none
+# For each right value that fits somewhat better, so many fit clearly better, at most. How many do
+# either depends on the films: angry voters halve a rating, too, of the worst films most of all.
+BY_CHANCE = dict(zip(SYSTEMS, (0.5, 0.8, 0.2, 0.2, 0.2), strict=True))
+MOST = 0.99  # of a column, where not all of it is on another scale
+SEEN = 0.75  # of values that are on another scale, those that fit clearly better there
 
 
 class Gain(NamedTuple):
@@ -72,6 +76,26 @@ def is_whole(gain: Gain) -> bool:
     return gain.each > EACH and gain.errors > ERRORS and gain.misfit < FITS[gain.of]
 
 
+def without_others(table: pl.DataFrame, model: Model, gains: Iterable[Gain]) -> pl.DataFrame:
+    """Return the table without the values that are clearly on the other scale of their column.
+
+    A fifth of a column would else make all that is learned of it as wide as it can be.
+    """
+    partly = [gain for gain in gains if gain.share > 0 and not is_whole(gain)]
+    if not partly:
+        return table
+    compared = model.compare(table)
+    clear = {
+        gain.column[0]: pl.col(f"{gain.column[0]}_provider").eq_missing(gain.column[1])
+        & (_gain(model, gain.column[0], gain.other) > CLEARLY)
+        for gain in partly
+    }
+    kept = compared.select(
+        pl.when(~clear[s]).then(model.value(s)).alias(model.name(s)) for s in clear
+    )
+    return table.with_columns(kept)
+
+
 def _gains(compared: pl.DataFrame, model: Model) -> Iterator[Gain]:
     for system in SYSTEMS:
         raw = pl.col(f"{system}_{'raw' if model.of == 'score' else 'count'}")
@@ -97,17 +121,27 @@ def _gains(compared: pl.DataFrame, model: Model) -> Iterator[Gain]:
 
 def _fit(model: Model, system: str, other: float) -> pl.Expr:
     """Return how well a column's values fit on another scale, as a struct."""
-    worst = FARTHEST**2 / 2
-    own = misfit(pl.col(f"{system}_{model.of}_residual")).fill_null(worst)
-    there = misfit(model.residual(system, other_values(system, model.of, other)))
-    gain = own - there.fill_null(worst)
-    clearly, by_chance = (gain > CLEARLY).sum(), BY_CHANCE * pl.len()
+    gain = _gain(model, system, other)
+    by_chance = BY_CHANCE[system] * gain.is_between(0, CLEARLY).sum()
+    surplus = (gain > CLEARLY).sum() - by_chance
+    is_sure = surplus > 2 * (by_chance + 1).sqrt()
     return pl.struct(
         each=gain.mean(),
         errors=gain.mean() / (gain.std() + 0.1) * pl.len().sqrt(),
-        misfit=there.mean(),
-        share=(clearly - by_chance - 2 * (by_chance + 1).sqrt()) / pl.len(),
+        misfit=_misfit_there(model, system, other).mean(),
+        share=pl.when(is_sure).then(surplus / SEEN / pl.len()).otherwise(0.0).clip(0.0, MOST),
     )
+
+
+def _gain(model: Model, system: str, other: float) -> pl.Expr:
+    """Return how much better each value fits on another scale, in nats."""
+    worst = FARTHEST**2 / 2
+    own = misfit(pl.col(f"{system}_{model.of}_residual")).fill_null(worst)
+    return own - _misfit_there(model, system, other).fill_null(worst)
+
+
+def _misfit_there(model: Model, system: str, other: float) -> pl.Expr:
+    return misfit(model.residual(system, other_values(system, model.of, other)))
 
 
 def _corrected(table: pl.DataFrame, model: Model, gain: Gain) -> pl.DataFrame:

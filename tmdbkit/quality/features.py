@@ -204,7 +204,8 @@ def _off(model: Model) -> Iterator[pl.Expr]:
     for other in OTHERS[of]:
         rather = value * own / other if of == "score" else value - other
         there = residual(rather)
-        can_be = rather.is_between(pl.col(f"{of}_least"), pl.col(f"{of}_most"))
+        # Of 1,000 votes a thousandth is 1, whose logarithm is 0 but for a rounding error.
+        can_be = rather.round(6).is_between(pl.col(f"{of}_least"), pl.col(f"{of}_most"))
         fits = (off(there) < 1) & (own != other) & can_be
         gains.append(pl.when(fits).then(misfit(residual(value)) - misfit(there)))
     best = pl.max_horizontal(gains)

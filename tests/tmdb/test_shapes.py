@@ -23,8 +23,7 @@ from tmdbkit.tmdb.discovery import (
     search_ids,
     shared_list_ids,
 )
-from tmdbkit.tmdb.session import TMDBSession
-from tmdbkit.tmdb.shapes import SECTIONS, misfit
+from tmdbkit.tmdb.session import SECTIONS, TMDBSession, misfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,19 +10,26 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit import transform
-from tmdbkit.convex.answers import Answers, corrected
 from tmdbkit.convex.changes import (
     NOTHING,
     Change,
     Withheld,
     image_form,
+    mark_taken_back,
     plan_changes,
     slug_candidates,
 )
-from tmdbkit.convex.delivery import READ, READ_SLUGS, Delivery, movie_batches, row_batches
+from tmdbkit.convex.delivery import (
+    READ,
+    READ_SLUGS,
+    Answers,
+    Delivery,
+    corrected,
+    movie_batches,
+    row_batches,
+)
 from tmdbkit.convex.intents import intents, unknown
 from tmdbkit.convex.plan import Plan
-from tmdbkit.convex.taken_back import mark_taken_back
 from tmdbkit.exceptions import PassingFault
 from tmdbkit.schema import CREW, GENRE, IMAGES, KEYS, MOVIE, ROW, own_validator
 
@@ -31,10 +38,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
-    from tmdbkit.convex.contact import Contact
+    from tmdbkit.convex.changes import Earlier
     from tmdbkit.convex.intents import UnsettledIntents
     from tmdbkit.convex.options import PushOptions
-    from tmdbkit.convex.taken_back import Earlier
+    from tmdbkit.convex.read import Contact
     from tmdbkit.convex.target import Document, Target
 
 MOST_NAMED = 200_000  # people in mind; then some are sent once more, which changes nothing

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tmdbkit.convex.answers import WROTE
 from tmdbkit.convex.changes import Change, content_hash
-from tmdbkit.convex.delivery import asked
+from tmdbkit.convex.delivery import WROTE, asked
 from tmdbkit.schema import INSTANT, STAMPS
 from tmdbkit.surrogates import loads
 

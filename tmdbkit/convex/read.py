@@ -1,10 +1,11 @@
-"""A target as a source: its documents page by page, as a frame, and how much there is."""
+"""A target as a source: what it accepts, its documents page by page, and how much there is."""
 
 from __future__ import annotations
 
 import json
 import warnings
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -29,6 +30,7 @@ _OURS = Contract({"movies": validator("movies")})
 SIZES = pl.Schema(
     {"table": pl.String(), "documents": pl.Int64(), "mib": pl.Float64(), "too_large": pl.Boolean()}
 )
+OLDEST = 50  # movies: enough to see in which form images are held, and to know an export by
 
 
 def pages(target: Target, table: str, size: int | None = None) -> Iterator[list[Document]]:
@@ -162,3 +164,27 @@ def measure(target: Target, tables: Sequence[str]) -> pl.DataFrame:
         mib = size / 2**20
         rows.append((table, documents, mib, is_too_large(documents, mib)))
     return pl.DataFrame(rows, SIZES, orient="row")
+
+
+@dataclass(frozen=True)
+class Contact:
+    """What a target said.
+
+    Attributes:
+        contract: What its tables accept.
+        movies: Its oldest documents of movies.
+    """
+
+    contract: Contract
+    movies: list[Document]
+
+    def rated(self) -> set[str]:
+        """Return the systems whose ratings these movies have."""
+        found = [document.get("vote_pts_system") for document in self.movies]
+        points = [each for each in found if isinstance(each, dict)]
+        return {name for each in points for name, value in each.items() if value is not None}
+
+    @classmethod
+    def of(cls, target: Target) -> Contact:
+        """Ask a target."""
+        return cls(target.contract(), next(pages(target, "movies", OLDEST)))

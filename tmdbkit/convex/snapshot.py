@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit.convex import parsing, zip_file
+from tmdbkit.convex.contract import inferred
 from tmdbkit.convex.in_memory import Tables
-from tmdbkit.convex.inference import inferred
-from tmdbkit.convex.limits import exceeded
 from tmdbkit.convex.read import movies_of
 from tmdbkit.convex.target import Page, Pointing, TargetName
+from tmdbkit.convex.validators import exceeded
 from tmdbkit.convex.zip_file import TABLES, Contents
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import RequestRefused, SettingsError, StopError

@@ -19,7 +19,7 @@ from requests_cache.models.response import CachedResponse
 
 from tmdbkit.exceptions import SettingsWarning, UsageError
 from tmdbkit.files import make_folder
-from tmdbkit.http.texts import is_json
+from tmdbkit.http.answers import is_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from urllib3 import HTTPConnectionPool, PoolManager
 
-    from tmdbkit.http.credentials import Credential
-    from tmdbkit.http.proxy import Proxy
+    from tmdbkit.http.credentials import Credential, Proxy
 
 _HERE = threading.local()  # the exchange that this thread is in
 

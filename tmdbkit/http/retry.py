@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from tmdbkit.http.proxy import Proxy
+    from tmdbkit.http.credentials import Proxy
     from tmdbkit.http.service import Service
 
 WireError = requests.RequestException | urllib3.exceptions.HTTPError | ValueError

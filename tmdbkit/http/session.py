@@ -23,12 +23,10 @@ from tmdbkit.exceptions import (
     ServiceError,
 )
 from tmdbkit.http.answers import Answer, Download, read_json
-from tmdbkit.http.call import Call, FileCall
 from tmdbkit.http.files import save
-from tmdbkit.http.pacer import Pacer
+from tmdbkit.http.pacer import Pacer, Waiting
 from tmdbkit.http.retry import OutageWatch, Turn, retrying
-from tmdbkit.http.waiting import Waiting
-from tmdbkit.http.wire import Wire
+from tmdbkit.http.wire import Call, FileCall, Wire
 from tmdbkit.progress import Silent
 from tmdbkit.settings import without_login
 from tmdbkit.settings.arguments import checked

@@ -1,12 +1,16 @@
-"""The connection itself: pooled, without cookies or logins of its own, quiet in the logs."""
+"""The connections to a service, and what is asked on them, in however many tries.
+
+They are pooled, without cookies or logins of their own, and quiet in the logs.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 import time
+from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -15,20 +19,59 @@ import urllib3.exceptions
 from tmdbkit import __version__
 from tmdbkit.exceptions import PassingFault, ServiceError, SettingsError, forget_locals
 from tmdbkit.http.answers import bound
+from tmdbkit.http.credentials import Proxy
 from tmdbkit.http.deadline import Watchdog, WatchedAdapter, WatchedSession
-from tmdbkit.http.proxy import Proxy
+from tmdbkit.http.files import PATIENCE
 from tmdbkit.http.retry import READ_TIMEOUT, fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tmdbkit.http.call import Call
     from tmdbkit.http.service import Service
 
 T = TypeVar("T")
-
-
+MOST_SECONDS = 120.0  # that all tries together may take, the waits between them aside
+LEAST_SECONDS = 1.0  # of a try; who has no more does not try again
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # in the order in which requests looks for them
+
+
+@dataclass
+class Call(Generic[T]):
+    """A request, and what is made of its answer.
+
+    Attributes:
+        path: What errors call it.
+        request: As the cache knows it, without credentials.
+        receive: Reads a good answer.
+        seconds: How long the next try may take.
+    """
+
+    path: str
+    request: requests.PreparedRequest
+    receive: Callable[[requests.Response], T]
+    seconds: float = MOST_SECONDS
+
+    def took(self, seconds: float) -> None:
+        """Note how long a try took."""
+        self.seconds = max(self.seconds - seconds, LEAST_SECONDS)
+
+    def is_used_up(self) -> bool:
+        """Tell whether there is no time left for another try."""
+        return self.seconds <= LEAST_SECONDS
+
+
+@dataclass
+class FileCall(Call[T]):
+    """One for a file, which takes as long as it comes along.
+
+    The next try waits half as long for it to do so: four end within two minutes.
+    """
+
+    seconds: float = PATIENCE
+
+    def took(self, seconds: float) -> None:
+        """Note that there was a try, however long it took."""
+        self.seconds = max(self.seconds / 2, LEAST_SECONDS)
 
 
 def _of_urllib3_alone(record: logging.LogRecord) -> bool:

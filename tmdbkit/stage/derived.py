@@ -10,7 +10,7 @@ import polars as pl
 
 from tmdbkit import transform
 from tmdbkit.exceptions import StopError
-from tmdbkit.stage.damage import reading
+from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.log import Log, is_any_of
 from tmdbkit.stage.tables import FAILURES, STAGED
 from tmdbkit.transform.rows import VERSION

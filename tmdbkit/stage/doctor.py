@@ -13,11 +13,10 @@ import polars as pl
 from tmdbkit.display import Drawn
 from tmdbkit.exceptions import StageError
 from tmdbkit.progress import counted
-from tmdbkit.stage.damage import ELSE, REMEDIES
+from tmdbkit.stage.foreign import ELSE, REMEDIES
 from tmdbkit.stage.log import KEPT_AFTER_COMPACTION, Listing, Log
-from tmdbkit.stage.manifests import SUFFIX, is_manifest
 from tmdbkit.stage.marker import layout_of
-from tmdbkit.stage.parts import DAMAGE, fault, is_part_name, is_sealed
+from tmdbkit.stage.parts import DAMAGE, SUFFIX, fault, is_manifest, is_part_name, is_sealed
 from tmdbkit.stage.tables import LAYOUT, MARKER
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit.exceptions import StopError
-from tmdbkit.stage import foreign, manifests, parts
-from tmdbkit.stage.damage import reading
+from tmdbkit.stage import foreign, parts
+from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.parts import MERGED, Order
 from tmdbkit.stage.storage import root_of
 
@@ -63,7 +63,7 @@ class Listing:
         """Return the parts that stand in one's place, wherever that is said."""
         if part in self.merged:
             return self.merged[part].replaces
-        return manifests.all_replaced(part, self.manifests)
+        return parts.all_replaced(part, self.manifests)
 
     def replaced(self, by: Collection[str] | None = None) -> set[str]:
         """Return the names of what the parts there replace, or some of them."""
@@ -169,7 +169,7 @@ class Log:
     def listing(self) -> Listing:
         """Look at what is there, once."""
         entries = self.root.entries()
-        files, named = _with_suffix(entries, ".parquet"), _with_suffix(entries, manifests.SUFFIX)
+        files, named = _with_suffix(entries, ".parquet"), _with_suffix(entries, parts.SUFFIX)
         found = {part: parts.merged_of(self._footer(part)) for part in files if _is_merged(part)}
         return Listing(
             files,
@@ -302,7 +302,7 @@ class Log:
 
     def _manifest(self, merged: str) -> frozenset[str]:
         if not self._manifests.get(merged):
-            self._manifests[merged] = manifests.read_manifest(self.root, merged)
+            self._manifests[merged] = parts.read_manifest(self.root, merged)
         return self._manifests[merged]
 
     def sweep(self, now: datetime) -> None:
@@ -318,7 +318,7 @@ class Log:
             if going and merged.at <= oldest and self._is_whole(part):
                 self.remove(going)
         for part in _done_manifests(listing):
-            self.root.remove(f"{part}{manifests.SUFFIX}")
+            self.root.remove(f"{part}{parts.SUFFIX}")
         for rest in listing.asides:
             if rest.written_at < oldest:
                 self.root.remove(rest.name)

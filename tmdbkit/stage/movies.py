@@ -11,8 +11,8 @@ import polars as pl
 from tmdbkit import transform
 from tmdbkit.executors import run_on
 from tmdbkit.schema import INSTANT
-from tmdbkit.stage.damage import reading
 from tmdbkit.stage.derived import Derived
+from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.log import Log, is_any_of
 from tmdbkit.stage.parts import MERGED
 from tmdbkit.stage.storage import root_of

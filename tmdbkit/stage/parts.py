@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LEVEL = 3  # zstd; level 9 saves a tenth more for four times the time
 ROW_GROUP = 500  # rows that are read together: who wants some reads little more
 MERGED = "-merged"
+SUFFIX = ".json"  # of the manifests of layout 1, which named what the part beside them replaces
 # What polars, or the Rust below it, says of a file that is damaged: a panic is no `Exception`.
 DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
@@ -177,3 +178,37 @@ def _above(names: set[str]) -> datetime:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def read_manifest(root: Root, merged: str) -> frozenset[str]:
+    """Return the parts that a merged one replaces; none where that cannot be read.
+
+    Then nothing is hidden: what stands in a file twice is told apart, and what is hidden is not.
+    """
+    try:
+        return _names_in(root.read(f"{merged}{SUFFIX}")) or frozenset()
+    except FileNotFoundError:  # gone a moment ago
+        return frozenset()
+
+
+def is_manifest(content: bytes) -> bool:
+    """Tell whether a file's content names parts."""
+    return _names_in(content) is not None
+
+
+def _names_in(content: bytes) -> frozenset[str] | None:
+    try:
+        return frozenset(map(str, json.loads(content)["replaces"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def all_replaced(merged: str, manifests: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """Return what a part replaces, what was merged into those before included."""
+    found: set[str] = set()
+    left = [merged]
+    while left:
+        new = manifests.get(left.pop(), frozenset()) - found
+        found |= new
+        left += new
+    return frozenset(found - {merged})

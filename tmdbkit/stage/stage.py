@@ -15,14 +15,13 @@ from tmdbkit.quality import find
 from tmdbkit.schema import ROW, checked_ids
 from tmdbkit.settings.arguments import checked
 from tmdbkit.stage import history, pushes
-from tmdbkit.stage.card import MovieCard, flat
-from tmdbkit.stage.damage import reading
+from tmdbkit.stage.card import MovieCard, flat, flat_table
 from tmdbkit.stage.decisions import WORDS, verdicts
 from tmdbkit.stage.doctor import Health, examine
-from tmdbkit.stage.flat_table import flat_table
+from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.named import COLUMNS, meant_by, no_such
 from tmdbkit.stage.own_fields import rows_of
-from tmdbkit.stage.status import Status, standing
+from tmdbkit.stage.pushes import Status, standing
 from tmdbkit.stage.store import StageStore
 from tmdbkit.stage.tables import DROPPED, PAYLOADS
 from tmdbkit.transform import names

@@ -14,18 +14,18 @@ from tmdbkit.files import sweep
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
-from tmdbkit.stage import asked, exports, pushes, validation
+from tmdbkit.stage import asked, kept, pushes, validation
 from tmdbkit.stage.card import flat
-from tmdbkit.stage.damage import reading
 from tmdbkit.stage.decisions import overrides
 from tmdbkit.stage.derived import TODAY
+from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.log import Log, is_any_of
 from tmdbkit.stage.marker import Marker
 from tmdbkit.stage.movies import READ_AT_ONCE, MovieLog
 from tmdbkit.stage.overlay import SAME_RATING, Overlay
 from tmdbkit.stage.own_fields import OwnFields
 from tmdbkit.stage.parts import Order
-from tmdbkit.stage.status import Ages, ages
+from tmdbkit.stage.pushes import Ages, ages
 from tmdbkit.stage.storage import root_of
 from tmdbkit.stage.tables import DECISIONS, IMPORTS
 from tmdbkit.surrogates import loads
@@ -74,7 +74,7 @@ class StageStore:
         self.imports = self._log("imports", IMPORTS, "pushed_at")
         self.own = OwnFields(self.root)
         self.listed = asked.log_of(self.root)
-        self.exports = exports.Exports(self.root)
+        self.exports = kept.Exports(self.root)
         self.marker = Marker(self.root)
         self.now = now or self.marker.clock()
 
@@ -340,7 +340,7 @@ class StageStore:
             return 0
         self.marker.begin()  # what is merged now, an older tmdbkit would take for a rest
         if self.root.folder is not None:  # the logs sweep their own
-            for name in ("", ASSESSED, exports.FOLDER):
+            for name in ("", ASSESSED, kept.EXPORTS):
                 sweep(self.root.folder / name)
         return self.movies.compact(now) + sum(log.compact(now) for log in self._others())
 

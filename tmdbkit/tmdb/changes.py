@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit.exceptions import UsageError
+from tmdbkit.tmdb.client import LAST_PAGE, read_pages
 from tmdbkit.tmdb.discovery import as_ids, id_of
-from tmdbkit.tmdb.pages import LAST_PAGE, read_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tmdbkit.exceptions import UsageError
-from tmdbkit.tmdb.client import LISTS, dotted
-from tmdbkit.tmdb.pages import LAST_PAGE, ask_each, read_pages
+from tmdbkit.tmdb.client import LAST_PAGE, LISTS, ask_each, dotted, read_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -15,8 +15,8 @@ from tmdbkit.convex.options import PushOptions
 from tmdbkit.convex.parsing import id_of
 from tmdbkit.convex.plan import Plan
 from tmdbkit.convex.read import pages
+from tmdbkit.convex.results import Verification
 from tmdbkit.convex.undo import WROTE, plan_undo
-from tmdbkit.convex.verification import Verification
 from tmdbkit.exceptions import UsageError
 from tmdbkit.executors import prefetch
 from tmdbkit.progress import Silent, counted

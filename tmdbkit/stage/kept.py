@@ -1,19 +1,25 @@
-"""What the tables of each deployment accept, kept in a stage for rehearsals on its exports."""
+"""What a stage keeps beside its logs: what deployments accept, and what was exported as sheets."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from io import BytesIO
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
+
+import polars as pl
 
 from tmdbkit.exceptions import StageError, StopError
 
 if TYPE_CHECKING:
     from tmdbkit.stage.storage import Root
 
-FOLDER = "contracts"
+CONTRACTS = "contracts"
+EXPORTS = "exports"
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class Contracts:
     """
 
     def __init__(self, root: Root) -> None:
-        self._root = root.under(FOLDER)
+        self._root = root.under(CONTRACTS)
 
     def keep(self, address: str, kept: KeptContract) -> None:
         """Keep one in place of what the same address said before; not where nobody can write."""
@@ -71,3 +77,33 @@ class Contracts:
         known = [kept for kept in every if not ids.isdisjoint(kept.documents)]
         agree = all(kept.answer == every[-1].answer for kept in every)
         return next(reversed(known or every), None) if known or agree else None
+
+
+class Exports:
+    """One file for each export.
+
+    Args:
+        root: The stage's.
+    """
+
+    def __init__(self, root: Root) -> None:
+        self._root = root.under(EXPORTS)
+
+    def keep(self, table: pl.DataFrame) -> str:
+        """Keep the values that a sheet is made of, and return the export's name.
+
+        It begins with a word, for a spreadsheet takes `12e45678` for a number.
+        """
+        name, content = f"export-{token_hex(4)}", BytesIO()
+        table.write_parquet(content)
+        self._root.write(f"{name}.parquet", content.getvalue())
+        return name
+
+    def read(self, name: str) -> pl.DataFrame | None:
+        """Return what was exported under a name; None where that is not known here."""
+        if not re.fullmatch(r"export-[0-9a-f]{8}", name):
+            return None
+        try:
+            return pl.read_parquet(BytesIO(self._root.read(f"{name}.parquet")))
+        except (OSError, pl.exceptions.PolarsError):
+            return None

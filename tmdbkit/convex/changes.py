@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from tmdbkit.convex.merge import ALL, Scope, merge
+from tmdbkit.convex.target import by_movie
 from tmdbkit.convex.validators import exceeded
 from tmdbkit.images import image_path
 from tmdbkit.progress import counted
@@ -94,12 +95,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Withheld:
-    """What is not to be sent, and why.
-
-    Attributes:
-        movies: Whole movies, by id.
-        ratings: Of other movies, ratings, by id and system.
-    """
+    """What is not to be sent, and why: whole movies, by id; of others ratings, by id and system."""
 
     movies: Mapping[int, str] = field(default_factory=dict)
     ratings: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
@@ -128,23 +124,13 @@ def plan_changes(
     scope: Scope = ALL,
     withheld: Withheld = NOTHING,
 ) -> list[Change]:
-    """Compare rows with the documents that the target has for them.
+    """Compare rows, as documents without the app's own fields, with what the target has for them.
 
-    Args:
-        rows: Rows of the stage, as documents without the app's own fields.
-        there: All documents of the target with the rows' ids.
-        contract: What the target's tables accept.
-        images: The form of a new document's images.
-        taken: Who has which slug there.
-        now: The time that new and changed documents carry, ISO.
-        scope: Which fields may be touched.
-        withheld: What is not to be sent.
+    `taken` says who has which slug there; `images` is the form of a new document's, and `now` the
+    time, ISO, that new and changed documents carry.
     """
-    found: dict[int, list[Document]] = defaultdict(list)
-    for document in there:
-        found[int(document["tmdb_id"])].append(document)
-    slugs = dict(taken)
-    making = _Making(contract, images, slugs, now, scope)
+    found = by_movie(there)
+    making = _Making(contract, images, dict(taken), now, scope)
     return [_judged(row, found[row["tmdb_id"]], making, withheld) for row in rows]
 
 
@@ -267,10 +253,7 @@ def mark_taken_back(
 ) -> list[Change]:
     """Return changes that name the fields they keep of which TMDB took the value back.
 
-    Args:
-        changes: Of some movies.
-        there: The target's documents of them.
-        earlier: Returns what TMDB gave for some movies before, and what was sent of it.
+    `earlier` returns what TMDB gave for some movies before, and what was sent of it.
     """
     changes = list(changes)
     kept = {change.tmdb_id for change in changes if change.kept}

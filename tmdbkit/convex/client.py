@@ -16,13 +16,12 @@ from tmdbkit.convex import parsing
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.read import movies_of
 from tmdbkit.convex.responses import lacking_permissions, refusal_of, value_of
-from tmdbkit.convex.target import TargetName
+from tmdbkit.convex.target import Target, TargetName
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import CredentialsRefused, ServiceError, SettingsError, StopError
-from tmdbkit.http.connected import Connected
 from tmdbkit.http.credentials import Credential
 from tmdbkit.http.service import Service
-from tmdbkit.http.session import Session
+from tmdbkit.http.session import Connected, Session
 from tmdbkit.settings import Secret, Settings, without_login
 from tmdbkit.settings.arguments import checked
 
@@ -96,11 +95,7 @@ def _check(url: str, key: Secret, pair: Pair) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class ConvexService(Service):
-    """Convex as a session asks it: with a deploy key, under a name that its logs show.
-
-    Attributes:
-        key: The deploy key.
-    """
+    """Convex as a session asks it: with a deploy key, under a name that its logs show."""
 
     key: Secret
 
@@ -124,7 +119,7 @@ class ConvexService(Service):
 
 
 @checked
-class ConvexDeployment(Connected):
+class ConvexDeployment(Connected, Target):
     """A Convex deployment with tmdbkit's functions in it.
 
     Args:
@@ -189,8 +184,6 @@ class ConvexDeployment(Connected):
 
     # What every target can do.
 
-    deferred = False
-
     def preflight(self, *, writing: bool) -> None:
         """Make sure that the key may do what is asked, and that the functions are there.
 
@@ -251,14 +244,6 @@ class ConvexDeployment(Connected):
         """Return what points at these movies, as far as an index leads there."""
         found = self.query("pointingAt", tmdb_ids=list(tmdb_ids), most=MOST_COUNTED)
         return parsing.pointing(found, MOST_COUNTED)
-
-    def flush(self) -> dict[int, Document]:
-        """Nothing: a mutation that was answered is durable."""
-        return {}
-
-    def advice(self) -> tuple[str, ...]:
-        """Nothing: what was sent is there."""
-        return ()
 
     def interrupt(self) -> None:
         """End the waits of all threads; `resume` allows them again."""

@@ -134,10 +134,7 @@ class Contract:
     ) -> None:
         """Make sure that documents with these fields can be created, before the first write.
 
-        Args:
-            table: Which table.
-            ours: Fields that every document has.
-            own: What the user's own fields accept, which some documents have.
+        `own` is what the user's own fields accept, which some documents have.
 
         Raises:
             TargetRefused: The table needs a field that we do not have, or that we cannot fill.
@@ -153,11 +150,6 @@ class Contract:
         self, table: str, ours: Collection[str], own: Mapping[str, dict[str, Any]] = _NONE
     ) -> None:
         """Make sure that what we have for these fields can be what they hold.
-
-        Args:
-            table: Which table.
-            ours: The fields.
-            own: What the user's own fields accept.
 
         Raises:
             TargetRefused: It never is.
@@ -192,10 +184,7 @@ class Contract:
     ) -> list[str]:
         """Return what a table would refuse in a document: path, value, what is wanted.
 
-        Args:
-            document: A whole document without Convex's own fields, or some fields of one.
-            table: Which table.
-            partial: Whether fields that are not given stay as they are there.
+        Where it is `partial`, fields that are not given stay as they are there.
         """
         if self.fits(document, table, partial=partial):
             return []
@@ -235,16 +224,9 @@ def inferred(
 ) -> Contract:
     """Return what the tables of a snapshot accept, and say how far that is known.
 
-    Of a table with documents, a field that is new with us, or a user's own, and that none of them
-    has is left out;
-    and a table that the deployment has not numbered. Of an empty one nothing is known: it is
-    taken to accept what we have.
-
-    Args:
-        rows: The documents of each table.
-        numbered: The deployment's table of tables.
-        began_empty: Whether it is no export.
-        own: What the user's own fields of movies accept.
+    Of a table with documents, a field that is new with us, or a user's `own`, and that none of them
+    has is left out; and a table that the deployment has not `numbered`. Of an empty one nothing is
+    known: it is taken to accept what we have.
     """
     names = {"movies", *(row.get("name") for row in numbered)}
     tables = {n: validator(n) for n in rows if rows[n] or not numbered or n in names}

@@ -57,8 +57,7 @@ class Delivery:
     def ask_all(self, *questions: tuple[Ask, Sequence[Any], int]) -> Iterator[list[Any]]:
         """Ask all questions at once, and yield what comes of each.
 
-        Args:
-            questions: Each what to ask with, for which items, and for how many at a time.
+        A question is what to ask with, for which items, and for how many at a time.
         """
         asked = [
             [
@@ -190,10 +189,10 @@ def _error_of(send: Send, batch: Batch) -> ServiceError | None:
     return None
 
 
-def asked(ask: Ask, items: Sequence[Any], size: int = READ) -> list[Any]:
-    """Return what comes of a question about many items, asked for so many at a time."""
-    starts = range(0, len(items), size)
-    return [found for n in starts for found in ask_in_halves(ask, items[n : n + size])]
+def asked(ask: Ask, items: Sequence[Any]) -> list[Any]:
+    """Return what comes of a question about many items, asked for some at a time."""
+    starts = range(0, len(items), READ)
+    return [found for n in starts for found in ask_in_halves(ask, items[n : n + READ])]
 
 
 def ask_in_halves(ask: Ask, items: Sequence[Any]) -> list[Any]:

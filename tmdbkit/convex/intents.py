@@ -10,11 +10,12 @@ import polars as pl
 
 from tmdbkit.convex.changes import Change, content_hash
 from tmdbkit.convex.delivery import WROTE, asked
+from tmdbkit.convex.target import ABSENT, by_movie, differing
 from tmdbkit.schema import INSTANT, STAMPS
 from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from datetime import datetime
 
     from tmdbkit.convex.target import Document, Target
@@ -35,7 +36,6 @@ INTENTS = pl.Schema(
 )
 NOT_DONE = "the push ended before it was done"
 UNREADABLE = "what the import log has of it was not written by this tmdbkit"
-_ABSENT: Any = object()
 
 
 def intents(changes: Iterable[Change], at: datetime) -> pl.DataFrame:
@@ -84,15 +84,11 @@ class UnsettledIntents:
         return bool(self._rows)
 
     def settle(self, tmdb_ids: Collection[int], documents: Iterable[Document]) -> pl.DataFrame:
-        """Log what became of the intents for some movies, and return what of it is new.
+        """Log what became of the intents for some movies, by all documents there are of them.
 
-        Args:
-            tmdb_ids: The movies.
-            documents: All that the target has of them.
+        What of it is new is returned.
         """
-        there: dict[int, list[Document]] = defaultdict(list)
-        for document in documents if self._rows else ():
-            there[int(document["tmdb_id"])].append(document)
+        there = by_movie(documents if self._rows else ())
         rows = [
             row
             for tmdb_id in self._rows.keys() & set(tmdb_ids)
@@ -161,14 +157,14 @@ def _verdict(row: Row, there: Sequence[Document]) -> Verdict:
     if not there:
         by_kind = {"delete": ("deleted", ""), "create": ("failed", NOT_DONE)}
         return by_kind.get(row["kind"]) or _unknown(row, "there is no document of it")
-    wanted = {**dict.fromkeys(before, _ABSENT), **after}
-    if row["kind"] != "delete" and not _differing(there[0], wanted):
+    wanted = {**dict.fromkeys(before, ABSENT), **after}
+    if row["kind"] != "delete" and not differing(there[0], wanted):
         return WROTE[row["kind"]], ""
-    was = {**dict.fromkeys(after, _ABSENT), **before}
-    moved = [name for name in _differing(there[0], was) if name not in STAMPS]
+    was = {**dict.fromkeys(after, ABSENT), **before}
+    moved = [name for name in differing(there[0], was) if name not in STAMPS]
     if row["kind"] != "create" and not moved:
         return "failed", NOT_DONE
-    other = _differing(there[0], before if row["kind"] == "delete" else wanted)
+    other = differing(there[0], before if row["kind"] == "delete" else wanted)
     return _unknown(row, f"other values now: {', '.join(other)}")
 
 
@@ -183,10 +179,6 @@ def values(text: str | None) -> Document | None:
 
 def _unknown(row: Row, why: str) -> Verdict:
     return "unknown", f"push {row['push']} may have changed it; {why}"
-
-
-def _differing(document: Document, wanted: Mapping[str, Any]) -> list[str]:
-    return [name for name, value in wanted.items() if document.get(name, _ABSENT) != value]
 
 
 def _json(value: object) -> str:

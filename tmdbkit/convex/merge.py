@@ -106,14 +106,7 @@ def _fields(option: str, names: Iterable[str], there: frozenset[str]) -> frozens
 
 @dataclass
 class MergeResult:
-    """What a row would do to a document.
-
-    Attributes:
-        set: The fields that get a value.
-        unset: The fields that are taken away.
-        kept: Fields with a value there and none here.
-        erased: Fields whose value there is given up.
-    """
+    """What a row would do to a document: its fields are those of `changes.Change`."""
 
     set: Document = field(default_factory=dict)
     unset: list[str] = field(default_factory=list)

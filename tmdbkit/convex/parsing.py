@@ -26,11 +26,7 @@ def id_of(document: Document) -> int | None:
 
 
 def documents(answer: Any, name: str) -> list[Document]:
-    """Return an answer that is a list of documents.
-
-    Args:
-        answer: What a function returned.
-        name: Which function it is.
+    """Return an answer of a function that is a list of documents.
 
     Raises:
         FunctionsMissing: It is something else.
@@ -54,11 +50,7 @@ def slug_owners(found: Sequence[Document]) -> list[tuple[str, int]]:
 
 
 def page(answer: Any) -> Page:
-    """Return a page of a table.
-
-    Raises:
-        FunctionsMissing: It is something else.
-    """
+    """Return a page of a table."""
     if not isinstance(answer, dict) or not isinstance(answer.get("cursor"), str | None):
         raise not_understood("page")
     if not isinstance(answer.get("done"), bool) or not (answer["done"] or answer.get("cursor")):
@@ -67,21 +59,13 @@ def page(answer: Any) -> Page:
 
 
 def references(answer: Any) -> tuple[Reference, ...]:
-    """Return the fields that hold ids of movies.
-
-    Raises:
-        FunctionsMissing: It is something else.
-    """
+    """Return the fields that hold ids of movies."""
     with _understanding("contract"):
         return tuple(Reference(one["table"], one["field"], one["index"]) for one in answer)
 
 
 def pointing(answer: Any, most: int) -> list[Pointing]:
-    """Return what points at movies; where so many do, there may be more.
-
-    Raises:
-        FunctionsMissing: It is something else.
-    """
+    """Return what points at movies; where so many do, there may be more."""
     with _understanding("pointingAt"):
         return [
             Pointing(

@@ -28,14 +28,10 @@ _JOINED = RATINGS | NULLABLE
 
 
 def read_saved(path: Path, names: Mapping[str, pl.Schema]) -> Document:
-    """Return what a saved plan says, where all of it can be sent as it was meant.
-
-    Args:
-        path: The file.
-        names: The tables of people and genres that go with the movies.
+    """Return what a saved plan says; `names` are the tables that go with its movies.
 
     Raises:
-        UsageError: It cannot.
+        UsageError: It cannot be sent as it was meant.
     """
     saved = _parsed(path)
     if not isinstance(saved, dict) or "plan" not in saved:

@@ -168,12 +168,7 @@ def measure(target: Target, tables: Sequence[str]) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Contact:
-    """What a target said.
-
-    Attributes:
-        contract: What its tables accept.
-        movies: Its oldest documents of movies.
-    """
+    """What a target said: what its tables accept, and its oldest documents of movies."""
 
     contract: Contract
     movies: list[Document]

@@ -101,10 +101,6 @@ def refusal_of(response: requests.Response, name: str) -> ServiceError | None:
 def value_of(response: requests.Response, *, name: str) -> Any:
     """Return the value that an answer with a 200 holds.
 
-    Args:
-        response: What Convex answered.
-        name: The function or path that was asked.
-
     Raises:
         ServiceError: The function failed, or it is no answer of Convex.
     """
@@ -184,9 +180,7 @@ _TO_WRITE = {"RunInternalMutations": "deployment:functions:runInternalMutations"
 def lacking_permissions(allowed: Any, *, writing: bool) -> list[str]:
     """Return the permissions that a key needs and does not have, as the dashboard names them.
 
-    Args:
-        allowed: What Convex says of the key; no operations at all means every one.
-        writing: Whether it is to write.
+    Convex says what it is `allowed`; no operations at all means every one.
     """
     told = allowed if isinstance(allowed, dict) else {}
     operations = told.get("allowedOps")

@@ -179,16 +179,7 @@ def add_up(
     left_out: tuple[str, ...],
     advice: tuple[str, ...],
 ) -> PushResult:
-    """Add up what a push came to.
-
-    Args:
-        target: Which target it went to.
-        push: Its name in the import log.
-        outcomes: What became of movies, in `TOLD` at least.
-        batches: How many mutations were sent.
-        left_out: Fields and tables that the target does not know.
-        advice: What to do next with what was written.
-    """
+    """Add up what a push came to; the outcomes have `TOLD` at least."""
     rows = pl.concat([some.select(TOLD) for some in (OUTCOMES.to_frame(), *outcomes)])
     count = Counter(rows["outcome"].to_list())
     return PushResult(
@@ -211,11 +202,7 @@ def add_up(
 
 @dataclass(frozen=True, repr=False)
 class Verification(Drawn):
-    """How a target compares with the stage.
-
-    Attributes:
-        plan: What a push would still change.
-    """
+    """How a target compares with the stage: what a push by the plan would still change."""
 
     _heading = "Verified"
 

@@ -59,9 +59,7 @@ def _line(title: str, name: str, old: Any, new: Any, width: int) -> str:
 def document_lines(change: Change, names: Mapping[str, pl.DataFrame]) -> list[str]:
     """Return a line for each field of a new document, as far as there is anything in it.
 
-    Args:
-        change: Its creation.
-        names: The rows of `crew` and `genres` that go with it; an id that has none is counted.
+    Ids are told by the `names` that go with it.
     """
     known = {
         field: dict(names[table].select(columns).rows())

@@ -71,10 +71,9 @@ IS_SAID_UNKNOWN = (pl.col("outcome") == "unknown") & pl.col("kind").is_null()
 
 
 def _last_word_first(undos: dict[str, str]) -> list[str]:
-    """Return undos so that each comes after those that take it back; no clock is asked for it.
+    """Return undos, and which push each takes back, each after those that take it back.
 
-    Args:
-        undos: Which push each takes back.
+    No clock is asked for it.
     """
 
     def depth(push: str, before: frozenset[str] = frozenset()) -> int:

@@ -182,9 +182,7 @@ def _member_spelled(member: dict[str, Any]) -> str:
 def can_hold(kind: Validator, ours: Validator) -> bool:
     """Tell whether any value of ours, beside null, can be one of this kind.
 
-    Args:
-        kind: Of the target; one that is not known here may hold anything.
-        ours: What we have for it.
+    A kind that is not known here may hold anything.
     """
     if ours["type"] == "union":
         return all(can_hold(kind, one) for one in ours["value"] if one["type"] != "null")

@@ -92,13 +92,9 @@ def _is_export(tables: Mapping[str, list[Document]], others: Collection[str]) ->
 def write(path: Path, contents: Contents, source: Path) -> None:
     """Write a ZIP; its comment, which Convex passes over, says which snapshot and writing it is.
 
-    Tables have a number in it where the deployment has given them one: one of our own might be
-    that of another table there, and the import would be refused.
-
-    Args:
-        path: The file.
-        contents: What it holds.
-        source: The ZIP that the other members are copied from.
+    Tables have a number in it where the deployment has given them one: one of our own might be that
+    of another table there, and the import would be refused. Members that are not ours are copied
+    from the `source`.
     """
     signature = {
         "identity": contents.identity,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from tmdbkit.stage.tables import FAILURES, MISSING, PAYLOADS, STAGED
 from tmdbkit.tmdb.client import TMDBClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from datetime import datetime
 
     from tmdbkit.fetch.pool import Gate
@@ -113,7 +112,6 @@ def stage_ids(
     progress: Progress,
     now: datetime,
     gate: Gate | None = None,
-    clock: Callable[[], float] = time.monotonic,
 ) -> StageResult:
     """Stage the ids that are not staged, or with `refresh` all of them.
 
@@ -124,14 +122,10 @@ def stage_ids(
     Raises:
         StopError: Going on is pointless; what came until then is staged.
     """
-    stage.store.compact_if_piled_up()
-    todo, known_missing = (ids, set()) if refresh else left_to_do(stage, ids, now)
+    todo, counts = begin(stage, ids, now, refresh=refresh)
     before, language = session.requests, session.settings.language
-    counts = StageCounts(
-        skipped=len(ids) - len(todo) - len(known_missing), missing=sorted(known_missing)
-    )
     ask = asker(TMDBClient(session), refresh=refresh)
-    fetching = Fetching(ask, threads=threads, interrupt=session.interrupt, clock=clock, gate=gate)
+    fetching = Fetching(ask, threads=threads, interrupt=session.interrupt, gate=gate)
     progress.begin("staging", len(ids))
     try:
         with ThreadPoolExecutor(1, "tmdbkit-stage") as pool:
@@ -189,18 +183,14 @@ def _report(
 
 
 def fetch_movies(
-    session: TMDBSession,
-    ids: list[int],
-    *,
-    threads: int,
-    clock: Callable[[], float] = time.monotonic,
+    session: TMDBSession, ids: list[int], *, threads: int
 ) -> Iterator[tuple[pl.DataFrame, list[tuple[int, str]]]]:
     """Yield payloads as they come, and `tmdb_id, reason` of what failed; without a stage.
 
     What failed for passing reasons is gone over once more at the end.
     """
     ask = asker(TMDBClient(session), refresh=False)
-    fetching = Fetching(ask, threads=threads, interrupt=session.interrupt, clock=clock)
+    fetching = Fetching(ask, threads=threads, interrupt=session.interrupt)
     again: list[int] = []
     try:
         for batch in fetching.batches(ids):
@@ -224,12 +214,18 @@ def _without_stage(batch: list[Fetched]) -> tuple[pl.DataFrame, list[tuple[int, 
     return pl.DataFrame(rows, PAYLOADS, orient="row"), failed
 
 
-def left_to_do(stage: Stage, ids: list[int], now: datetime) -> tuple[list[int], set[int]]:
-    """Return the ids to ask for, and those that TMDB lately did not have."""
+def begin(
+    stage: Stage, ids: list[int], now: datetime, *, refresh: bool
+) -> tuple[list[int], StageCounts]:
+    """Return the ids to ask for, and what is known of the others: staged, or lately not on TMDB."""
+    stage.store.compact_if_piled_up()
+    if refresh:
+        return ids, StageCounts()
     staged = stage.ids()
-    missing = stage.store.movies.lately_missing(now) - staged
+    missing = (stage.store.movies.lately_missing(now) - staged).intersection(ids)
     todo = [tmdb_id for tmdb_id in ids if tmdb_id not in staged and tmdb_id not in missing]
-    return todo, missing.intersection(ids)
+    skipped = len(ids) - len(todo) - len(missing)
+    return todo, StageCounts(skipped=skipped, missing=sorted(missing))
 
 
 def passing(counts: StageCounts) -> list[int]:

@@ -73,10 +73,7 @@ class Download:
 def bound(response: requests.Response, path: str, credential: Credential | None) -> None:
     """Let no more of a body be read into memory than any good answer has, decoded, and no key.
 
-    Args:
-        response: Whose `content` was not read yet.
-        path: What an error calls it.
-        credential: What a server may repeat in any field, a header's too.
+    A server may repeat a key in any field, a header's too.
     """
     pieces, headers = response.iter_content, response.headers
 

@@ -28,12 +28,6 @@ SLOWEST, PATIENCE = 1024, 60.0  # bytes a second, and how long they may be fewer
 def save(response: requests.Response, to: Path, path: str, progress: Progress) -> None:
     """Write an answer's bytes as they come, undecoded, and put them in place once all are there.
 
-    Args:
-        response: The answer, whose body was not read.
-        to: Where it goes.
-        path: What an error calls it.
-        progress: Progress reporter, in MiB.
-
     Raises:
         PassingFault: There are fewer or more than the server said, or more than anybody wants.
     """

@@ -126,11 +126,7 @@ class Pacer:
 
 
 class Waiting:
-    """A pause and its cause, or the time since a server last answered.
-
-    Args:
-        clock: Seconds that only grow.
-    """
+    """A pause and its cause, or the time since a server last answered."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -166,12 +166,9 @@ class OutageWatch:
         return CONNECT_TIMEOUT if self.reached else FIRST_CONNECT_TIMEOUT
 
     def pause(self, error: HostUnreachable, waited: float, tries: int) -> float:
-        """Return the seconds to wait before the next try.
+        """Return the seconds to wait before the next try, `waited` being those since the first.
 
-        Args:
-            error: What came of this one.
-            waited: The seconds since the first try; they count until there is a first answer.
-            tries: How many there were.
+        They count until there is a first answer.
 
         Raises:
             HostUnreachable: Enough was tried.
@@ -239,12 +236,8 @@ def _in_between(service: Service) -> str:
 def fault(error: WireError, path: str, service: Service, proxy: Proxy | None) -> ServiceError:
     """Say in our words what requests ran into; its own name the address with its key.
 
-    Args:
-        error: What requests raised; a ValueError where it could not read a redirect, urllib3's
-            own where a file's bytes are read below requests.
-        path: What was asked for.
-        service: What was asked.
-        proxy: By which it was, if by any.
+    It is a ValueError where requests could not read a redirect, and urllib3's own where a file's
+    bytes are read below requests.
     """
     if proxy and (meaning := _of_proxy(error, proxy)):
         kind, wrong = meaning

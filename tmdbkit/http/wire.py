@@ -85,12 +85,7 @@ def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def connection(pool: int, url: str) -> tuple[requests.Session, Proxy | None, Any]:
-    """Return a session for an address, by which proxy it leads, and what authorities are trusted.
-
-    Args:
-        pool: How many connections are kept open.
-        url: The address.
-    """
+    """Return a session for an address, the proxy on the way, and what authorities are trusted."""
     logging.getLogger("urllib3.connection").addFilter(_of_urllib3_alone)
     wire = WatchedSession()
     wire.auth = _no_netrc
@@ -110,12 +105,7 @@ def connection(pool: int, url: str) -> tuple[requests.Session, Proxy | None, Any
 
 
 class Wire:
-    """The connections to a service, on which each exchange has an end.
-
-    Args:
-        service: Where they lead.
-        pool: How many are kept open.
-    """
+    """The connections to a service, on which each exchange has an end."""
 
     def __init__(self, service: Service, pool: int) -> None:
         url = service.base_url
@@ -138,12 +128,8 @@ class Wire:
     ) -> T | ServiceError:
         """Send a request once, and return what is made of its answer, or what went wrong.
 
-        Args:
-            call: Whose request it is, and how long it may take.
-            signed: The same with credentials, or rather with what stands for them.
-            service: Whose they are.
-            connect_timeout: How many seconds a connection may take.
-            take: Makes something of the answer, or tells the error that it is.
+        In what is `signed`, `***` stands for the credentials. `take` makes something of the answer,
+        or tells the error that it is.
         """
         self._check_bundle()
         began = time.monotonic()

@@ -27,10 +27,7 @@ def log_of(root: Root) -> Log:
 def note(root: Root, asked: pl.DataFrame, at: datetime) -> int:
     """Keep what lists asked for, and return of how many movies that is not known yet.
 
-    Args:
-        root: Where the stage is.
-        asked: Frames of `tmdb_id, asked_title, asked_year`; several rows may name one movie.
-        at: When.
+    `asked` has `tmdb_id, asked_title, asked_year`; several rows may name one movie.
     """
     log = log_of(root)
     known = _newest(log).select(_SAME).collect()

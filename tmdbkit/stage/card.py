@@ -38,11 +38,7 @@ RATING = ["tmdb_id", "system"]
 
 
 def flat(rows: Frame) -> Frame:
-    """Return one flat row a movie: names instead of ids, the year, five points and votes.
-
-    Args:
-        rows: Frames of `transform.ROWS`.
-    """
+    """Return `transform.ROWS` flat: names instead of ids, the year, five points and votes."""
     year = pl.col("release_date").str.slice(0, 4).cast(pl.Int32, strict=False)
     names = pl.col("names").struct
     points = pl.col("vote_pts_system").struct
@@ -190,12 +186,7 @@ def flat_table(
 ) -> pl.DataFrame:
     """Return the flat table with `AGREED`, `findings`, `decision`; without what a push withholds.
 
-    Args:
-        movies: The flat table.
-        ratings: The ratings that count.
-        decisions: What people said.
-        now: The time.
-        raw: Whether to show the withheld points and votes as well.
+    Where it is `raw`, the withheld points and votes are shown as well.
     """
     found = find(movies, ratings, now=now)
     held = withheld(not_waived(found, movies, decisions))

@@ -70,12 +70,7 @@ def judged() -> pl.Expr:
 
 
 def changed_since(table: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
-    """Return `tmdb_id, judged, now` of movies whose judged values have moved since the verdict.
-
-    Args:
-        table: Flat rows of movies.
-        decisions: Frames of `DECISIONS`.
-    """
+    """Return `tmdb_id, judged, now` of movies whose judged values have moved since the verdict."""
     said = verdicts(decisions).select("tmdb_id", "judged")
     decided = table.join(said, on="tmdb_id", how="semi")
     current = decided.select("tmdb_id", judged().alias("now"))

@@ -88,7 +88,7 @@ class Derived:
         known = {part: seen for part, seen in self._seen.items() if there.get(part) == seen}
         unknown = [part for part in parts if part not in known]
         with ThreadPoolExecutor(LOOKING) as pool:  # an object store answers each after a while
-            tags = list(pool.map(lambda part: part in there and self._tag(part), unknown))
+            tags = list(pool.map(lambda part: part in there and self.log.tag(part, TAG), unknown))
         fine = {part: there[part] for part, tag in zip(unknown, tags, strict=True) if tag == TODAY}
         self._seen = known | fine
         return [part for part in unknown if part not in fine]
@@ -113,9 +113,6 @@ class Derived:
         """Return all failures, in `FAILURES`, with the `part` that each came in."""
         held = [made.failed.lazy() for made in list(self._held.values())]  # others may add some
         return pl.concat([self.failures.scan(), *held])
-
-    def _tag(self, part: str) -> str | None:
-        return self.log.tag(part, TAG)
 
     def _read(self, part: str) -> pl.DataFrame:
         with reading(self._root):

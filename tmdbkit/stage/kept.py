@@ -40,11 +40,7 @@ class KeptContract:
 
 
 class Contracts:
-    """One file for each deployment.
-
-    Args:
-        root: The stage's.
-    """
+    """One file for each deployment."""
 
     def __init__(self, root: Root) -> None:
         self._root = root.under(CONTRACTS)
@@ -66,12 +62,9 @@ class Contracts:
         return sorted(found, key=lambda kept: kept.asked_at)
 
     def of_export(self, ids: set[str]) -> KeptContract | None:
-        """Return what the deployment said that an export came from.
+        """Return what the deployment said that an export came from, by the `_id` of its movies.
 
-        It is known by its documents; where none is, all that are kept must say the same.
-
-        Args:
-            ids: The `_id` of the movies in the export.
+        Where none of them is known, all that are kept must say the same.
         """
         every = self.all()
         known = [kept for kept in every if not ids.isdisjoint(kept.documents)]
@@ -80,11 +73,7 @@ class Contracts:
 
 
 class Exports:
-    """One file for each export.
-
-    Args:
-        root: The stage's.
-    """
+    """One file for each export."""
 
     def __init__(self, root: Root) -> None:
         self._root = root.under(EXPORTS)

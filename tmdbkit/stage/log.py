@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
@@ -14,10 +13,10 @@ from tmdbkit.exceptions import StopError
 from tmdbkit.stage import foreign, parts
 from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.parts import MERGED, Order
-from tmdbkit.stage.storage import root_of
+from tmdbkit.stage.storage import root_of, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection
     from datetime import datetime
     from pathlib import Path
 
@@ -135,24 +134,14 @@ class Log:
         columns = pl.Schema({**self.columns, **own})
         parts.write_part(rows.match_to_schema(columns), content, tags or {})
         self._footers.pop(part, None)
-        with self._writing():
+        with writing(self.root):
             self.root.write(f"{part}.parquet", content.getvalue())
         return part
 
     def new_part(self) -> str:
         """Return a name that sorts after those of all parts there are."""
-        with self._writing():
+        with writing(self.root):
             return self._order.next()
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StopError(
-                f"{self.root} cannot be written to ({error.strerror}); see to it that it can, "
-                "and run the same again: it goes on from here"
-            ) from error
 
     def source(self, part: str) -> str:
         """Return the path or the address of a part's file."""

@@ -142,13 +142,10 @@ def _summary(target: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Ages:
-    """How old the payloads that count are.
+    """How old the payloads that count are; `oldest` and `newest` are None where nothing is staged.
 
-    Attributes:
-        oldest: When the oldest was fetched; None where nothing is staged.
-        newest: When the newest was fetched.
-        due: How many were fetched six months ago or before, or by a clock that was ahead: TMDB's
-            terms want them fetched again.
+    TMDB's terms want the `due` ones fetched again: of six months ago or before, or of a clock that
+    was ahead.
     """
 
     oldest: datetime | None
@@ -168,10 +165,8 @@ def ages(newest: pl.DataFrame, now: datetime) -> Ages:
 def standing(imports: pl.LazyFrame) -> tuple[int, list[dict[str, Any]]]:
     """Return how many movies stand in any target, and for each target what `Status` says of it.
 
-    One stands where it was created or updated, and neither taken back nor deleted since.
-
-    Args:
-        imports: The rows of the import log, with the `part` that each came in.
+    One stands where it was created or updated, and neither taken back nor deleted since. The rows
+    of the log have the `part` that each came in.
     """
     found = imports.select(*_NARROW, "part").collect()
     in_order = found if found["part"].is_sorted() else found.sort("part", maintain_order=True)
@@ -238,10 +233,8 @@ def _unknown(rows: pl.DataFrame) -> pl.DataFrame:
 def next_command(status: Status, due: int, changing: str | None) -> str:
     """Return what a person types next: what is most pressing by what the stage says of itself.
 
-    Args:
-        status: How it stands.
-        due: How many movies are to be fetched again.
-        changing: The language that not all is in yet.
+    So many movies are `due` to be fetched again, and not all is in the language it is `changing`
+    to.
     """
     return next(_commands(status, due, changing))
 

@@ -41,18 +41,7 @@ SAME_ANSWER = ("tmdb_id", "fetched_at", "http_status")
 
 
 class StageStore:
-    """What stands behind a `Stage`: its logs, its marker and its settings.
-
-    Args:
-        place: The folder's path, or an address `s3://…`, `gs://…`, `az://…`; default as the
-            settings say.
-        settings: What shapes rows when read, and the default folder; default `Settings.from_env()`.
-        name: What drawings call it, instead of the folder.
-        now: The time of day; default the clock's, or the instant at which a sample stands still.
-
-    Raises:
-        StageError: The folder is a file, or of a newer tmdbkit.
-    """
+    """What stands behind a `Stage`, which takes the same: its logs, its marker and its settings."""
 
     def __init__(
         self,
@@ -84,11 +73,7 @@ class StageStore:
     # Writing.
 
     def add(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Append answers of TMDB, make their rows, and return the malformed ones.
-
-        Args:
-            rows: Frames of `tmdb_id, payload, fetched_at, http_status`.
-        """
+        """Append answers of TMDB, in `PAYLOADS`, make their rows, and return the malformed ones."""
         return self.derive(self.append(rows), rows)
 
     def derive(self, part: str, rows: pl.DataFrame) -> pl.DataFrame:
@@ -305,10 +290,6 @@ class StageStore:
         """Write the rows of parts whose transform is not today's, and return how many there were.
 
         Reading does the same by itself; this is for whoever wants to choose the moment.
-
-        Args:
-            executor: Any `concurrent.futures.Executor`; its workers need access to the stage.
-            workers: How many parts are made at once; default what the executor says of itself.
         """
         if executor is None:
             return self.movies.derive_stale()

@@ -45,13 +45,8 @@ def changed_ids(client: TMDBClient, since: date, until: date) -> pl.DataFrame:
 def stale_ids(client: TMDBClient, known: pl.DataFrame, until: date) -> list[int]:
     """Return which movies changed since they were known, by day: one of that very day counts.
 
-    Windows begin on the days on which movies were last known, so that no change of before a
-    movie's own day counts for it.
-
-    Args:
-        client: Whom to ask.
-        known: Frames of `tmdb_id, as_of`, until when what we have of a movie is TMDB's.
-        until: Today.
+    `as_of` says until when what we have of a movie is TMDB's. Windows begin on these days, so that
+    no change of before a movie's own day counts for it.
     """
     days = known.select("tmdb_id", day=pl.col("as_of").dt.date())
     stale: set[int] = set()

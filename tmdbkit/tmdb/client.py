@@ -133,11 +133,7 @@ def read_pages(
 ) -> Iterator[Any]:
     """Yield the pages of an answer in order, as many as there are and at most `pages`.
 
-    Args:
-        client: What `ask` goes through, and whose progress is told.
-        ask: Returns the page of a number; the first is 1.
-        pages: How many are wanted.
-        first: The first page, where it is there already.
+    `ask` returns the page of a number; the first may be there already.
     """
     first = ask(1) if first is None else first
     last = min(pages, LAST_PAGE, first.get("total_pages", 1))

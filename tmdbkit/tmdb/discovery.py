@@ -68,9 +68,7 @@ def search_ids(
     return as_ids(_results(read_pages(client, ask, pages=pages)), "search")
 
 
-def discover_ids(
-    client: TMDBClient, *, pages: int | None = None, **filters: object
-) -> pl.DataFrame:
+def discover_ids(client: TMDBClient, *, pages: int | None = None, **filters: Any) -> pl.DataFrame:
     """Return the movies that TMDB's own filters let through, as `IDS`.
 
     TMDB serves 10,000 of them at most. Where there are more, the span of release dates is halved
@@ -88,7 +86,7 @@ def discover_ids(
     """
     if pages is not None:
         check_pages(pages)
-        ask = partial(_discover, client, filters)
+        ask = partial(client.discover, **filters)
         return as_ids(_results(read_pages(client, ask, pages=pages)), "discover")
     return as_ids(chain.from_iterable(_all_of(client, dotted(filters))), "discover")
 
@@ -199,20 +197,16 @@ def _results(answers: Iterable[Any]) -> Iterator[Any]:
     return chain.from_iterable(answer["results"] for answer in answers)
 
 
-def _discover(client: TMDBClient, filters: Mapping[str, Any], page: int) -> Any:
-    return client.discover(page, **filters)
-
-
 def _all_of(client: TMDBClient, filters: dict[str, Any]) -> Iterator[Iterator[Any]]:
     """Yield the movies of each slice that TMDB serves whole."""
-    first = _discover(client, filters, 1)
+    first = client.discover(1, **filters)
     if first.get("total_pages", 1) <= LAST_PAGE:
         slices = iter([(filters, first)])
     else:
         start, end = _day(filters, FROM_DATE, FIRST_DAY), _day(filters, TO_DATE, LAST_DAY)
         slices = _slices(client, filters, start, end)
     for narrowed, page in slices:
-        ask = partial(_discover, client, narrowed)
+        ask = partial(client.discover, **narrowed)
         yield _results(read_pages(client, ask, first=page))
 
 
@@ -221,7 +215,7 @@ def _slices(
 ) -> Iterator[tuple[dict[str, Any], Any]]:
     """Yield filters that are narrow enough, each with its first page, the oldest dates first."""
     narrowed = {**filters, FROM_DATE: start.isoformat(), TO_DATE: end.isoformat()}
-    first = _discover(client, narrowed, 1)
+    first = client.discover(1, **narrowed)
     if first.get("total_pages", 1) <= LAST_PAGE:
         yield narrowed, first
     elif start == end:

@@ -130,9 +130,7 @@ class TMDBSession(Session):
 class TMDBService(Service):
     """TMDB: a token in a header or a key in the address, and codes of its own in the answers.
 
-    Attributes:
-        token: The v4 read access token; preferred over the key.
-        api_key: The v3 key.
+    The token is the read access token of v4, and is preferred over the key, which is of v3.
     """
 
     token: Secret
@@ -190,8 +188,16 @@ class TMDBService(Service):
         return timedelta(hours=1)
 
     def misfit(self, path: str, text: str) -> str:
-        """Return what is wrong with an answer to this path; "" if nothing."""
-        return misfit(path, text)
+        """Return what is wrong with the answer to a path, as "without its results"; "" if nothing.
+
+        A path that is not known here may be answered with anything.
+        """
+        if re.fullmatch(r"/movie/\d+", path):
+            return "" if _looks_whole(text) else _judged(text, _wrong_sections)
+        for pattern, wrong in _SHAPES:
+            if re.fullmatch(pattern, path):
+                return _judged(text, wrong)
+        return ""
 
     def error_of(
         self, response: requests.Response, path: str, now: datetime
@@ -238,21 +244,6 @@ def _check(token: Secret) -> None:
             "TMDB_READ_ACCESS_TOKEN holds a line break or another character that no token has; "
             "copy it again from themoviedb.org under Settings, API"
         )
-
-
-def misfit(path: str, text: str) -> str:
-    """Return what is wrong with the answer to a path, as "without a list of movies"; "" if nothing.
-
-    Args:
-        path: As TMDB documents it; one that is not known here may be answered with anything.
-        text: The body, which is JSON.
-    """
-    if re.fullmatch(r"/movie/\d+", path):
-        return "" if _looks_whole(text) else _judged(text, _wrong_sections)
-    for pattern, wrong in _SHAPES:
-        if re.fullmatch(pattern, path):
-            return _judged(text, wrong)
-    return ""
 
 
 def _judged(text: str, wrong: Callable[[Any], str]) -> str:

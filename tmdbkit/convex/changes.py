@@ -5,24 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.merge import ALL, Scope, merge
-from tmdbkit.convex.target import by_movie
+from tmdbkit.convex.target import Document, by_movie
 from tmdbkit.convex.validators import exceeded
-from tmdbkit.images import image_path
+from tmdbkit.images import ImageForm, image_path
 from tmdbkit.progress import counted
 from tmdbkit.schema import IMAGES, MOVIE, OPTIONAL, RATINGS, STAMPS
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-
-    from tmdbkit.convex.contract import Contract
-    from tmdbkit.convex.target import Document
-    from tmdbkit.images import ImageForm
-
-    Earlier = Callable[[Collection[int]], Mapping[int, Sequence[Document]]]
+Earlier = Callable[[Collection[int]], Mapping[int, Sequence[Document]]]
 
 Kind = Literal[
     "create", "update", "unchanged", "withheld", "delete", "failed", "not_staged", "unknown"

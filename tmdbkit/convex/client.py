@@ -6,17 +6,22 @@ import random
 import re
 import secrets
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
+
+import polars as pl
+import requests
 
 from tmdbkit import __version__
 from tmdbkit.convex import parsing
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.read import movies_of
 from tmdbkit.convex.responses import lacking_permissions, refusal_of, value_of
-from tmdbkit.convex.target import Target, TargetName
+from tmdbkit.convex.target import Document, Page, Pointing, Target, TargetName
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import CredentialsRefused, ServiceError, SettingsError, StopError
 from tmdbkit.http.credentials import Credential
@@ -24,16 +29,7 @@ from tmdbkit.http.service import Service
 from tmdbkit.http.session import Connected, Session
 from tmdbkit.settings import Secret, Settings, without_login
 from tmdbkit.settings.arguments import checked
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
-
-    import polars as pl
-    import requests
-
-    from tmdbkit.convex.target import Document, Page, Pointing
-    from tmdbkit.settings.sources import Pair
+from tmdbkit.settings.sources import Pair
 
 NAMING = ("prod", "dev", "custom", "preview")  # kinds of keys of one deployment, `kind:name|…`
 _CLOUD = re.compile(r"([a-z0-9-]+)(?:\.[a-z0-9-]+)*\.convex\.cloud$")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tmdbkit.convex import parsing
+from tmdbkit.convex.target import Document, Reference
 from tmdbkit.convex.validators import (
+    Test,
     can_hold,
     faults_of,
     is_validator,
@@ -22,13 +26,6 @@ from tmdbkit.exceptions import FunctionsMissing, TargetRefused, UsageError
 from tmdbkit.files import write_text
 from tmdbkit.schema import KEYS, NEW_WITH_US, validator
 from tmdbkit.surrogates import loads
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-    from pathlib import Path
-
-    from tmdbkit.convex.target import Document, Reference
-    from tmdbkit.convex.validators import Test
 
 FUNCTIONS = 2  # the version of tmdbkit.ts that this package speaks with
 _NONE: Mapping[str, dict[str, Any]] = MappingProxyType({})

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from tmdbkit.convex.changes import REPEATED, Change
+from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.delivery import asked
-from tmdbkit.convex.target import by_movie
+from tmdbkit.convex.plan import Plan
+from tmdbkit.convex.target import Document, Pointing, Target, by_movie
 from tmdbkit.progress import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from tmdbkit.convex.contract import Contract
-    from tmdbkit.convex.plan import Plan
-    from tmdbkit.convex.target import Document, Pointing, Target
 
 ABSENT = "the target does not have it"
 NEW_IDS = "ids do not come back: what is created again has another _id"

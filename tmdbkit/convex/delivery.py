@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 import polars as pl
 
+from tmdbkit.convex.changes import Change
 from tmdbkit.convex.results import OUTCOMES
+from tmdbkit.convex.target import Document, Target
 from tmdbkit.exceptions import BatchTooLarge, PassingFault, RequestRefused, ServiceError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from tmdbkit.convex.target import Document, Target
-
-    Batch = list[Document]
-    Send = Callable[[Batch], object]
-    Ask = Callable[[Sequence[Any]], list[Any]]
-    Failure = tuple[Document, ServiceError]
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from tmdbkit.convex.changes import Change
+Batch = list[Document]
+Send = Callable[[Batch], object]
+Ask = Callable[[Sequence[Any]], list[Any]]
+Failure = tuple[Document, ServiceError]
 
 # Documents of some 4 KB a query, or owners: half of what may run at once.
 READ, READ_SLUGS = 250, 500

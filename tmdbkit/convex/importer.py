@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from types import TracebackType
 
 import polars as pl
 
@@ -13,6 +15,7 @@ from tmdbkit import transform
 from tmdbkit.convex.changes import (
     NOTHING,
     Change,
+    Earlier,
     Withheld,
     image_form,
     mark_taken_back,
@@ -28,21 +31,13 @@ from tmdbkit.convex.delivery import (
     movie_batches,
     row_batches,
 )
-from tmdbkit.convex.intents import intents, unknown
+from tmdbkit.convex.intents import UnsettledIntents, intents, unknown
+from tmdbkit.convex.options import PushOptions
 from tmdbkit.convex.plan import Plan
+from tmdbkit.convex.read import Contact
+from tmdbkit.convex.target import Document, Target
 from tmdbkit.exceptions import PassingFault
 from tmdbkit.schema import CREW, GENRE, IMAGES, KEYS, MOVIE, ROW, own_validator
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
-    from types import TracebackType
-
-    from tmdbkit.convex.changes import Earlier
-    from tmdbkit.convex.intents import UnsettledIntents
-    from tmdbkit.convex.options import PushOptions
-    from tmdbkit.convex.read import Contact
-    from tmdbkit.convex.target import Document, Target
 
 MOST_NAMED = 200_000  # people in mind; then some are sent once more, which changes nothing
 CHUNK = 500  # movies that are planned, sent and logged before the next are looked at

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tmdbkit.convex.parsing import id_of
-from tmdbkit.convex.target import ABSENT, differing
+from tmdbkit.convex.target import ABSENT, Document, differing
 from tmdbkit.convex.zip_file import TABLES
 from tmdbkit.schema import CREW, GENRE, MOVIE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from tmdbkit.convex.target import Document
 
 _OURS = frozenset({*MOVIE, *CREW, *GENRE})
 # What tells rows apart: of people there is one for each person and job.

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
 
 import polars as pl
 
 from tmdbkit.convex.changes import Change, content_hash
 from tmdbkit.convex.delivery import WROTE, asked
-from tmdbkit.convex.target import ABSENT, by_movie, differing
+from tmdbkit.convex.target import ABSENT, Document, Target, by_movie, differing
 from tmdbkit.schema import INSTANT, STAMPS
 from tmdbkit.surrogates import loads
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
-    from datetime import datetime
-
-    from tmdbkit.convex.target import Document, Target
-
-    Row = dict[str, Any]
-    Verdict = tuple[str, str]
+Row = dict[str, Any]
+Verdict = tuple[str, str]
 
 INTENTS = pl.Schema(
     {

@@ -6,10 +6,13 @@ system by system; what is missing here replaces nothing there; an image keeps th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tmdbkit.convex.target import Document
 from tmdbkit.exceptions import UsageError
+from tmdbkit.images import ImageForm
 from tmdbkit.schema import (
     CREATED_ONLY,
     IMAGES,
@@ -20,12 +23,6 @@ from tmdbkit.schema import (
     STAMPS,
     ZERO_IS_UNKNOWN,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tmdbkit.convex.target import Document
-    from tmdbkit.images import ImageForm
 
 OURS = frozenset(MOVIE.names()) - CREATED_ONLY - STAMPS - {"tmdb_id"}
 NAMES = ("ratings", *sorted(OURS - RATINGS))  # as a person gives them

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.exceptions import UsageError
 from tmdbkit.images import FORMS, ImageForm
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import polars as pl
-
-    from tmdbkit.settings import Settings
+from tmdbkit.settings import Settings
 
 PEOPLE = ("named", "all", "none")
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tmdbkit.convex.target import Page, Pointing, Reference
+from tmdbkit.convex.target import Document, Page, Pointing, Reference
 from tmdbkit.exceptions import FunctionsMissing
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tmdbkit.convex.target import Document
 
 OUTCOMES = ("created", "updated", "deleted", "unchanged", "conflict")
 LARGEST_ID = 2**53

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, get_args
+from pathlib import Path
+from typing import Any, get_args
 
 import polars as pl
 
 from tmdbkit.convex.changes import Change, Kind
 from tmdbkit.convex.contract import Contract
+from tmdbkit.convex.target import Document
 from tmdbkit.exceptions import UsageError
 from tmdbkit.schema import MOVIE, NULLABLE, RATINGS, validator
 from tmdbkit.surrogates import loads
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from tmdbkit.convex.target import Document
 
 LAYOUT = 1
 MOST_ID = 2**53

@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.parsing import id_of, not_understood
+from tmdbkit.convex.target import Document, Page, Target
 from tmdbkit.exceptions import BatchTooLarge, CursorLost, PassedOver
 from tmdbkit.progress import counted
 from tmdbkit.schema import MOVIE, RATINGS, SYSTEMS, validator
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tmdbkit.convex.target import Document, Page, Target
 
 TRIES = 4  # to read a table whose cursors are lost on the way
 MOST_IDLE = 100  # pages in a row that are empty, or begin like the one before

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import requests
 
 from tmdbkit.exceptions import (
     BatchTooLarge,
@@ -18,9 +20,6 @@ from tmdbkit.exceptions import (
 )
 from tmdbkit.http.answers import read_told
 from tmdbkit.http.retry import passing_kind
-
-if TYPE_CHECKING:
-    import requests
 
 # Convex tells the errors of one status apart by their words; each pattern with what it means for
 # us, and the first that matches counts. Only the first line is read: those after it quote the

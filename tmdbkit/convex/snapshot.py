@@ -6,14 +6,17 @@ import filecmp
 import os
 import shutil
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from tmdbkit.convex import parsing, zip_file
-from tmdbkit.convex.contract import inferred
+from tmdbkit.convex.contract import Contract, inferred
 from tmdbkit.convex.in_memory import Tables
 from tmdbkit.convex.read import movies_of
-from tmdbkit.convex.target import Page, Pointing, Target, TargetName
+from tmdbkit.convex.target import Document, Page, Pointing, Target, TargetName
 from tmdbkit.convex.validators import exceeded
 from tmdbkit.convex.zip_file import TABLES, Contents
 from tmdbkit.display import draw_facts
@@ -21,14 +24,6 @@ from tmdbkit.exceptions import RequestRefused, SettingsError, StopError
 from tmdbkit.files import atomic_write, make_folder, sweep
 from tmdbkit.schema import NEW_WITH_US
 from tmdbkit.settings.arguments import checked
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    import polars as pl
-
-    from tmdbkit.convex.contract import Contract
-    from tmdbkit.convex.target import Document
 
 ZIP_NAME = "snapshot.zip"
 _FIRST = "   (into an empty deployment only: it compares nothing)"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from tmdbkit.convex.changes import Change
 from tmdbkit.convex.intents import UNREADABLE, unknown, values
 from tmdbkit.convex.plan import UNDO, Plan
+from tmdbkit.convex.target import TargetName
 from tmdbkit.exceptions import UsageError
-
-if TYPE_CHECKING:
-    from tmdbkit.convex.target import TargetName
 
 WROTE = ("created", "updated", "deleted")
 EARLIER = "nothing that the latest push changed still stands; this takes back an earlier one"

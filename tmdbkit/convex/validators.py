@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import math
 import reprlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from tmdbkit.convex.target import Document
 
-    Test = Callable[[Any], bool]
-    from tmdbkit.convex.target import Document
+Test = Callable[[Any], bool]
 
 Validator = dict[str, Any]
 LARGEST_INTEGER = 2**53

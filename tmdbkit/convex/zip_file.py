@@ -15,20 +15,17 @@ import sys
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
 from io import TextIOWrapper
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, Any
 
+from tmdbkit.convex.target import Document
 from tmdbkit.surrogates import loads
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from tmdbkit.convex.target import Document
 
 TABLES = ("movies", "crew", "genres")
 # What the parts of zipfile and of json raise for a file that is damaged, locked or of other things.

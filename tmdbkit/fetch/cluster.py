@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from tmdbkit.executors import run_on
 from tmdbkit.fetch.pool import Fetched, Fetching, asker
@@ -17,17 +19,11 @@ from tmdbkit.fetch.staging import (
     write,
 )
 from tmdbkit.http.pacer import RECOVERY_STEP
+from tmdbkit.progress import Progress
+from tmdbkit.settings import Settings
 from tmdbkit.stage.stage import Stage
 from tmdbkit.tmdb.client import TMDBClient
 from tmdbkit.tmdb.session import TMDBSession
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from concurrent.futures import Executor
-    from datetime import datetime
-
-    from tmdbkit.progress import Progress
-    from tmdbkit.settings import Settings
 
 BATCH = 100  # ids that become one part
 

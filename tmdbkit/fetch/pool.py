@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from tmdbkit.exceptions import Interrupted, SettingsError, StopError, TMDBKitError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
-
-    from tmdbkit.tmdb.client import TMDBClient
+from tmdbkit.tmdb.client import TMDBClient
 
 T = TypeVar("T")
 PART_MOVIES, PART_SECONDS = 50, 0.5

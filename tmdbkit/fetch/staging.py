@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.display import Drawn, counted_facts
 from tmdbkit.exceptions import NotFound, PassingFault, ServiceError
-from tmdbkit.fetch.pool import PART_SECONDS, Fetched, Fetching, asker
+from tmdbkit.fetch.pool import PART_SECONDS, Fetched, Fetching, Gate, asker
+from tmdbkit.progress import Progress
+from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.tables import FAILURES, MISSING, PAYLOADS, STAGED
 from tmdbkit.tmdb.client import TMDBClient
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
-    from tmdbkit.fetch.pool import Gate
-    from tmdbkit.progress import Progress
-    from tmdbkit.stage.stage import Stage
-    from tmdbkit.tmdb.session import TMDBSession
+from tmdbkit.tmdb.session import TMDBSession
 
 THREADS = 12  # TMDB allows 20 connections an address, and others may share it
 

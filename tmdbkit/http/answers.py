@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import requests
 
 from tmdbkit.exceptions import PassingFault, RequestRefused
+from tmdbkit.http.credentials import Credential
 from tmdbkit.surrogates import decoded, loads, whole_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
-
-    import requests
-
-    from tmdbkit.http.credentials import Credential
-
 
 MOST_BYTES = 32 * 2**20
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import requests
 import urllib3
@@ -20,10 +22,6 @@ from tmdbkit.exceptions import SettingsWarning, UsageError
 from tmdbkit.files import make_folder
 from tmdbkit.http.answers import Answer, is_json
 from tmdbkit.surrogates import whole_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 BUSY_TIMEOUT = 5000  # milliseconds that another process may hold the file
 SIX_MONTHS = timedelta(days=180)  # TMDB's terms: no content is kept for longer

@@ -10,20 +10,16 @@ import json
 import os
 import re
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
-from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
+import requests
 from requests.utils import select_proxy
 
 from tmdbkit.settings import Secret
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import requests
 
 MARK = "***"
 SHORTEST = 6  # letters; a text that holds as few by chance is not to be spoilt

@@ -9,19 +9,16 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, reduce
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, PoolManager
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from urllib3 import HTTPConnectionPool, PoolManager
-
-    from tmdbkit.http.credentials import Credential, Proxy
+from tmdbkit.http.credentials import Credential, Proxy
 
 _HERE = threading.local()  # the exchange that this thread is in
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import requests
 
 from tmdbkit.exceptions import PassingFault
 from tmdbkit.files import atomic_write, sweep
 from tmdbkit.http.deadline import extend, was_cut
 from tmdbkit.progress import Progress, tracked
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    import requests
 
 PIECE = 2**14  # bytes that are held in memory
 MIB = 2**20

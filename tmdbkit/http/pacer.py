@@ -5,12 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from tmdbkit.exceptions import Interrupted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 HEADROOM = 0.95  # of what a server takes: at exactly its limit, a sliding second says no
 LATE = (1 - HEADROOM) / 2  # seconds; half of the room that a second has, the way there has the rest

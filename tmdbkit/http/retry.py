@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -12,12 +14,9 @@ import urllib3.exceptions
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from tmdbkit.exceptions import HostUnreachable, PassingFault, RateLimited, ServiceError, StopError
+from tmdbkit.http.credentials import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from tmdbkit.http.credentials import Proxy
     from tmdbkit.http.service import Service
 
 WireError = requests.RequestException | urllib3.exceptions.HTTPError | ValueError

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Callable, Mapping
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import requests
@@ -26,22 +28,17 @@ from tmdbkit.http.answers import Answer, Download, read_json
 from tmdbkit.http.files import save
 from tmdbkit.http.pacer import Pacer, Waiting
 from tmdbkit.http.retry import OutageWatch, Turn, retrying
+from tmdbkit.http.service import Service
 from tmdbkit.http.wire import Call, FileCall, Wire
-from tmdbkit.progress import Silent
-from tmdbkit.settings import without_login
+from tmdbkit.progress import Progress, Silent
+from tmdbkit.settings import Settings, without_login
 from tmdbkit.settings.arguments import checked
 from tmdbkit.surrogates import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
     from tmdbkit.http.cache import AnswerCache
-    from tmdbkit.http.service import Service
-    from tmdbkit.progress import Progress
-    from tmdbkit.settings import Settings
 
-    Receive = Callable[[requests.Response], "T"]
+Receive = Callable[[requests.Response], "T"]
 
 T = TypeVar("T")
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -23,11 +24,7 @@ from tmdbkit.http.credentials import Proxy
 from tmdbkit.http.deadline import Watchdog, WatchedAdapter, WatchedSession
 from tmdbkit.http.files import PATIENCE
 from tmdbkit.http.retry import READ_TIMEOUT, fault
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tmdbkit.http.service import Service
+from tmdbkit.http.service import Service
 
 T = TypeVar("T")
 MOST_SECONDS = 120.0  # that all tries together may take, the waits between them aside

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 import polars as pl
 
 from tmdbkit.schema import INSTANT
 from tmdbkit.stage.log import Log
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from tmdbkit.stage.storage import Root
+from tmdbkit.stage.storage import Root
 
 TOLD = pl.Schema({"asked_title": pl.String(), "asked_year": pl.Int32()})
 ASKED = pl.Schema({"tmdb_id": pl.Int64(), **TOLD, "at": INSTANT})

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -20,17 +23,11 @@ from tmdbkit.display import (
 )
 from tmdbkit.quality import FINDINGS, find, withheld
 from tmdbkit.ratings.aggregate import consensus
+from tmdbkit.ratings.rows import Frame
 from tmdbkit.schema import SCALES, SYSTEMS
 from tmdbkit.stage.decisions import verdicts
 from tmdbkit.stage.waivers import not_waived
 from tmdbkit.transform import ROWS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-    from pathlib import Path
-
-    from tmdbkit.ratings.rows import Frame
 
 FOR_RULES_ALONE = ("taken_back", "not_on_tmdb")  # columns that nobody else looks at
 AGREED = ("consensus", "certainty", "spread")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
 from math import floor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -13,10 +15,6 @@ from tmdbkit.exceptions import UsageError, did_you_mean
 from tmdbkit.schema import CREATED_ONLY, IMAGES, ROW, SCALES, STAMPS, SYSTEMS
 from tmdbkit.stage.tables import DECISIONS
 from tmdbkit.surrogates import loads, whole
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
 
 VERDICTS = ("approve", "hold", "reject")
 WORDS = {"approve": "approved", "hold": "held", "reject": "rejected"}

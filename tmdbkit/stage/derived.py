@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -12,12 +11,10 @@ from tmdbkit import transform
 from tmdbkit.exceptions import StopError
 from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.log import Log, is_any_of
+from tmdbkit.stage.parts import Order
+from tmdbkit.stage.storage import Entry, Root
 from tmdbkit.stage.tables import FAILURES, STAGED
 from tmdbkit.transform.rows import VERSION
-
-if TYPE_CHECKING:
-    from tmdbkit.stage.parts import Order
-    from tmdbkit.stage.storage import Entry, Root
 
 TAG, TODAY = "tmdbkit.transform", str(VERSION)  # of a file: the transform that made it
 LOOKING = 8  # threads that look at parts

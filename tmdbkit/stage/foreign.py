@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.exceptions import StageError
 from tmdbkit.stage.parts import DAMAGE, fault
-from tmdbkit.stage.storage import said_in_one_line
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from tmdbkit.stage.storage import Root
+from tmdbkit.stage.storage import Root, said_in_one_line
 
 MADE_AGAIN = "delete that file; it is made again by itself"
 FOUND_AGAIN = "move that file away; what it said is found out again on the way"

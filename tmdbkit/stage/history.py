@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 import polars as pl
 
 from tmdbkit.schema import INSTANT
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 def _members(name: str, member: str) -> pl.Expr:

@@ -9,14 +9,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from tmdbkit.exceptions import StageError, StopError
-
-if TYPE_CHECKING:
-    from tmdbkit.stage.storage import Root
+from tmdbkit.stage.storage import Root
 
 CONTRACTS = "contracts"
 EXPORTS = "exports"

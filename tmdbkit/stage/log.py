@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 
@@ -13,14 +14,7 @@ from tmdbkit.exceptions import StopError
 from tmdbkit.stage import foreign, parts
 from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.parts import MERGED, Order
-from tmdbkit.stage.storage import root_of, writing
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-    from datetime import datetime
-    from pathlib import Path
-
-    from tmdbkit.stage.storage import Entry, Root
+from tmdbkit.stage.storage import Entry, Root, root_of, writing
 
 KEPT_AFTER_COMPACTION = timedelta(hours=24)
 PILE = 200  # small parts of a log that are worth a compaction

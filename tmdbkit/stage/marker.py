@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tmdbkit.exceptions import StageError
-from tmdbkit.stage.storage import writing
+from tmdbkit.stage.storage import Root, writing
 from tmdbkit.stage.tables import LAYOUT, MARKER
 from tmdbkit.surrogates import loads
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tmdbkit.stage.storage import Root
 
 LANGUAGE, CHANGING, SINCE, PRESENT = "language", "changing", "since", "present"
 FIRST = "language.json"  # who may note the first language of a stage that was begun without one

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import polars as pl
 
 from tmdbkit.display import plain
 from tmdbkit.exceptions import NoSuchMovie, UsageError
+from tmdbkit.stage.storage import Root
 from tmdbkit.tables import id_in
-
-if TYPE_CHECKING:
-    from tmdbkit.stage.storage import Root
 
 COLUMNS = ("tmdb_id", "imdb_id", "title", "original_title", "release_date")
 MOST = 3  # movies that a line names

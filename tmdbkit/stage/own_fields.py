@@ -6,8 +6,9 @@ import json
 import math
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -15,12 +16,8 @@ from tmdbkit.exceptions import PassedOver, StageError, UsageError
 from tmdbkit.progress import counted
 from tmdbkit.schema import INSTANT, MOVIE, checked_ids
 from tmdbkit.stage.log import Log
+from tmdbkit.stage.storage import Root
 from tmdbkit.surrogates import loads
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tmdbkit.stage.storage import Root
 
 FILE = "fields.toml"
 FIELDS = pl.Schema(

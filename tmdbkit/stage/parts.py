@@ -5,22 +5,17 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
 from threading import Lock
-from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.stage.storage import said_in_one_line
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tmdbkit.stage.storage import Root
+from tmdbkit.stage.storage import Root, said_in_one_line
 
 LEVEL = 3  # zstd; level 9 saves a tenth more for four times the time
 ROW_GROUP = 500  # rows that are read together: who wants some reads little more

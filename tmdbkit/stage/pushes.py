@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,9 +13,6 @@ from tmdbkit.display import Drawn, counted_facts
 from tmdbkit.stage.tables import IMPORTS, OUTCOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
     from tmdbkit.stage.store import StageStore
 
 CHANGE = ["push", "tmdb_id"]

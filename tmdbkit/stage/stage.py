@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -13,6 +15,7 @@ from tmdbkit.exceptions import SettingsWarning
 from tmdbkit.progress import counted
 from tmdbkit.quality import find
 from tmdbkit.schema import ROW, checked_ids
+from tmdbkit.settings import Settings
 from tmdbkit.settings.arguments import checked
 from tmdbkit.stage import history, pushes
 from tmdbkit.stage.card import MovieCard, flat, flat_table
@@ -25,13 +28,6 @@ from tmdbkit.stage.pushes import Status, standing
 from tmdbkit.stage.store import StageStore
 from tmdbkit.stage.tables import DROPPED, PAYLOADS
 from tmdbkit.transform import names
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
-    from typing import Literal
-
-    from tmdbkit.settings import Settings
 
 
 @checked

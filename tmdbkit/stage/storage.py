@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,6 @@ from tmdbkit.exceptions import StageError, StopError
 from tmdbkit.files import create_bytes, make_folder, write_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from obstore.store import ObjectStore
 
 SCHEMES = ("s3", "gs", "az")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -29,12 +33,6 @@ from tmdbkit.stage.pushes import Ages, ages
 from tmdbkit.stage.storage import root_of
 from tmdbkit.stage.tables import DECISIONS, IMPORTS
 from tmdbkit.surrogates import loads
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-    from concurrent.futures import Executor
-    from datetime import datetime
-    from pathlib import Path
 
 ASSESSED = "assessed"  # where a reviewer's view is kept
 SAME_ANSWER = ("tmdb_id", "fetched_at", "http_status")

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.exceptions import UsageError
-from tmdbkit.tmdb.client import LAST_PAGE, read_pages
+from tmdbkit.tmdb.client import LAST_PAGE, TMDBClient, read_pages
 from tmdbkit.tmdb.discovery import as_ids, id_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from tmdbkit.tmdb.client import TMDBClient
 
 WINDOW = timedelta(days=14)  # TMDB answers for no longer span
 DAY = timedelta(days=1)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from tmdbkit.progress import Silent, tracked
+from tmdbkit.http.answers import Answer
+from tmdbkit.http.session import Session
+from tmdbkit.progress import Progress, Silent, tracked
+from tmdbkit.settings import Settings
 from tmdbkit.settings.arguments import checked
 from tmdbkit.tmdb.session import TMDBSession
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from tmdbkit.http.answers import Answer
-    from tmdbkit.http.session import Session
-    from tmdbkit.progress import Progress
-    from tmdbkit.settings import Settings
 
 APPENDED = "credits,keywords,release_dates,videos"  # one order for ever: it is part of a cache key
 LISTS = ("popular", "top_rated", "now_playing", "upcoming")

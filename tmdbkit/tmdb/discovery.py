@@ -6,20 +6,16 @@ counts, and `repeats` says how often it came again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from tmdbkit.exceptions import UsageError
-from tmdbkit.tmdb.client import LAST_PAGE, LISTS, ask_each, dotted, read_pages
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from tmdbkit.tmdb.client import TMDBClient
+from tmdbkit.tmdb.client import LAST_PAGE, LISTS, TMDBClient, ask_each, dotted, read_pages
 
 IDS = pl.Schema(
     {

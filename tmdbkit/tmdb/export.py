@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -19,13 +20,9 @@ from tmdbkit.files import aside_of, atomic_write, make_folder, sweep
 from tmdbkit.http.files import LONGEST_LINE, MOST_LINES, check_lines
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Connected, Session
+from tmdbkit.progress import Progress
 from tmdbkit.settings import Settings
 from tmdbkit.tmdb.discovery import IDS
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tmdbkit.progress import Progress
 
 DAYS_BACK = 5  # that `latest` looks for; a day's file is there by 08:00 UTC
 FOLDER = "exports"  # of the cache's

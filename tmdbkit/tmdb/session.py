@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import re
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 
@@ -22,9 +23,6 @@ from tmdbkit.http.session import Session
 from tmdbkit.settings import Secret, Settings
 from tmdbkit.settings.arguments import checked
 from tmdbkit.surrogates import loads
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 INVALID_ID = 44  # comes with a 500, and stays wrong however often it is asked
 SUSPENDED = 45

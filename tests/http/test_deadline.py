@@ -199,9 +199,7 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says i
     [
         ("tmdb", "bomb", "sends more than 32 MiB"),
         ("tmdb", "pages", "answered 10000"),
-        ("convex", "bomb", "sends more than 32 MiB"),
         ("convex", "pages", "answer as those of another version"),
-        ("mdblist", "bomb", "sends more than 32 MiB"),
         ("imdb", "bomb", "it has a line of more than 1 MiB"),
         ("imdb", "endless", "sends more than"),
     ],

@@ -149,7 +149,7 @@ def test_whatever_comes_is_read_or_is_an_error_of_ours(
     kind: str, odd: Odd, client: TMDBClient, value: Any
 ) -> None:
     odd.text = json.dumps(value)
-    if client.session.cache is not None:
+    if client.session.cache:
         client.session.cache.clear()
     try:
         ASK[kind](client)

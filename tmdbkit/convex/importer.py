@@ -32,7 +32,7 @@ from tmdbkit.convex.delivery import (
     row_batches,
 )
 from tmdbkit.convex.intents import UnsettledIntents, intents, unknown
-from tmdbkit.convex.options import PushOptions
+from tmdbkit.convex.merge import PushOptions
 from tmdbkit.convex.plan import Plan
 from tmdbkit.convex.read import Contact
 from tmdbkit.convex.target import Document, Target

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tmdbkit.convex.changes import Earlier
     from tmdbkit.convex.importer import PlanWithNames
-    from tmdbkit.convex.options import PushOptions
+    from tmdbkit.convex.merge import PushOptions
     from tmdbkit.convex.read import Contact
     from tmdbkit.convex.results import PushResult
     from tmdbkit.convex.target import Target

@@ -145,12 +145,10 @@ class Importer:
     def plan(
         self, rows: pl.DataFrame, payloads: pl.DataFrame, withheld: Withheld = NOTHING
     ) -> Plan:
-        """Compare some rows with the target, and return what a push of them would do.
+        """Compare some rows of the stage with the target, and return what a push of them would do.
 
-        Args:
-            rows: Of the stage, in `schema.ROW`.
-            payloads: `tmdb_id, payload, fetched_at` of the same movies, for the names of people.
-            withheld: What of them is not to be sent.
+        The payloads of the same movies name the people; what is `withheld` of them is not to be
+        sent.
         """
         self._check_contract()
         changes = self._few_enough(self._compare(rows.to_dicts(), withheld))

@@ -55,13 +55,9 @@ def intents(changes: Iterable[Change], at: datetime) -> pl.DataFrame:
 class UnsettledIntents:
     """Intents of earlier pushes to a target of which it is not known whether they were done.
 
-    They are settled by documents that somebody reads anyway. One that was not done stays here:
-    its mutation may still have been running.
-
-    Args:
-        imports: The rows of the import log of movies that have such an intent.
-        log: Is given an outcome that the log does not have yet.
-        now: The clock.
+    They are settled by documents that somebody reads anyway. One that was not done stays here: its
+    mutation may still have been running. `imports` are all rows of the import log of such movies;
+    `log` is given an outcome that it does not have yet.
     """
 
     def __init__(

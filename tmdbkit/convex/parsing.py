@@ -8,9 +8,9 @@ from typing import Any
 
 from tmdbkit.convex.target import Document, Page, Pointing, Reference
 from tmdbkit.exceptions import FunctionsMissing
+from tmdbkit.schema import LAST_ID
 
 OUTCOMES = ("created", "updated", "deleted", "unchanged", "conflict")
-LARGEST_ID = 2**53
 
 
 def id_of(document: Document) -> int | None:
@@ -18,7 +18,7 @@ def id_of(document: Document) -> int | None:
     found = document.get("tmdb_id")
     if isinstance(found, bool) or not isinstance(found, int | float):
         return None
-    return int(found) if 1 <= found <= LARGEST_ID and found == int(found) else None
+    return int(found) if 1 <= found <= LAST_ID and found == int(found) else None
 
 
 def documents(answer: Any, name: str) -> list[Document]:

@@ -15,11 +15,10 @@ from tmdbkit.convex.changes import Change, Kind
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.target import Document
 from tmdbkit.exceptions import UsageError
-from tmdbkit.schema import MOVIE, NULLABLE, RATINGS, validator
+from tmdbkit.schema import LAST_ID, MOVIE, NULLABLE, RATINGS, validator
 from tmdbkit.surrogates import loads
 
 LAYOUT = 1
-MOST_ID = 2**53
 # What a target may have more in, and a plan then has as well.
 _JOINED = RATINGS | NULLABLE
 
@@ -73,7 +72,7 @@ def _faults(saved: Document, names: Mapping[str, pl.Schema]) -> Iterator[str]:
 
 def _change_faults(change: Document, *, is_way_back: bool) -> Iterator[str]:
     tmdb_id = change["tmdb_id"]
-    if not (isinstance(tmdb_id, int) and 0 < tmdb_id <= MOST_ID):
+    if not (isinstance(tmdb_id, int) and 0 < tmdb_id <= LAST_ID):
         yield f"{tmdb_id} is no id"
     if change["kind"] not in get_args(Kind):
         yield f"{change['kind']!r} is no kind of change"

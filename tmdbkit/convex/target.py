@@ -50,13 +50,10 @@ class TargetName:
         return " ".join(part for part in (self.kind, self.name, "at", self.location) if part)
 
     def is_meant(self, said: str, identity: str | None) -> bool:
-        """Tell whether a plan or a row of the import log is of this target.
+        """Tell whether a plan or a logged row that says this title and identity is of this target.
 
-        A deployment is its address, whichever kind of key led there.
-
-        Args:
-            said: The title that it has.
-            identity: The identity, where it has one; those of older tmdbkits have the path alone.
+        A deployment is its address, whichever kind of key led there. Those of older tmdbkits have
+        the path alone.
         """
         if identity:
             return identity == self.identity

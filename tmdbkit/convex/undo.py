@@ -21,12 +21,8 @@ def plan_undo(imports: pl.DataFrame, title: TargetName, push_id: str | None) -> 
     """Return the plan that takes a push back, as far as it still stands.
 
     What nobody knows of it, since it was killed and someone edited the documents, is only said.
-
-    Args:
-        imports: The import log.
-        title: Which target.
-        push_id: Which push; None is the latest to that target that is no undo, and of which an
-            undo has not come to every movie yet.
+    Where no push is named, it is the latest to that target that is no undo, and of which an undo
+    has not come to every movie yet.
 
     Raises:
         UsageError: The log has no such push, or nothing of it is left to take back.

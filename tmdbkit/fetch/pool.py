@@ -54,15 +54,9 @@ class Gate:
 class Fetching:
     """Asks for ids on threads, and hands over what came in batches of 50 movies or half a second.
 
-    At most `OUTSTANDING` ids are asked for and not settled, so memory does not grow with the
-    number of ids. The threads take the ids themselves and wait for nobody while there is room.
-
-    Args:
-        ask: Fetches one movie.
-        threads: How many do so at once.
-        interrupt: Ends the waits of the threads.
-        clock: Seconds that only grow.
-        gate: Where the threads can be held.
+    At most `OUTSTANDING` ids are asked for and not settled, so memory does not grow with the number
+    of ids. The threads take the ids themselves and wait for nobody while there is room, but for a
+    gate that somebody holds. What `interrupt` does ends their waits.
     """
 
     def __init__(

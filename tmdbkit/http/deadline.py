@@ -194,9 +194,7 @@ def _watch(manager: PoolManager) -> PoolManager:
 class WatchedAdapter(HTTPAdapter):
     """Connections of requests that tell an exchange which socket it goes over.
 
-    Args:
-        proxy: By which they lead, if any; requests itself is given it without its login.
-        options: As requests has them.
+    Where they lead by a proxy, requests itself is given it without its login.
     """
 
     def __init__(self, proxy: Proxy | None, **options: Any) -> None:

@@ -48,13 +48,8 @@ def retrying(
 ) -> Retrying:
     """Return tenacity's loop over passing faults: exponential with jitter, or as the server says.
 
-    A server that wants a longer wait than `PATIENCE` is not asked again.
-
-    Args:
-        retries: How many tries follow the first.
-        enough: Tells whether no other is worth its while.
-        rest: Waits so many seconds.
-        jitter: Draws from 0 to 1; half of each wait is random, so that threads part.
+    A server that wants a longer wait than `PATIENCE` is not asked again, nor is any once it is
+    `enough`. Half of each wait is random, so that threads part.
     """
 
     def wait(state: RetryCallState) -> float:

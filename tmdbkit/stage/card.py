@@ -26,12 +26,11 @@ from tmdbkit.ratings.aggregate import consensus
 from tmdbkit.ratings.rows import Frame
 from tmdbkit.schema import SCALES, SYSTEMS
 from tmdbkit.stage.decisions import verdicts
-from tmdbkit.stage.waivers import not_waived
+from tmdbkit.stage.waivers import RATING, not_waived
 from tmdbkit.transform import ROWS
 
 FOR_RULES_ALONE = ("taken_back", "not_on_tmdb")  # columns that nobody else looks at
 AGREED = ("consensus", "certainty", "spread")
-RATING = ["tmdb_id", "system"]
 
 
 def flat(rows: Frame) -> Frame:

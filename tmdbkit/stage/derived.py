@@ -34,12 +34,8 @@ class Derived:
 
     No file of rows is needed. One that is missing, damaged or of another transform is made again by
     whoever reads; where it cannot be written, what it would hold is kept in memory. No setting has
-    a part in them, so that all who read a stage read the same files.
-
-    Args:
-        root: Where the stage is.
-        payloads: What they are made from.
-        order: Whose names the parts of failures take.
+    a part in them, so that all who read a stage read the same files. Parts of failures take names
+    of the `order`.
     """
 
     def __init__(self, root: Root, payloads: Log, order: Order | None = None) -> None:

@@ -36,12 +36,8 @@ class MovieLog:
     """Two logs with files of the same names: payloads, and the rows `derived` from them.
 
     Of a payload that cannot become one, a third log says why. A fourth, of checks, says until when
-    a payload was known to be what TMDB has.
-
-    Args:
-        root: Where the stage is.
-        options: What shapes rows when they are read.
-        order: Whose names the parts of payloads take.
+    a payload was known to be what TMDB has. The options shape rows when they are read; parts of
+    payloads take names of the `order`.
     """
 
     def __init__(

@@ -15,12 +15,9 @@ _TITLES = pl.col("title", "original_title").str.to_lowercase()
 
 
 def meant_by(text: str, rows: pl.LazyFrame, root: Root) -> int:
-    """Return the id of the one movie that a text means.
+    """Return the id of the one movie that a text means; the staged ones have `COLUMNS`.
 
-    Args:
-        text: An id, an address of TMDB's or IMDb's, or a whole title in any case.
-        rows: The staged movies, in `COLUMNS`.
-        root: Where they are staged.
+    It is an id, an address of TMDB's or IMDb's, or a whole title in any case.
 
     Raises:
         NoSuchMovie: None is; the line names titles that have the text in them.

@@ -36,12 +36,7 @@ _STAMP, LAST_YEAR = "%Y%m%dT%H%M%S%f", 9000  # from then on it is no name that a
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merged part says of itself.
-
-    Attributes:
-        replaces: All parts that stood in its place, those that were merged into these included.
-        at: When it was made.
-    """
+    """What a merged part says of itself: all that ever stood in its place, and since when."""
 
     replaces: frozenset[str]
     at: datetime
@@ -142,9 +137,6 @@ class Order:
     """The order in which parts of some logs were written: each name is above all there are.
 
     So it is the log's own, whatever the clocks of those who write say.
-
-    Args:
-        roots: The places of the logs whose parts are compared with each other.
     """
 
     def __init__(self, *roots: Root) -> None:

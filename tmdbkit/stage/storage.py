@@ -170,11 +170,7 @@ class Bucket:
     """A prefix in an object store, where each object is whole or not there by itself.
 
     Credentials, region and endpoint are what the environment says: `AWS_…`, `GOOGLE_…`, `AZURE_…`.
-
-    Args:
-        address: `s3://bucket/prefix`, or the like.
-        store: What speaks to it, from the prefix's root on.
-        prefix: What stands between the store and this place, with a slash at its end.
+    The store begins at the address that was opened, and the prefix, which ends in a slash, there.
     """
 
     folder = None

@@ -11,6 +11,7 @@ import polars as pl
 
 from tmdbkit.exceptions import PassedOver
 from tmdbkit.progress import counted
+from tmdbkit.schema import LAST_ID
 from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS, is_judged
 from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import DECISIONS, OUTCOMES
@@ -114,7 +115,7 @@ def _say(what: str, named: list[str], mark: str, do: str) -> None:
 
 
 def _has_id() -> pl.Expr:
-    return pl.col("tmdb_id").is_between(0, 2**53).fill_null(value=False)
+    return pl.col("tmdb_id").is_between(0, LAST_ID).fill_null(value=False)
 
 
 def _can_be_meant() -> pl.Expr:

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from tmdbkit.exceptions import UsageError
+from tmdbkit.schema import LAST_ID
 from tmdbkit.tmdb.client import LAST_PAGE, LISTS, TMDBClient, ask_each, dotted, read_pages
 
 IDS = pl.Schema(
@@ -28,7 +29,6 @@ IDS = pl.Schema(
     }
 )
 _ROW = pl.Schema({"tmdb_id": pl.Int64(), "title": pl.String(), "date": pl.String()})
-LARGEST_ID = 2**53
 FROM_DATE, TO_DATE = "primary_release_date.gte", "primary_release_date.lte"
 FIRST_DAY, LAST_DAY = date(1870, 1, 1), date(2099, 12, 31)  # no movie is of before or after
 
@@ -147,7 +147,7 @@ def id_of(movie: Any) -> int | None:
     found = movie.get("id") if isinstance(movie, dict) else None
     if isinstance(found, bool) or not isinstance(found, int):
         return None
-    return found if 0 < found <= LARGEST_ID else None
+    return found if 0 < found <= LAST_ID else None
 
 
 def as_ids(movies: Iterable[Any], source: str) -> pl.DataFrame:

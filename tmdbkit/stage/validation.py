@@ -74,7 +74,7 @@ def ratings(rows: pl.DataFrame) -> pl.DataFrame:
         f"{system or 'no system'} {points} of {f'movie {tmdb_id}' if tmdb_id else 'no movie'}"
         for tmdb_id, system, points in odd.select("tmdb_id", "system", "points").rows()
     ]
-    what = f"{counted(odd.height, 'rating')} passed over"
+    what = f"{counted(odd.height, 'rating')} passed over, which this tmdbkit does not understand"
     _say(what, told, "; ", "upgrade it, or collect them again")
     return rows.filter(is_ours)
 
@@ -102,16 +102,15 @@ def _say_of_imports(parts: pl.Series) -> None:
     if parts.is_empty():
         return
     files = [f"imports/{part.partition('@')[0]}.parquet" for part in parts.unique().sort()]
-    what = f"{counted(len(parts), 'line')} of the import log passed over, or unknown"
+    what = f"{counted(len(parts), 'line')} of the import log passed over, or unknown, which this "
+    what += "tmdbkit does not understand"
     _say(what, files, ", ", "upgrade it, or move that file away")
 
 
 def _say(what: str, named: list[str], mark: str, do: str) -> None:
     """Warn of what is not understood, of which the first are named."""
     told = mark.join(named[:NAMED]) + " …" * (len(named) > NAMED)
-    warnings.warn(
-        f"{what}, which this tmdbkit does not understand: {told}; {do}", PassedOver, stacklevel=4
-    )
+    warnings.warn(f"{what}: {told}; {do}", PassedOver, stacklevel=4)
 
 
 def _has_id() -> pl.Expr:
@@ -164,7 +163,7 @@ def _say_passed_over(rows: pl.DataFrame, is_understood: pl.Expr) -> None:
     if odd.is_empty():
         return
     told = [_what(*row) for row in odd.select("tmdb_id", "kind", "field", "value").rows()]
-    what = f"{counted(odd.height, 'decision')} passed over"
+    what = f"{counted(odd.height, 'decision')} passed over, which this tmdbkit does not understand"
     _say(what, told, "; ", "upgrade it, or decide anew with tmdbkit review")
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from tmdbkit import ConvexSnapshot, plan_push
 from tmdbkit.convex.contract import Contract
-from tmdbkit.convex.limits import exceeded
+from tmdbkit.convex.validators import exceeded
 from tmdbkit.exceptions import TargetRefused, UsageError
 from tmdbkit.schema import validator
-from tmdbkit.stage.contracts import Contracts, KeptContract
+from tmdbkit.stage.kept import Contracts, KeptContract
 
 from .bench import Shelf, counts, deployment, movie, outcome, own, payload, push, staged
 

@@ -11,7 +11,7 @@ from tests.convex.bench import movie, payload, staged
 from tmdbkit import ConvexSnapshot, workflows
 from tmdbkit.convex.changes import Change
 from tmdbkit.convex.plan import Plan
-from tmdbkit.convex.verification import Verification
+from tmdbkit.convex.results import Verification
 from tmdbkit.display import brief
 from tmdbkit.progress import Silent
 from tmdbkit.review import ReviewQueue

@@ -238,8 +238,13 @@ WAYS = (approved, approved_with_all, waived, corrected, corrected_in_its_votes)
 
 
 @pytest.mark.filterwarnings("ignore::tmdbkit.exceptions.PassedOver")
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("system", "value"), OFF_THEIR_SCALES)
+@pytest.mark.parametrize(
+    ("way", "system", "value"),
+    [
+        *((approved, *rating) for rating in OFF_THEIR_SCALES),
+        *((way, *rating) for way in WAYS[1:] for rating in OFF_THEIR_SCALES[:2]),
+    ],
+)
 def test_a_value_outside_its_scale_is_in_no_plan_whatever_is_decided(
     tmp_path: Path,
     snapshot: SnapshotBench,

@@ -22,7 +22,7 @@ import polars as pl
 from tests.servers.dripping import HEAD, DrippingServer, trickle
 from tmdbkit.convex.client import ConvexDeployment
 from tmdbkit.exceptions import TMDBKitError
-from tmdbkit.http import call, files
+from tmdbkit.http import files, wire
 from tmdbkit.ratings.imdb import IMDb
 from tmdbkit.ratings.mdblist import MDBList
 from tmdbkit.settings import Secret, Settings
@@ -116,9 +116,9 @@ def opened(service: str, url: str, folder: Path, quick: dict[str, Any]) -> Calla
 
 def shorten(seconds: float) -> None:
     """Let all tries of a request, and a file that does not come along, have so long."""
-    for kind in (call.Call, call.FileCall):
+    for kind in (wire.Call, wire.FileCall):
         kind.__init__.__defaults__ = (seconds,)  # type: ignore[misc]
-    call.LEAST_SECONDS = 0.1
+    wire.LEAST_SECONDS = 0.1
     files.MOST_BYTES = 64 * MIB
 
 

@@ -197,11 +197,11 @@ def keeps_nothing_wrong(kind: str, odd: Odd, known: Settings, count: int) -> Non
         if isinstance(failed, StopError):  # a session remembers it
             session.close()
             ask, session = opened(kind, known)
-        if session.cache is not None:
+        if session.cache:
             session.cache.clear()
         odd.answer = Answer(200, json.dumps(GOOD[kind]).encode())
         assert outcome(ask, "good") is None
-        if session.cache is not None:
+        if session.cache:
             session.cache.clear()
     session.close()
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tmdbkit.http.texts import is_json
+from tmdbkit.http.answers import is_json
 
 
 @pytest.mark.parametrize(

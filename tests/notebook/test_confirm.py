@@ -24,7 +24,10 @@ pytestmark = pytest.mark.once
 class Production(ConvexSnapshot):
     """A target that says of itself that it is production."""
 
-    title = TargetName("happy-otter-123", "prod", "https://happy-otter-123.convex.cloud")  # type: ignore[assignment]
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        url = "https://happy-otter-123.convex.cloud"
+        self.title = TargetName("happy-otter-123", "prod", url)
 
 
 class Away(ConvexSnapshot):

@@ -369,8 +369,8 @@ def revoked(server: Translated, after: int) -> None:
 @pytest.fixture
 def halfway(stage: Stage, server: Translated, speak: Any) -> Stage:
     """A stage whose change of language was stopped in the middle."""
-    staged(stage, speak(ENGLISH), *range(1, 301))
-    revoked(server, 150)
+    staged(stage, speak(ENGLISH), *range(1, 121))
+    revoked(server, 60)
     with pytest.raises(StopError):
         changed(stage, speak(ENGLISH))
     server.revoke_after = None
@@ -402,7 +402,7 @@ def test_the_next_run_fetches_the_rest_alone(
     halfway: Stage, server: Translated, speak: Any
 ) -> None:
     rest = [n for n, title in titles(halfway).items() if title.startswith(ENGLISH)]
-    assert 150 <= len(rest) < 300
+    assert 60 <= len(rest) < 120
     result = changed(halfway, speak(ENGLISH))
     assert server.asked() == rest
     assert result.requested == len(rest)
@@ -420,7 +420,7 @@ def test_it_outlives_a_compaction(halfway: Stage, server: Translated, speak: Any
 def test_who_wants_another_one_meanwhile_gets_all_of_it_in_that(
     language: str, halfway: Stage, speak: Any
 ) -> None:
-    assert changed(halfway, speak(GERMAN), language).staged == 300
+    assert changed(halfway, speak(GERMAN), language).staged == 120
     assert (languages(halfway), halfway.store.marker.language) == ({language}, language)
 
 

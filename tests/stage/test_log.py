@@ -13,7 +13,7 @@ import pytest
 
 from tmdbkit.exceptions import StageError, StopError
 from tmdbkit.stage import log as logs
-from tmdbkit.stage.damage import reading
+from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.log import Log
 from tmdbkit.stage.parts import Order, fault
 from tmdbkit.stage.storage import Folder

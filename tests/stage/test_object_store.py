@@ -16,7 +16,7 @@ from tmdbkit import ConvexSnapshot, Settings, Stage, check, push, stage_movies
 from tmdbkit.cli.main import main
 from tmdbkit.exceptions import StageError
 from tmdbkit.review import ReviewQueue
-from tmdbkit.stage.damage import reading
+from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.log import Log
 from tmdbkit.stage.storage import root_of
 

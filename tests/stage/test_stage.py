@@ -23,7 +23,7 @@ from tmdbkit.exceptions import (
 )
 from tmdbkit.schema import ROW
 from tmdbkit.stage import log as logs
-from tmdbkit.stage.status import Ages
+from tmdbkit.stage.pushes import Ages
 from tmdbkit.stage.tables import FAILURES, IMPORTS, MISSING, PAYLOADS
 
 from .conftest import (

@@ -12,7 +12,7 @@ import pytest
 from tmdbkit import ConvexSnapshot, push, undo
 from tmdbkit.cli.main import main
 from tmdbkit.progress import Silent
-from tmdbkit.stage.status import Ages, Status, next_command
+from tmdbkit.stage.pushes import Ages, Status, next_command
 from tmdbkit.stage.tables import IMPORTS
 
 from .conftest import T0, movies, reopened

@@ -11,7 +11,7 @@ import pytest
 from tmdbkit.exceptions import NotFound, PassingFault, UsageError
 from tmdbkit.progress import TerminalLine
 from tmdbkit.tmdb.changes import changed_ids, stale_ids
-from tmdbkit.tmdb.client import LISTS, TMDBClient
+from tmdbkit.tmdb.client import LAST_PAGE, LISTS, TMDBClient
 from tmdbkit.tmdb.discovery import (
     IDS,
     collection_ids,
@@ -21,7 +21,6 @@ from tmdbkit.tmdb.discovery import (
     search_ids,
     shared_list_ids,
 )
-from tmdbkit.tmdb.pages import LAST_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,8 +23,7 @@ from tmdbkit.tmdb.discovery import (
     search_ids,
     shared_list_ids,
 )
-from tmdbkit.tmdb.session import TMDBSession
-from tmdbkit.tmdb.shapes import SECTIONS, misfit
+from tmdbkit.tmdb.session import SECTIONS, TMDBService, TMDBSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -150,7 +149,7 @@ def test_whatever_comes_is_read_or_is_an_error_of_ours(
     kind: str, odd: Odd, client: TMDBClient, value: Any
 ) -> None:
     odd.text = json.dumps(value)
-    if client.session.cache is not None:
+    if client.session.cache:
         client.session.cache.clear()
     try:
         ASK[kind](client)
@@ -202,9 +201,9 @@ def test_a_section_that_is_an_error_is_a_fault_of_that_movie(
     ],
 )
 def test_a_whole_movie_is_none_whatever_it_looks_like(text: str) -> None:
-    assert misfit("/movie/603", text) == ""
+    assert TMDBService.of(Settings()).misfit("/movie/603", text) == ""
 
 
 @pytest.mark.parametrize("path", ["/person/6384", "/movie/603/similar", "/tv/1399", "/x"])
 def test_what_nobody_knows_the_shape_of_may_be_anything(path: str) -> None:
-    assert misfit(path, "[]") == ""
+    assert TMDBService.of(Settings()).misfit(path, "[]") == ""

@@ -12,8 +12,8 @@ from tmdbkit.progress import counted
 if TYPE_CHECKING:
     import argparse
 
+    from tmdbkit.stage.pushes import Status
     from tmdbkit.stage.stage import Stage
-    from tmdbkit.stage.status import Status
 
 
 def status(args: argparse.Namespace) -> int:
@@ -31,7 +31,7 @@ def status(args: argparse.Namespace) -> int:
 
 def _print_next(args: argparse.Namespace, staged: Stage, counts: Status) -> None:
     """Say how old the payloads are, what is due, and the command to type."""
-    from tmdbkit.stage.status import next_command
+    from tmdbkit.stage.pushes import next_command
 
     ages = staged.store.ages(staged.store.now())
     if ages.oldest and ages.newest:

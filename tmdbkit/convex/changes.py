@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from tmdbkit.convex.limits import exceeded
+from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.merge import ALL, Scope, merge
-from tmdbkit.images import image_path
+from tmdbkit.convex.target import Document, by_movie
+from tmdbkit.convex.validators import exceeded
+from tmdbkit.images import ImageForm, image_path
+from tmdbkit.progress import counted
 from tmdbkit.schema import IMAGES, MOVIE, OPTIONAL, RATINGS, STAMPS
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from tmdbkit.convex.contract import Contract
-    from tmdbkit.convex.target import Document
-    from tmdbkit.images import ImageForm
+Earlier = Callable[[Collection[int]], Mapping[int, Sequence[Document]]]
 
 Kind = Literal[
     "create", "update", "unchanged", "withheld", "delete", "failed", "not_staged", "unknown"
@@ -91,12 +90,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Withheld:
-    """What is not to be sent, and why.
-
-    Attributes:
-        movies: Whole movies, by id.
-        ratings: Of other movies, ratings, by id and system.
-    """
+    """What is not to be sent, and why: whole movies, by id; of others ratings, by id and system."""
 
     movies: Mapping[int, str] = field(default_factory=dict)
     ratings: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
@@ -125,23 +119,13 @@ def plan_changes(
     scope: Scope = ALL,
     withheld: Withheld = NOTHING,
 ) -> list[Change]:
-    """Compare rows with the documents that the target has for them.
+    """Compare rows, as documents without the app's own fields, with what the target has for them.
 
-    Args:
-        rows: Rows of the stage, as documents without the app's own fields.
-        there: All documents of the target with the rows' ids.
-        contract: What the target's tables accept.
-        images: The form of a new document's images.
-        taken: Who has which slug there.
-        now: The time that new and changed documents carry, ISO.
-        scope: Which fields may be touched.
-        withheld: What is not to be sent.
+    `taken` says who has which slug there; `images` is the form of a new document's, and `now` the
+    time, ISO, that new and changed documents carry.
     """
-    found: dict[int, list[Document]] = defaultdict(list)
-    for document in there:
-        found[int(document["tmdb_id"])].append(document)
-    slugs = dict(taken)
-    making = _Making(contract, images, slugs, now, scope)
+    found = by_movie(there)
+    making = _Making(contract, images, dict(taken), now, scope)
     return [_judged(row, found[row["tmdb_id"]], making, withheld) for row in rows]
 
 
@@ -257,3 +241,61 @@ def _stamps(known: Document, making: _Making) -> Document:
     if making.scope.only is None and "tmdb_data_imported_at" in known:
         stamps["tmdb_data_imported_at"] = known["tmdb_data_imported_at"]
     return {name: at for name, at in stamps.items() if making.contract.knows("movies", name)}
+
+
+def mark_taken_back(
+    changes: Iterable[Change], there: Iterable[Document], earlier: Earlier
+) -> list[Change]:
+    """Return changes that name the fields they keep of which TMDB took the value back.
+
+    `earlier` returns what TMDB gave for some movies before, and what was sent of it.
+    """
+    changes = list(changes)
+    kept = {change.tmdb_id for change in changes if change.kept}
+    if not kept:
+        return changes
+    given = earlier(kept)
+    documents = {int(document["tmdb_id"]): document for document in there}
+    return [
+        replace(change, taken_back=_taken_back(change, documents, given[change.tmdb_id]))
+        if given.get(change.tmdb_id)
+        else change
+        for change in changes
+    ]
+
+
+def _taken_back(
+    change: Change, there: Mapping[int, Document], given: Sequence[Document]
+) -> tuple[str, ...]:
+    document = there.get(change.tmdb_id, {})
+    return tuple(
+        name
+        for name in change.kept
+        if any(_is_same(name, document.get(name), once.get(name)) for once in given)
+    )
+
+
+def _is_same(name: str, held: Any, once: Any) -> bool:
+    """Tell whether a target's value is one that TMDB gave; of a collection the id tells."""
+    if once in (None, "", []) or held is None:
+        return False
+    if name in IMAGES:
+        return image_path(str(held)) == image_path(str(once))
+    if isinstance(once, dict) and isinstance(held, dict) and "id" in once:
+        return bool(held.get("id") == once["id"])
+    return bool(held == once)
+
+
+def note_of(changes: Iterable[Change]) -> list[str]:
+    """Say which fields TMDB took back, of how many movies, and what to do; and the user's own."""
+    fields = Counter(name for change in changes for name in change.taken_back)
+    ours = {name: count for name, count in fields.most_common() if name in MOVIE}
+    own = {name: count for name, count in fields.most_common() if name not in MOVIE}
+    return [*_note("TMDB took back", ours), *_note("the stage has no longer", own)]
+
+
+def _note(said: str, fields: Mapping[str, int]) -> list[str]:
+    if not fields:
+        return []
+    told = ", ".join(f"{name} of {counted(count, 'movie')}" for name, count in fields.items())
+    return [f"{said} {told}; --clear {','.join(sorted(fields))} erases it there, too"]

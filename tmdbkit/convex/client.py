@@ -1,50 +1,97 @@
-"""The HTTP wire to a Convex deployment: query and mutation; Convex's errors become ours."""
+"""A Convex deployment over HTTP: which one it is, and its queries and mutations."""
 
 from __future__ import annotations
 
 import random
+import re
 import secrets
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import urlsplit
+
+import polars as pl
+import requests
 
 from tmdbkit import __version__
 from tmdbkit.convex import parsing
 from tmdbkit.convex.contract import Contract
-from tmdbkit.convex.naming import title_of
 from tmdbkit.convex.read import movies_of
 from tmdbkit.convex.responses import lacking_permissions, refusal_of, value_of
+from tmdbkit.convex.target import Document, Page, Pointing, Target, TargetName
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import CredentialsRefused, ServiceError, SettingsError, StopError
-from tmdbkit.http.connected import Connected
 from tmdbkit.http.credentials import Credential
 from tmdbkit.http.service import Service
-from tmdbkit.http.session import Session
+from tmdbkit.http.session import Connected, Session
 from tmdbkit.settings import Secret, Settings, without_login
 from tmdbkit.settings.arguments import checked
+from tmdbkit.settings.sources import Pair
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
-
-    import polars as pl
-    import requests
-
-    from tmdbkit.convex.target import Document, Page, Pointing
-
+NAMING = ("prod", "dev", "custom", "preview")  # kinds of keys of one deployment, `kind:name|…`
+_CLOUD = re.compile(r"([a-z0-9-]+)(?:\.[a-z0-9-]+)*\.convex\.cloud$")
 MODULE = "tmdbkit"
 MOST_COUNTED = 100  # documents that point at a movie by one field
 PACE = 1000.0  # requests a second, more than a push ever makes; a 429 teaches a slower one
 
 
+def title_of(url: str, key: Secret, pair: Pair) -> TargetName:
+    """Return the deployment's name and kind.
+
+    A key of one deployment, `prod:n`, `dev:n`, `custom:n`, `preview:n` or `n`, is compared with an
+    address in `convex.cloud`; own domains and local addresses name none, and pass. A key of a
+    project, `preview:team:project` or `project:team:project`, may be for any of its deployments.
+    Keys of a project, of a kind that is not known, and in the cloud of none, count as production.
+
+    Raises:
+        SettingsError: There is no address or key, it is none, or the key is of another deployment.
+    """
+    _check(url, key, pair)
+    prefix, bar = key.reveal().partition("|")[:2]
+    kind, _, name = prefix.rpartition(":") if bar and prefix.count(":") < 2 else ("", "", "")
+    host = urlsplit(url).hostname or ""
+    cloud = _CLOUD.match(host)
+    if cloud and name and kind in ("", *NAMING) and cloud.group(1) != name:
+        raise SettingsError(
+            f"{pair.key} is for {name}, {pair.url} is {cloud.group(1)}; use a matching pair"
+        )
+    if kind in NAMING:
+        return TargetName(name, kind, url)
+    return TargetName(cloud.group(1) if cloud else host, _kind(prefix, bool(cloud)), url)
+
+
+def _kind(prefix: str, in_the_cloud: bool) -> str:
+    """Return the kind of deployment that a key without a name of its own is for."""
+    if prefix.startswith("preview:"):
+        return "preview"
+    return "prod" if in_the_cloud or ":" in prefix else "self-hosted"
+
+
+def _check(url: str, key: Secret, pair: Pair) -> None:
+    if not url:
+        raise SettingsError(
+            f"no deployment: set {pair.url} and {pair.key} in the environment or in .env, "
+            "or use a local snapshot: --snapshot DIR, ConvexSnapshot(DIR)"
+        )
+    if not key:
+        raise SettingsError(
+            f"no deploy key: set {pair.key}, which goes with {pair.url}, in the environment or in "
+            ".env; the Convex dashboard makes one under Settings, Deploy keys"
+        )
+    if not (key.reveal().isascii() and key.reveal().isprintable()):
+        raise SettingsError(
+            f"{pair.key} has a character that no key has; copy it again from the dashboard"
+        )
+    if (urlsplit(url).hostname or "").endswith(".convex.site"):
+        raise SettingsError(f"{pair.url} ends in .convex.site; it must be the one in .convex.cloud")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConvexService(Service):
-    """Convex as a session asks it: with a deploy key, under a name that its logs show.
-
-    Attributes:
-        key: The deploy key.
-    """
+    """Convex as a session asks it: with a deploy key, under a name that its logs show."""
 
     key: Secret
 
@@ -68,7 +115,7 @@ class ConvexService(Service):
 
 
 @checked
-class ConvexDeployment(Connected):
+class ConvexDeployment(Connected, Target):
     """A Convex deployment with tmdbkit's functions in it.
 
     Args:
@@ -133,8 +180,6 @@ class ConvexDeployment(Connected):
 
     # What every target can do.
 
-    deferred = False
-
     def preflight(self, *, writing: bool) -> None:
         """Make sure that the key may do what is asked, and that the functions are there.
 
@@ -195,14 +240,6 @@ class ConvexDeployment(Connected):
         """Return what points at these movies, as far as an index leads there."""
         found = self.query("pointingAt", tmdb_ids=list(tmdb_ids), most=MOST_COUNTED)
         return parsing.pointing(found, MOST_COUNTED)
-
-    def flush(self) -> dict[int, Document]:
-        """Nothing: a mutation that was answered is durable."""
-        return {}
-
-    def advice(self) -> tuple[str, ...]:
-        """Nothing: what was sent is there."""
-        return ()
 
     def interrupt(self) -> None:
         """End the waits of all threads; `resume` allows them again."""

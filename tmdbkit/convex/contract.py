@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tmdbkit.convex import parsing
+from tmdbkit.convex.target import Document, Reference
 from tmdbkit.convex.validators import (
+    Test,
     can_hold,
     faults_of,
     is_validator,
@@ -20,19 +24,13 @@ from tmdbkit.convex.validators import (
 )
 from tmdbkit.exceptions import FunctionsMissing, TargetRefused, UsageError
 from tmdbkit.files import write_text
-from tmdbkit.schema import KEYS, validator
+from tmdbkit.schema import KEYS, NEW_WITH_US, validator
 from tmdbkit.surrogates import loads
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
-    from pathlib import Path
-
-    from tmdbkit.convex.target import Reference
-    from tmdbkit.convex.validators import Test
 
 FUNCTIONS = 2  # the version of tmdbkit.ts that this package speaks with
 _NONE: Mapping[str, dict[str, Any]] = MappingProxyType({})
 OLDEST = 1  # which lacks what tells of references
+_HOW = "; --contract FILE takes what plan --save-contract FILE was told by the deployment"
 
 
 @dataclass(frozen=True)
@@ -133,10 +131,7 @@ class Contract:
     ) -> None:
         """Make sure that documents with these fields can be created, before the first write.
 
-        Args:
-            table: Which table.
-            ours: Fields that every document has.
-            own: What the user's own fields accept, which some documents have.
+        `own` is what the user's own fields accept, which some documents have.
 
         Raises:
             TargetRefused: The table needs a field that we do not have, or that we cannot fill.
@@ -152,11 +147,6 @@ class Contract:
         self, table: str, ours: Collection[str], own: Mapping[str, dict[str, Any]] = _NONE
     ) -> None:
         """Make sure that what we have for these fields can be what they hold.
-
-        Args:
-            table: Which table.
-            ours: The fields.
-            own: What the user's own fields accept.
 
         Raises:
             TargetRefused: It never is.
@@ -191,10 +181,7 @@ class Contract:
     ) -> list[str]:
         """Return what a table would refuse in a document: path, value, what is wanted.
 
-        Args:
-            document: A whole document without Convex's own fields, or some fields of one.
-            table: Which table.
-            partial: Whether fields that are not given stay as they are there.
+        Where it is `partial`, fields that are not given stay as they are there.
         """
         if self.fits(document, table, partial=partial):
             return []
@@ -223,3 +210,34 @@ class Contract:
             for name, table in self.tables.items()
             for partial in (False, True)
         }
+
+
+def inferred(
+    rows: Mapping[str, Sequence[Document]],
+    numbered: Sequence[Document],
+    *,
+    began_empty: bool,
+    own: Mapping[str, dict[str, Any]],
+) -> Contract:
+    """Return what the tables of a snapshot accept, and say how far that is known.
+
+    Of a table with documents, a field that is new with us, or a user's `own`, and that none of them
+    has is left out; and a table that the deployment has not `numbered`. Of an empty one nothing is
+    known: it is taken to accept what we have.
+    """
+    names = {"movies", *(row.get("name") for row in numbered)}
+    tables = {n: validator(n) for n in rows if rows[n] or not numbered or n in names}
+    new: set[str] = {*NEW_WITH_US, *own}
+    is_inferred = bool(rows["movies"]) and not began_empty
+    lacking = new - {name for row in rows["movies"] for name in row} if is_inferred else new - new
+    members = {**tables["movies"]["value"], **own}.items()
+    tables["movies"] = {"type": "object", "value": {n: m for n, m in members if n not in lacking}}
+    empty = [] if began_empty else [name for name in tables if not rows[name]]
+    return Contract(tables, (), source=f"{_known(empty, began_empty=began_empty)}{_HOW}")
+
+
+def _known(empty: Sequence[str], *, began_empty: bool) -> str:
+    if began_empty:
+        return "not known, for it began empty: all that tmdbkit has is taken to fit"
+    doubt = f"; {' and '.join(empty)} may hold anything, being empty" if empty else ""
+    return f"not known: inferred from the documents of the export{doubt}"

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from tmdbkit.convex.changes import REPEATED, Change
+from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.delivery import asked
+from tmdbkit.convex.plan import Plan
+from tmdbkit.convex.target import Document, Pointing, Target, by_movie
 from tmdbkit.progress import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from tmdbkit.convex.contract import Contract
-    from tmdbkit.convex.plan import Plan
-    from tmdbkit.convex.target import Document, Pointing, Target
 
 ABSENT = "the target does not have it"
 NEW_IDS = "ids do not come back: what is created again has another _id"
@@ -27,9 +23,7 @@ NOT_TOLD = (
 
 def deletions(there: Iterable[Document], tmdb_ids: Iterable[int]) -> tuple[Change, ...]:
     """Return what takes movies away, each with the whole document that goes."""
-    found: dict[int, list[Document]] = defaultdict(list)
-    for document in there:
-        found[int(document["tmdb_id"])].append(document)
+    found = by_movie(there)
     return tuple(_deletion(tmdb_id, found[tmdb_id]) for tmdb_id in tmdb_ids)
 
 
@@ -70,10 +64,7 @@ def _unless_held(change: Change, held: Mapping[int, Sequence[Pointing]]) -> Chan
 def guarded(plan: Plan, target: Target, *, referenced: bool) -> Plan:
     """Return a plan that leaves alone what other documents point at, and says what it cannot see.
 
-    Args:
-        plan: With deletions in it, or without.
-        target: What is asked.
-        referenced: Whether what others point at is meant too.
+    Where what is `referenced` is meant too, nobody is asked for it.
     """
     doomed = [change.tmdb_id for change in plan.changes if change.kind == "delete"]
     if not doomed:

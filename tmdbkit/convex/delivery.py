@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
+import polars as pl
+
+from tmdbkit.convex.changes import Change
+from tmdbkit.convex.results import OUTCOMES
+from tmdbkit.convex.target import Document, Target
 from tmdbkit.exceptions import BatchTooLarge, PassingFault, RequestRefused, ServiceError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+Batch = list[Document]
+Send = Callable[[Batch], object]
+Ask = Callable[[Sequence[Any]], list[Any]]
+Failure = tuple[Document, ServiceError]
 
-    from tmdbkit.convex.target import Document, Target
-
-    Batch = list[Document]
-    Send = Callable[[Batch], object]
-    Ask = Callable[[Sequence[Any]], list[Any]]
-    Failure = tuple[Document, ServiceError]
-
-READ, READ_SLUGS = (
-    250,
-    500,
-)  # documents of some 4 KB a query, or owners: half of what may run at once
+# Documents of some 4 KB a query, or owners: half of what may run at once.
+READ, READ_SLUGS = 250, 500
 BATCH_MOVIES, BATCH_ROWS = 100, 500  # under 2,000 of the 4,096 index ranges of a mutation
 BATCH_BYTES = 2**20
 IN_FLIGHT, ASKED = 4, 2  # mutations, and queries beside them: the next part is planned meanwhile
 LOOK_UP = 0.5  # seconds after which a wait looks up
+WROTE = {"create": "created", "update": "updated", "delete": "deleted"}
+STOPPED = "the push stopped before there was an answer"
 
 
 class Delivery:
@@ -50,8 +52,7 @@ class Delivery:
     def ask_all(self, *questions: tuple[Ask, Sequence[Any], int]) -> Iterator[list[Any]]:
         """Ask all questions at once, and yield what comes of each.
 
-        Args:
-            questions: Each what to ask with, for which items, and for how many at a time.
+        A question is what to ask with, for which items, and for how many at a time.
         """
         asked = [
             [
@@ -183,10 +184,10 @@ def _error_of(send: Send, batch: Batch) -> ServiceError | None:
     return None
 
 
-def asked(ask: Ask, items: Sequence[Any], size: int = READ) -> list[Any]:
-    """Return what comes of a question about many items, asked for so many at a time."""
-    starts = range(0, len(items), size)
-    return [found for n in starts for found in ask_in_halves(ask, items[n : n + size])]
+def asked(ask: Ask, items: Sequence[Any]) -> list[Any]:
+    """Return what comes of a question about many items, asked for some at a time."""
+    starts = range(0, len(items), READ)
+    return [found for n in starts for found in ask_in_halves(ask, items[n : n + READ])]
 
 
 def ask_in_halves(ask: Ask, items: Sequence[Any]) -> list[Any]:
@@ -198,3 +199,90 @@ def ask_in_halves(ask: Ask, items: Sequence[Any]) -> list[Any]:
             raise
     middle = len(items) // 2
     return ask_in_halves(ask, items[:middle]) + ask_in_halves(ask, items[middle:])
+
+
+class Answers:
+    """Collects what a target says to changes, from several threads.
+
+    A change is in doubt from when it is sent until an answer tells for certain: where the target
+    then says that it finds all as wanted, that may be our own doing; else it is somebody else's.
+
+    Args:
+        waiting: Movies that are not sent, and why.
+    """
+
+    def __init__(self, waiting: Mapping[int, str]) -> None:
+        self._said = {tmdb_id: _failed(reason) for tmdb_id, reason in waiting.items()}
+        self._doubtful: set[int] = set()
+
+    def hear(self, send: Callable[[Sequence[Document]], list[Document]]) -> Callable[..., None]:
+        """Return how a batch is sent so that what is said to it is heard."""
+
+        def apply(batch: Sequence[Document]) -> None:
+            sent = {int(change["tmdb_id"]) for change in batch} - self._doubtful
+            self._doubtful |= sent
+            try:
+                answers = send(batch)
+            except BaseException as error:
+                if not getattr(error, "lost", True):
+                    self._doubtful -= sent
+                raise
+            for answer in answers:
+                self._said[int(answer["tmdb_id"])] = answer
+            if not any(answer.get("lost") for answer in answers):
+                self._doubtful -= sent
+
+        return apply
+
+    def fail(self, failures: Iterable[tuple[Document, ServiceError]]) -> None:
+        """Take in what could not be sent; what is refused once was not done before either."""
+        for change, error in failures:
+            tmdb_id = int(change["tmdb_id"])
+            self._said[tmdb_id] = _failed(str(error))
+            if isinstance(error, RequestRefused):
+                self._doubtful.discard(tmdb_id)
+
+    def outcomes(self, changes: Iterable[Change], at: datetime) -> pl.DataFrame:
+        """Return what became of planned changes, in `OUTCOMES`."""
+        rows = []
+        for change in changes:
+            outcome, reason = self._outcome(change)
+            reason = reason or "; ".join(change.withheld)
+            rows.append((change.tmdb_id, change.title, outcome, reason, len(change.withheld), at))
+        return pl.DataFrame(rows, OUTCOMES, orient="row")
+
+    def _outcome(self, change: Change) -> tuple[str, str]:
+        if change.kind == "not_staged":
+            return "failed", change.reason
+        if not change.goes:
+            return change.kind, change.reason
+        doubtful = change.tmdb_id in self._doubtful
+        answer = self._said.get(change.tmdb_id, _failed(STOPPED))
+        said, reason = _summary(answer)
+        if said == "unchanged":
+            said = WROTE[change.kind] if doubtful else said
+        if said == "failed":
+            said = "unknown" if doubtful else said
+        return said, reason
+
+
+def corrected(outcomes: pl.DataFrame, otherwise: Mapping[int, Document]) -> pl.DataFrame:
+    """Return outcomes with what turned out otherwise when the target was made durable."""
+    if not otherwise:
+        return outcomes
+    rows = outcomes.to_dicts()
+    for row in rows:
+        if row["outcome"] in WROTE.values() and row["tmdb_id"] in otherwise:
+            row["outcome"], row["reason"] = _summary(otherwise[row["tmdb_id"]])
+    return pl.DataFrame(rows, outcomes.schema)
+
+
+def _summary(answer: Document) -> tuple[str, str]:
+    """Return the outcome that an answer tells, and why."""
+    if answer["outcome"] == "conflict":
+        return "conflict", f"changed by someone else since: {', '.join(answer['differs'])}"
+    return str(answer["outcome"]), str(answer.get("reason", ""))
+
+
+def _failed(reason: str) -> Document:
+    return {"outcome": "failed", "reason": reason}

@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from types import TracebackType
 
 import polars as pl
 
 from tmdbkit import transform
-from tmdbkit.convex.answers import Answers, corrected
 from tmdbkit.convex.changes import (
     NOTHING,
     Change,
+    Earlier,
     Withheld,
     image_form,
+    mark_taken_back,
     plan_changes,
     slug_candidates,
 )
-from tmdbkit.convex.delivery import READ, READ_SLUGS, Delivery, movie_batches, row_batches
-from tmdbkit.convex.intents import intents, unknown
+from tmdbkit.convex.delivery import (
+    READ,
+    READ_SLUGS,
+    Answers,
+    Delivery,
+    corrected,
+    movie_batches,
+    row_batches,
+)
+from tmdbkit.convex.intents import UnsettledIntents, intents, unknown
+from tmdbkit.convex.merge import PushOptions
 from tmdbkit.convex.plan import Plan
-from tmdbkit.convex.taken_back import mark_taken_back
+from tmdbkit.convex.read import Contact
+from tmdbkit.convex.target import Document, Target
 from tmdbkit.exceptions import PassingFault
 from tmdbkit.schema import CREW, GENRE, IMAGES, KEYS, MOVIE, ROW, own_validator
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
-    from types import TracebackType
-
-    from tmdbkit.convex.contact import Contact
-    from tmdbkit.convex.intents import UnsettledIntents
-    from tmdbkit.convex.options import PushOptions
-    from tmdbkit.convex.taken_back import Earlier
-    from tmdbkit.convex.target import Document, Target
 
 MOST_NAMED = 200_000  # people in mind; then some are sent once more, which changes nothing
 CHUNK = 500  # movies that are planned, sent and logged before the next are looked at
@@ -143,12 +145,10 @@ class Importer:
     def plan(
         self, rows: pl.DataFrame, payloads: pl.DataFrame, withheld: Withheld = NOTHING
     ) -> Plan:
-        """Compare some rows with the target, and return what a push of them would do.
+        """Compare some rows of the stage with the target, and return what a push of them would do.
 
-        Args:
-            rows: Of the stage, in `schema.ROW`.
-            payloads: `tmdb_id, payload, fetched_at` of the same movies, for the names of people.
-            withheld: What of them is not to be sent.
+        The payloads of the same movies name the people; what is `withheld` of them is not to be
+        sent.
         """
         self._check_contract()
         changes = self._few_enough(self._compare(rows.to_dicts(), withheld))

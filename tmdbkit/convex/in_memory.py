@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tmdbkit.convex.parsing import id_of
+from tmdbkit.convex.target import ABSENT, Document, differing
 from tmdbkit.convex.zip_file import TABLES
 from tmdbkit.schema import CREW, GENRE, MOVIE
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from tmdbkit.convex.target import Document
-
-_ABSENT: Any = object()
 _OURS = frozenset({*MOVIE, *CREW, *GENRE})
+# What tells rows apart: of people there is one for each person and job.
+_KEYS: dict[str, Callable[[Document], Any]] = {
+    "crew": lambda row: (row.get("crew_id"), row.get("crew_type")),
+    "genres": lambda row: row.get("genre_id"),
+}
 
 
 class Tables:
@@ -37,20 +38,28 @@ class Tables:
         self._by_id = _index(self.rows["movies"])
         if self.rows["movies"] and not self._by_id:
             raise ValueError
-        self._people = _by_key(self.rows["crew"], _person)
-        self._genres = _by_key(self.rows["genres"], _genre)
+        self._known = {name: _by_key(self.rows[name], key) for name, key in _KEYS.items()}
 
     def documents(self, tmdb_ids: Iterable[int]) -> list[Document]:
         """Return all documents of movies with these ids, repeated ones too."""
         return [dict(row) for tmdb_id in dict.fromkeys(tmdb_ids) for row in self._by_id[tmdb_id]]
 
-    def add_people(self, people: Sequence[Document]) -> Document:
-        """Add or rename people, told apart by id and job; return the counts."""
-        return _add(self.rows["crew"], self._people, map(_person, people), people)
-
-    def add_genres(self, genres: Sequence[Document]) -> Document:
-        """Add or rename genres; return the counts."""
-        return _add(self.rows["genres"], self._genres, map(_genre, genres), genres)
+    def add(self, table: str, rows: Sequence[Document]) -> Document:
+        """Add or rename people or genres; return the counts."""
+        known, counts = self._known[table], {"created": 0, "updated": 0, "unchanged": 0}
+        for row in rows:
+            key = _KEYS[table](row)
+            there = known.get(key)
+            if there is None:
+                known[key] = _with_floats(row)
+                self.rows[table].append(known[key])
+                counts["created"] += 1
+            elif {**there, **row} != there:
+                there.update(_with_floats(row))
+                counts["updated"] += 1
+            else:
+                counts["unchanged"] += 1
+        return counts
 
     def apply(self, change: Document) -> Document:
         """Compare and set; return `tmdb_id, outcome, id, differs`."""
@@ -76,7 +85,7 @@ class Tables:
             return _outcome(tmdb_id, "unchanged")
         expected = change.get("expected", {})
         added = [name for name in there[0] if not name.startswith("_") and name not in expected]
-        if moved := _differing(there[0], expected) + added:
+        if moved := differing(there[0], expected) + added:
             return _outcome(tmdb_id, "conflict", moved)
         self.rows["movies"] = [row for row in self.rows["movies"] if row is not there[0]]
         self._by_id[tmdb_id] = []
@@ -87,22 +96,18 @@ def _compare_and_set(there: Document, change: Document) -> Document:
     tmdb_id = int(change["tmdb_id"])
     create = change.get("create")
     absent, unset = change.get("absent", []), change.get("unset", [])
-    wanted = create or {**change.get("set", {}), **dict.fromkeys(unset, _ABSENT)}
-    missing = _differing(there, wanted)
+    wanted = create or {**change.get("set", {}), **dict.fromkeys(unset, ABSENT)}
+    missing = differing(there, wanted)
     if not missing:
         return _outcome(tmdb_id, "unchanged")
-    expected = {**change.get("expected", {}), **dict.fromkeys(absent, _ABSENT)}
-    moved = missing if create else _differing(there, expected)
+    expected = {**change.get("expected", {}), **dict.fromkeys(absent, ABSENT)}
+    moved = missing if create else differing(there, expected)
     if moved:
         return _outcome(tmdb_id, "conflict", moved)
     for name in unset:
         there.pop(name, None)
     there.update(_with_floats(change.get("set", {})))
     return _outcome(tmdb_id, "updated")
-
-
-def _differing(there: Document, wanted: Document) -> list[str]:
-    return [name for name, value in wanted.items() if there.get(name, _ABSENT) != value]
 
 
 def _with_floats(document: Document) -> Document:
@@ -122,35 +127,8 @@ def _floats(value: Any) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _person(row: Document) -> tuple[Any, Any]:
-    """Return what tells people apart: one row for every person and job."""
-    return row.get("crew_id"), row.get("crew_type")
-
-
-def _genre(row: Document) -> Any:
-    return row.get("genre_id")
-
-
 def _outcome(tmdb_id: int, outcome: str, differs: Iterable[str] = ()) -> Document:
     return {"tmdb_id": tmdb_id, "outcome": outcome, "id": None, "differs": list(differs)}
-
-
-def _add(
-    table: list[Document], known: dict[Any, Document], keys: Iterable[Any], rows: Sequence[Document]
-) -> Document:
-    counts = {"created": 0, "updated": 0, "unchanged": 0}
-    for key, row in zip(keys, rows, strict=True):
-        there = known.get(key)
-        if there is None:
-            known[key] = _with_floats(row)
-            table.append(known[key])
-            counts["created"] += 1
-        elif {**there, **row} != there:
-            there.update(_with_floats(row))
-            counts["updated"] += 1
-        else:
-            counts["unchanged"] += 1
-    return counts
 
 
 def _by_key(rows: Sequence[Document], key: Callable[[Document], Any]) -> dict[Any, Document]:

@@ -6,13 +6,10 @@ import hashlib
 import re
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tmdbkit.exceptions import UsageError
 from tmdbkit.files import make_folder, write_text
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _SEAL = re.compile(r"\n// tmdbkit:sha256:([0-9a-f]{16})\n\Z")
 

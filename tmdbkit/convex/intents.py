@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
 
 import polars as pl
 
-from tmdbkit.convex.answers import WROTE
 from tmdbkit.convex.changes import Change, content_hash
-from tmdbkit.convex.delivery import asked
+from tmdbkit.convex.delivery import WROTE, asked
+from tmdbkit.convex.target import ABSENT, Document, Target, by_movie, differing
 from tmdbkit.schema import INSTANT, STAMPS
 from tmdbkit.surrogates import loads
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-    from datetime import datetime
-
-    from tmdbkit.convex.target import Document, Target
-
-    Row = dict[str, Any]
-    Verdict = tuple[str, str]
+Row = dict[str, Any]
+Verdict = tuple[str, str]
 
 INTENTS = pl.Schema(
     {
@@ -36,7 +32,6 @@ INTENTS = pl.Schema(
 )
 NOT_DONE = "the push ended before it was done"
 UNREADABLE = "what the import log has of it was not written by this tmdbkit"
-_ABSENT: Any = object()
 
 
 def intents(changes: Iterable[Change], at: datetime) -> pl.DataFrame:
@@ -60,13 +55,9 @@ def intents(changes: Iterable[Change], at: datetime) -> pl.DataFrame:
 class UnsettledIntents:
     """Intents of earlier pushes to a target of which it is not known whether they were done.
 
-    They are settled by documents that somebody reads anyway. One that was not done stays here:
-    its mutation may still have been running.
-
-    Args:
-        imports: The rows of the import log of movies that have such an intent.
-        log: Is given an outcome that the log does not have yet.
-        now: The clock.
+    They are settled by documents that somebody reads anyway. One that was not done stays here: its
+    mutation may still have been running. `imports` are all rows of the import log of such movies;
+    `log` is given an outcome that it does not have yet.
     """
 
     def __init__(
@@ -85,15 +76,11 @@ class UnsettledIntents:
         return bool(self._rows)
 
     def settle(self, tmdb_ids: Collection[int], documents: Iterable[Document]) -> pl.DataFrame:
-        """Log what became of the intents for some movies, and return what of it is new.
+        """Log what became of the intents for some movies, by all documents there are of them.
 
-        Args:
-            tmdb_ids: The movies.
-            documents: All that the target has of them.
+        What of it is new is returned.
         """
-        there: dict[int, list[Document]] = defaultdict(list)
-        for document in documents if self._rows else ():
-            there[int(document["tmdb_id"])].append(document)
+        there = by_movie(documents if self._rows else ())
         rows = [
             row
             for tmdb_id in self._rows.keys() & set(tmdb_ids)
@@ -162,14 +149,14 @@ def _verdict(row: Row, there: Sequence[Document]) -> Verdict:
     if not there:
         by_kind = {"delete": ("deleted", ""), "create": ("failed", NOT_DONE)}
         return by_kind.get(row["kind"]) or _unknown(row, "there is no document of it")
-    wanted = {**dict.fromkeys(before, _ABSENT), **after}
-    if row["kind"] != "delete" and not _differing(there[0], wanted):
+    wanted = {**dict.fromkeys(before, ABSENT), **after}
+    if row["kind"] != "delete" and not differing(there[0], wanted):
         return WROTE[row["kind"]], ""
-    was = {**dict.fromkeys(after, _ABSENT), **before}
-    moved = [name for name in _differing(there[0], was) if name not in STAMPS]
+    was = {**dict.fromkeys(after, ABSENT), **before}
+    moved = [name for name in differing(there[0], was) if name not in STAMPS]
     if row["kind"] != "create" and not moved:
         return "failed", NOT_DONE
-    other = _differing(there[0], before if row["kind"] == "delete" else wanted)
+    other = differing(there[0], before if row["kind"] == "delete" else wanted)
     return _unknown(row, f"other values now: {', '.join(other)}")
 
 
@@ -184,10 +171,6 @@ def values(text: str | None) -> Document | None:
 
 def _unknown(row: Row, why: str) -> Verdict:
     return "unknown", f"push {row['push']} may have changed it; {why}"
-
-
-def _differing(document: Document, wanted: Mapping[str, Any]) -> list[str]:
-    return [name for name, value in wanted.items() if document.get(name, _ABSENT) != value]
 
 
 def _json(value: object) -> str:

@@ -1,4 +1,4 @@
-"""The merge of a row into a document, field by field; pure.
+"""The merge of a row into a document, field by field, and what a person lets it touch; pure.
 
 Rules of ownership (design, section 7): what the app owns is set on creation only; ratings merge
 system by system; what is missing here replaces nothing there; an image keeps the form it has.
@@ -6,10 +6,15 @@ system by system; what is missing here replaces nothing there; an image keeps th
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import polars as pl
+
+from tmdbkit.convex.target import Document
 from tmdbkit.exceptions import UsageError
+from tmdbkit.images import FORMS, ImageForm
 from tmdbkit.schema import (
     CREATED_ONLY,
     IMAGES,
@@ -20,15 +25,11 @@ from tmdbkit.schema import (
     STAMPS,
     ZERO_IS_UNKNOWN,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tmdbkit.convex.target import Document
-    from tmdbkit.images import ImageForm
+from tmdbkit.settings import Settings
 
 OURS = frozenset(MOVIE.names()) - CREATED_ONLY - STAMPS - {"tmdb_id"}
 NAMES = ("ratings", *sorted(OURS - RATINGS))  # as a person gives them
+PEOPLE = ("named", "all", "none")
 
 
 @dataclass(frozen=True)
@@ -106,14 +107,7 @@ def _fields(option: str, names: Iterable[str], there: frozenset[str]) -> frozens
 
 @dataclass
 class MergeResult:
-    """What a row would do to a document.
-
-    Attributes:
-        set: The fields that get a value.
-        unset: The fields that are taken away.
-        kept: Fields with a value there and none here.
-        erased: Fields whose value there is given up.
-    """
+    """What a row would do to a document: its fields are those of `changes.Change`."""
 
     set: Document = field(default_factory=dict)
     unset: list[str] = field(default_factory=list)
@@ -189,3 +183,56 @@ def joined(name: str, ours: Any, theirs: Any) -> Any:
 
 def _has_id(theirs: Any, own: Any) -> bool:
     return isinstance(theirs, dict) and theirs.get("id") == own
+
+
+@dataclass(frozen=True)
+class PushOptions:
+    """What travels with a push from its verb to its target.
+
+    Attributes:
+        scope: Which fields may be touched.
+        limit: How many movies are planned to go at most.
+        people: `named`, `all` or `none`; None is `all` where movies there have a crew.
+        images: The form of images.
+        own: The types of the user's own fields.
+    """
+
+    scope: Scope = ALL
+    limit: int | None = None
+    people: str | None = None
+    images: ImageForm = field(default_factory=ImageForm)
+    own: Mapping[str, pl.DataType] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        scope: Scope = ALL,
+        limit: int | None = None,
+        people: str | None = None,
+        images: str | ImageForm | None = None,
+        own: Mapping[str, pl.DataType] | None = None,
+    ) -> PushOptions:
+        """Take what a person chose; the form of images that is not chosen is that of the settings.
+
+        Raises:
+            UsageError: No such choice of people, or no such form of images.
+        """
+        if people not in (None, *PEOPLE):
+            raise UsageError(f"people is {people!r}; it must be one of {', '.join(PEOPLE)}")
+        if not isinstance(images, ImageForm):
+            images = _image_form(settings, images)
+        return cls(scope, limit, people, images, own or {})
+
+
+def _image_form(settings: Settings, wanted: str | None) -> ImageForm:
+    """Return the form of images that settings say, or the one that all are to get."""
+    if wanted not in (None, *FORMS):
+        raise UsageError(f"images is {wanted!r}; it must be one of {', '.join(FORMS)}")
+    return ImageForm(
+        wanted or settings.images,
+        settings.poster_size,
+        settings.backdrop_size,
+        converts=wanted is not None,
+    )

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tmdbkit.convex.target import Page, Pointing, Reference
+from tmdbkit.convex.target import Document, Page, Pointing, Reference
 from tmdbkit.exceptions import FunctionsMissing
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tmdbkit.convex.target import Document
+from tmdbkit.schema import LAST_ID
 
 OUTCOMES = ("created", "updated", "deleted", "unchanged", "conflict")
-LARGEST_ID = 2**53
 
 
 def id_of(document: Document) -> int | None:
@@ -22,15 +18,11 @@ def id_of(document: Document) -> int | None:
     found = document.get("tmdb_id")
     if isinstance(found, bool) or not isinstance(found, int | float):
         return None
-    return int(found) if 1 <= found <= LARGEST_ID and found == int(found) else None
+    return int(found) if 1 <= found <= LAST_ID and found == int(found) else None
 
 
 def documents(answer: Any, name: str) -> list[Document]:
-    """Return an answer that is a list of documents.
-
-    Args:
-        answer: What a function returned.
-        name: Which function it is.
+    """Return an answer of a function that is a list of documents.
 
     Raises:
         FunctionsMissing: It is something else.
@@ -54,11 +46,7 @@ def slug_owners(found: Sequence[Document]) -> list[tuple[str, int]]:
 
 
 def page(answer: Any) -> Page:
-    """Return a page of a table.
-
-    Raises:
-        FunctionsMissing: It is something else.
-    """
+    """Return a page of a table."""
     if not isinstance(answer, dict) or not isinstance(answer.get("cursor"), str | None):
         raise not_understood("page")
     if not isinstance(answer.get("done"), bool) or not (answer["done"] or answer.get("cursor")):
@@ -67,21 +55,13 @@ def page(answer: Any) -> Page:
 
 
 def references(answer: Any) -> tuple[Reference, ...]:
-    """Return the fields that hold ids of movies.
-
-    Raises:
-        FunctionsMissing: It is something else.
-    """
+    """Return the fields that hold ids of movies."""
     with _understanding("contract"):
         return tuple(Reference(one["table"], one["field"], one["index"]) for one in answer)
 
 
 def pointing(answer: Any, most: int) -> list[Pointing]:
-    """Return what points at movies; where so many do, there may be more.
-
-    Raises:
-        FunctionsMissing: It is something else.
-    """
+    """Return what points at movies; where so many do, there may be more."""
     with _understanding("pointingAt"):
         return [
             Pointing(

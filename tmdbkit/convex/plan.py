@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from tmdbkit.convex.changes import Change, converted
+from tmdbkit.convex.changes import Change, Kind, converted
 from tmdbkit.convex.delivery import movie_batches, row_batches
 from tmdbkit.convex.merge import ALL, Scope
 from tmdbkit.convex.plan_file import LAYOUT, read_saved
@@ -24,6 +26,7 @@ from tmdbkit.convex.shown import (
     plain_value,
     text_of,
 )
+from tmdbkit.convex.target import TargetName
 from tmdbkit.display import Drawn, block, counted_facts, first_facts, line, plain, plain_lines
 from tmdbkit.exceptions import NoSuchMovie
 from tmdbkit.files import write_text
@@ -31,13 +34,6 @@ from tmdbkit.images import form_of
 from tmdbkit.progress import counted
 from tmdbkit.schema import CREW, GENRE, KEYS
 from tmdbkit.settings.arguments import checked
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
-    from pathlib import Path
-
-    from tmdbkit.convex.changes import Kind
-    from tmdbkit.convex.target import TargetName
 
 SHORT = 70  # characters of a value that stands on a line of its own
 ASIDE: tuple[Kind, ...] = ("failed", "not_staged", "unknown")  # of which nothing is known, or goes

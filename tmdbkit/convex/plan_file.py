@@ -4,38 +4,30 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, get_args
+from pathlib import Path
+from typing import Any, get_args
 
 import polars as pl
 
 from tmdbkit.convex.changes import Change, Kind
 from tmdbkit.convex.contract import Contract
+from tmdbkit.convex.target import Document
 from tmdbkit.exceptions import UsageError
-from tmdbkit.schema import MOVIE, NULLABLE, RATINGS, validator
+from tmdbkit.schema import LAST_ID, MOVIE, NULLABLE, RATINGS, validator
 from tmdbkit.surrogates import loads
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from tmdbkit.convex.target import Document
-
 LAYOUT = 1
-MOST_ID = 2**53
 # What a target may have more in, and a plan then has as well.
 _JOINED = RATINGS | NULLABLE
 
 
 def read_saved(path: Path, names: Mapping[str, pl.Schema]) -> Document:
-    """Return what a saved plan says, where all of it can be sent as it was meant.
-
-    Args:
-        path: The file.
-        names: The tables of people and genres that go with the movies.
+    """Return what a saved plan says; `names` are the tables that go with its movies.
 
     Raises:
-        UsageError: It cannot.
+        UsageError: It cannot be sent as it was meant.
     """
     saved = _parsed(path)
     if not isinstance(saved, dict) or "plan" not in saved:
@@ -80,7 +72,7 @@ def _faults(saved: Document, names: Mapping[str, pl.Schema]) -> Iterator[str]:
 
 def _change_faults(change: Document, *, is_way_back: bool) -> Iterator[str]:
     tmdb_id = change["tmdb_id"]
-    if not (isinstance(tmdb_id, int) and 0 < tmdb_id <= MOST_ID):
+    if not (isinstance(tmdb_id, int) and 0 < tmdb_id <= LAST_ID):
         yield f"{tmdb_id} is no id"
     if change["kind"] not in get_args(Kind):
         yield f"{change['kind']!r} is no kind of change"

@@ -1,24 +1,22 @@
-"""A target as a source: its documents page by page, as a frame, and how much there is."""
+"""A target as a source: what it accepts, its documents page by page, and how much there is."""
 
 from __future__ import annotations
 
 import json
 import warnings
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.parsing import id_of, not_understood
+from tmdbkit.convex.target import Document, Page, Target
 from tmdbkit.exceptions import BatchTooLarge, CursorLost, PassedOver
 from tmdbkit.progress import counted
 from tmdbkit.schema import MOVIE, RATINGS, SYSTEMS, validator
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tmdbkit.convex.target import Document, Page, Target
 
 TRIES = 4  # to read a table whose cursors are lost on the way
 MOST_IDLE = 100  # pages in a row that are empty, or begin like the one before
@@ -29,6 +27,7 @@ _OURS = Contract({"movies": validator("movies")})
 SIZES = pl.Schema(
     {"table": pl.String(), "documents": pl.Int64(), "mib": pl.Float64(), "too_large": pl.Boolean()}
 )
+OLDEST = 50  # movies: enough to see in which form images are held, and to know an export by
 
 
 def pages(target: Target, table: str, size: int | None = None) -> Iterator[list[Document]]:
@@ -162,3 +161,22 @@ def measure(target: Target, tables: Sequence[str]) -> pl.DataFrame:
         mib = size / 2**20
         rows.append((table, documents, mib, is_too_large(documents, mib)))
     return pl.DataFrame(rows, SIZES, orient="row")
+
+
+@dataclass(frozen=True)
+class Contact:
+    """What a target said: what its tables accept, and its oldest documents of movies."""
+
+    contract: Contract
+    movies: list[Document]
+
+    def rated(self) -> set[str]:
+        """Return the systems whose ratings these movies have."""
+        found = [document.get("vote_pts_system") for document in self.movies]
+        points = [each for each in found if isinstance(each, dict)]
+        return {name for each in points for name, value in each.items() if value is not None}
+
+    @classmethod
+    def of(cls, target: Target) -> Contact:
+        """Ask a target."""
+        return cls(target.contract(), next(pages(target, "movies", OLDEST)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import requests
 
 from tmdbkit.exceptions import (
     BatchTooLarge,
@@ -18,9 +20,6 @@ from tmdbkit.exceptions import (
 )
 from tmdbkit.http.answers import read_told
 from tmdbkit.http.retry import passing_kind
-
-if TYPE_CHECKING:
-    import requests
 
 # Convex tells the errors of one status apart by their words; each pattern with what it means for
 # us, and the first that matches counts. Only the first line is read: those after it quote the
@@ -101,10 +100,6 @@ def refusal_of(response: requests.Response, name: str) -> ServiceError | None:
 def value_of(response: requests.Response, *, name: str) -> Any:
     """Return the value that an answer with a 200 holds.
 
-    Args:
-        response: What Convex answered.
-        name: The function or path that was asked.
-
     Raises:
         ServiceError: The function failed, or it is no answer of Convex.
     """
@@ -184,9 +179,7 @@ _TO_WRITE = {"RunInternalMutations": "deployment:functions:runInternalMutations"
 def lacking_permissions(allowed: Any, *, writing: bool) -> list[str]:
     """Return the permissions that a key needs and does not have, as the dashboard names them.
 
-    Args:
-        allowed: What Convex says of the key; no operations at all means every one.
-        writing: Whether it is to write.
+    Convex says what it is `allowed`; no operations at all means every one.
     """
     told = allowed if isinstance(allowed, dict) else {}
     operations = told.get("allowedOps")

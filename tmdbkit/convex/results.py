@@ -1,19 +1,19 @@
-"""What a push came to: an outcome for every movie, and their counts."""
+"""What a push came to, an outcome for every movie; and how a target compares with the stage."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
-from tmdbkit.display import Drawn, counted_facts
+from tmdbkit.convex.shown import aside_facts, first_lines
+from tmdbkit.display import Drawn, counted_facts, first_facts
 from tmdbkit.schema import INSTANT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from tmdbkit.convex.plan import Plan
 
 T = TypeVar("T")
@@ -28,6 +28,15 @@ OUTCOMES = pl.Schema(
         "pushed_at": INSTANT,
     }
 )
+_WENT = ("created", "updated", "unchanged")
+_REPLANNED = ("update", "unchanged", "withheld")
+_COUNTED = (
+    *("target", "push", "created", "updated", "deleted", "unchanged", "withheld"),
+    *("conflicts", "failed", "unknown", "batches"),
+)
+TOLD = ("tmdb_id", "title", "outcome", "reason", "withheld")  # what a result keeps of outcomes
+_ASIDE = ("withheld", "not_staged", "unknown")  # kinds of a plan that compare nothing
+_CALLED = {"update": "different", "create": "absent"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,14 +127,6 @@ class PushResult(Drawn):
         ]
 
 
-_WENT = ("created", "updated", "unchanged")
-_REPLANNED = ("update", "unchanged", "withheld")
-_COUNTED = (
-    *("target", "push", "created", "updated", "deleted", "unchanged", "withheld"),
-    *("conflicts", "failed", "unknown", "batches"),
-)
-
-
 @dataclass(frozen=True, repr=False)
 class DeleteResult(Drawn):
     """What a deletion came to.
@@ -168,9 +169,6 @@ def _of_deletion(facts: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
             yield "absent" if name == "unchanged" else name, told
 
 
-TOLD = ("tmdb_id", "title", "outcome", "reason", "withheld")  # what a result keeps of outcomes
-
-
 def add_up(
     target: str,
     push: str,
@@ -180,16 +178,7 @@ def add_up(
     left_out: tuple[str, ...],
     advice: tuple[str, ...],
 ) -> PushResult:
-    """Add up what a push came to.
-
-    Args:
-        target: Which target it went to.
-        push: Its name in the import log.
-        outcomes: What became of movies, in `TOLD` at least.
-        batches: How many mutations were sent.
-        left_out: Fields and tables that the target does not know.
-        advice: What to do next with what was written.
-    """
+    """Add up what a push came to; the outcomes have `TOLD` at least."""
     rows = pl.concat([some.select(TOLD) for some in (OUTCOMES.to_frame(), *outcomes)])
     count = Counter(rows["outcome"].to_list())
     return PushResult(
@@ -208,3 +197,52 @@ def add_up(
         left_out=left_out,
         advice=advice,
     )
+
+
+@dataclass(frozen=True, repr=False)
+class Verification(Drawn):
+    """How a target compares with the stage: what a push by the plan would still change."""
+
+    _heading = "Verified"
+
+    plan: Plan
+
+    def counts(self) -> dict[str, int]:
+        """Return how many movies were checked, are equal, different, absent there, or not staged.
+
+        And how many could not be compared, where there are any: `withheld`, since a decision or a
+        rule holds them back, and `unknown`, where nobody can tell what an earlier push did to them.
+        """
+        kinds: Counter[str] = Counter(change.kind for change in self.plan.changes)
+        aside = {kind: kinds[kind] for kind in ("withheld", "unknown") if kinds[kind]}
+        equal, absent = kinds["unchanged"], kinds["create"]
+        checked = len(self.plan) - kinds["not_staged"] - kinds["unknown"]
+        return {
+            "checked": checked,
+            "equal": equal,
+            "different": checked - equal - absent - kinds["withheld"],
+            "absent": absent,
+            "not_staged": kinds["not_staged"],
+            **aside,
+        }
+
+    def differences(self) -> pl.DataFrame:
+        """Return a row for each field that differs, `old` as it is there, `new` as staged."""
+        return self.plan.fields().filter(~pl.col("change").is_in(["create", *_ASIDE]))
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield a row for each difference, with values as they are, and for what is not compared.
+
+        `change` is `different`, `absent`, or why it is not compared.
+        """
+        for row in self.plan.rows():
+            absent = {"new": None} if row["change"] == "create" else {}
+            yield {**row, "change": _CALLED.get(row["change"], row["change"]), **absent}
+
+    def _facts(self) -> list[tuple[str, str]]:
+        facts = counted_facts({"target": self.plan.target, **self.counts()})
+        there = [change for change in self.plan.changes if change.kind != "create"]
+        facts += [("different", told) for told in first_lines(there)]
+        lacking = [c for c in self.plan.changes if c.kind == "create"]
+        facts += first_facts("absent", [f"{c.title} ({c.tmdb_id})" for c in lacking])
+        return facts + aside_facts(self.plan.changes, ("failed", *_ASIDE))

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import polars as pl
+
+from tmdbkit.convex.changes import Change
 from tmdbkit.display import brief, first_facts, plain
 from tmdbkit.schema import RATINGS, STAMPS
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    import polars as pl
-
-    from tmdbkit.convex.changes import Change
-
-    Move = tuple[str, Any, Any]  # a field, old, new
+Move = tuple[str, Any, Any]  # a field, old, new
 
 FIRST = 10  # lines that are shown
 TITLE, LEAST = 28, 8  # characters of a title, and at least of a value
@@ -59,9 +56,7 @@ def _line(title: str, name: str, old: Any, new: Any, width: int) -> str:
 def document_lines(change: Change, names: Mapping[str, pl.DataFrame]) -> list[str]:
     """Return a line for each field of a new document, as far as there is anything in it.
 
-    Args:
-        change: Its creation.
-        names: The rows of `crew` and `genres` that go with it; an id that has none is counted.
+    Ids are told by the `names` that go with it.
     """
     known = {
         field: dict(names[table].select(columns).rows())

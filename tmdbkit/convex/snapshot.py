@@ -6,15 +6,18 @@ import filecmp
 import os
 import shutil
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from tmdbkit.convex import parsing, zip_file
+from tmdbkit.convex.contract import Contract, inferred
 from tmdbkit.convex.in_memory import Tables
-from tmdbkit.convex.inference import inferred
-from tmdbkit.convex.limits import exceeded
 from tmdbkit.convex.read import movies_of
-from tmdbkit.convex.target import Page, Pointing, TargetName
+from tmdbkit.convex.target import Document, Page, Pointing, Target, TargetName
+from tmdbkit.convex.validators import exceeded
 from tmdbkit.convex.zip_file import TABLES, Contents
 from tmdbkit.display import draw_facts
 from tmdbkit.exceptions import RequestRefused, SettingsError, StopError
@@ -22,20 +25,12 @@ from tmdbkit.files import atomic_write, make_folder, sweep
 from tmdbkit.schema import NEW_WITH_US
 from tmdbkit.settings.arguments import checked
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    import polars as pl
-
-    from tmdbkit.convex.contract import Contract
-    from tmdbkit.convex.target import Document
-
 ZIP_NAME = "snapshot.zip"
 _FIRST = "   (into an empty deployment only: it compares nothing)"
 
 
 @checked
-class ConvexSnapshot:
+class ConvexSnapshot(Target):
     """A deployment's tables in one ZIP: no account, no network, no Node.
 
     It obeys the rules of the functions in `tmdbkit.ts`. What is written is kept in memory until
@@ -61,11 +56,6 @@ class ConvexSnapshot:
         self._otherwise: dict[int, Document] = {}
         self._load()
 
-    @property
-    def title(self) -> TargetName:
-        """Which target it is."""
-        return TargetName("", "snapshot", str(self.path), self._identity)
-
     def _load(self) -> None:
         """Read the ZIP.
 
@@ -82,7 +72,8 @@ class ConvexSnapshot:
         self._held = frozenset(read.tables)
         self._is_export = read.is_export
         self._inferred = self._infer()
-        self._identity, self._writing = read.identity, read.writing
+        self.title = TargetName("", "snapshot", str(self.path), read.identity)
+        self._writing = read.writing
 
     def table(self, name: str) -> list[Document]:
         """Return the documents of a table."""
@@ -129,9 +120,8 @@ class ConvexSnapshot:
     ) -> None:
         """Take the contract of the deployment that it came from, where it has none.
 
-        Args:
-            known: Returns it by the `_id` of its movies.
-            own: What the user's own fields accept; of another contract nothing is known of them.
+        It is `known` by the `_id` of its movies. Of another contract nothing is known of the user's
+        `own` fields.
         """
         if own != self._own:
             self._own = own
@@ -172,13 +162,15 @@ class ConvexSnapshot:
 
     def add_people(self, people: Sequence[Document]) -> Document:
         """Add or rename rows of `crew`; return the counts created, updated, unchanged."""
-        self._added.append(("crew", people))
-        return self._tables.add_people(people)
+        return self._add("crew", people)
 
     def add_genres(self, genres: Sequence[Document]) -> Document:
         """Add or rename rows of `genres`; return the counts created, updated, unchanged."""
-        self._added.append(("genres", genres))
-        return self._tables.add_genres(genres)
+        return self._add("genres", genres)
+
+    def _add(self, table: str, rows: Sequence[Document]) -> Document:
+        self._added.append((table, rows))
+        return self._tables.add(table, rows)
 
     def pointing_at(self, tmdb_ids: Sequence[int]) -> list[Pointing]:
         """Return what points at these movies: whatever holds the id that an export gave them."""
@@ -222,12 +214,11 @@ class ConvexSnapshot:
 
     def _catch_up(self) -> None:
         """Take over what somebody else has written, and do on it what was done here."""
-        identity = self._identity
+        title = self.title
         self._load()
-        self._identity = identity
-        add = {"crew": self._tables.add_people, "genres": self._tables.add_genres}
+        self.title = title
         for table, rows in self._added:
-            add[table](rows)
+            self._tables.add(table, rows)
         again = [
             (answer, self._tables.apply(change))
             for change, answer in self._made
@@ -245,7 +236,7 @@ class ConvexSnapshot:
         sweep(self.path.parent, *(path.name for path in written))
         with atomic_write(self.path) as aside:
             every = {"_tables": numbered, **tables}
-            contents = Contents(every, self._others, self._identity, self._is_export)
+            contents = Contents(every, self._others, self.title.identity, self._is_export)
             zip_file.write(aside, contents, self.path)
             if self._is_export:
                 self._keep_export()
@@ -315,21 +306,13 @@ class ConvexSnapshot:
             with atomic_write(kept) as aside:
                 shutil.copyfile(self.path, aside)
 
-    def interrupt(self) -> None:
-        """Nothing: no thread waits for a file."""
-
-    def resume(self) -> None:
-        """Nothing: no thread waits for a file."""
-
     def __repr__(self) -> str:
-        return f"ConvexSnapshot({self.path}: {self._counts()})"
+        counts = ", ".join(f"{len(self._tables.rows[name]):,} {name}" for name in TABLES)
+        return f"ConvexSnapshot({self.path}: {counts})"
 
     def _repr_html_(self) -> str:
         counts = [(name, f"{len(self._tables.rows[name]):,}") for name in TABLES]
         return draw_facts("Convex snapshot", [("file", str(self.path)), *counts])
-
-    def _counts(self) -> str:
-        return ", ".join(f"{len(self._tables.rows[name]):,} {name}" for name in TABLES)
 
 
 def _refuse(contract: Contract, change: Document, *, is_certain: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,11 +11,23 @@ from typing import TYPE_CHECKING, Any, Protocol
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tmdbkit.convex.contract import Contract
 
 Document = dict[str, Any]
+ABSENT: Any = object()  # what a document has of a field that it has not
+
+
+def by_movie(documents: Iterable[Document]) -> dict[int, list[Document]]:
+    """Return documents by their movie; of others, none."""
+    found: dict[int, list[Document]] = defaultdict(list)
+    for document in documents:
+        found[int(document["tmdb_id"])].append(document)
+    return found
+
+
+def differing(document: Document, wanted: Mapping[str, Any]) -> list[str]:
+    """Return the fields in which a document has another value than is wanted."""
+    return [name for name, value in wanted.items() if document.get(name, ABSENT) != value]
 
 
 @dataclass(frozen=True)
@@ -36,13 +50,10 @@ class TargetName:
         return " ".join(part for part in (self.kind, self.name, "at", self.location) if part)
 
     def is_meant(self, said: str, identity: str | None) -> bool:
-        """Tell whether a plan or a row of the import log is of this target.
+        """Tell whether a plan or a logged row that says this title and identity is of this target.
 
-        A deployment is its address, whichever kind of key led there.
-
-        Args:
-            said: The title that it has.
-            identity: The identity, where it has one; those of older tmdbkits have the path alone.
+        A deployment is its address, whichever kind of key led there. Those of older tmdbkits have
+        the path alone.
         """
         if identity:
             return identity == self.identity
@@ -97,15 +108,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Pointing:
-    """What in the target points at a movie, by one field.
-
-    Attributes:
-        tmdb_id: Which movie.
-        table: The table of the documents that do.
-        field: Their field.
-        documents: How many they are.
-        more: Whether there may be more than were counted.
-    """
+    """How many documents of a table point at a movie by one field; perhaps `more` than counted."""
 
     tmdb_id: int
     table: str
@@ -118,14 +121,12 @@ class Target(Protocol):
     """Where documents go, and where they are read.
 
     Attributes:
+        title: Which one it is.
         deferred: Whether what is done counts only after `flush`, and may turn out otherwise there.
     """
 
-    deferred: bool
-
-    @property
-    def title(self) -> TargetName:
-        """Which target it is."""
+    title: TargetName
+    deferred: bool = False
 
     def preflight(self, *, writing: bool) -> None:
         """Make sure, before the first write, that it can be reached and allows what is asked.
@@ -174,12 +175,16 @@ class Target(Protocol):
         Raises:
             StopError: It cannot be written.
         """
+        return {}
 
     def advice(self) -> tuple[str, ...]:
         """Return what a person does next with what was written."""
+        return ()
 
     def interrupt(self) -> None:
         """End the waits of all threads, so that requests in flight are the last ones."""
+        return  # of a file nobody waits for anything
 
     def resume(self) -> None:
         """Allow waiting again."""
+        return

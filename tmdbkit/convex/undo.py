@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from tmdbkit.convex.changes import Change
 from tmdbkit.convex.intents import UNREADABLE, unknown, values
 from tmdbkit.convex.plan import UNDO, Plan
+from tmdbkit.convex.target import TargetName
 from tmdbkit.exceptions import UsageError
-
-if TYPE_CHECKING:
-    from tmdbkit.convex.target import TargetName
 
 WROTE = ("created", "updated", "deleted")
 EARLIER = "nothing that the latest push changed still stands; this takes back an earlier one"
@@ -23,12 +21,8 @@ def plan_undo(imports: pl.DataFrame, title: TargetName, push_id: str | None) -> 
     """Return the plan that takes a push back, as far as it still stands.
 
     What nobody knows of it, since it was killed and someone edited the documents, is only said.
-
-    Args:
-        imports: The import log.
-        title: Which target.
-        push_id: Which push; None is the latest to that target that is no undo, and of which an
-            undo has not come to every movie yet.
+    Where no push is named, it is the latest to that target that is no undo, and of which an undo
+    has not come to every movie yet.
 
     Raises:
         UsageError: The log has no such push, or nothing of it is left to take back.
@@ -71,10 +65,9 @@ IS_SAID_UNKNOWN = (pl.col("outcome") == "unknown") & pl.col("kind").is_null()
 
 
 def _last_word_first(undos: dict[str, str]) -> list[str]:
-    """Return undos so that each comes after those that take it back; no clock is asked for it.
+    """Return undos, and which push each takes back, each after those that take it back.
 
-    Args:
-        undos: Which push each takes back.
+    No clock is asked for it.
     """
 
     def depth(push: str, before: frozenset[str] = frozenset()) -> int:

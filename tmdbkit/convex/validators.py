@@ -1,18 +1,26 @@
-"""Convex's validators in JSON: what fits one, what is wrong with a value, how it is spelled."""
+"""What Convex lets a document be: its validators in JSON, and its limits of size and depth."""
 
 from __future__ import annotations
 
 import json
 import math
 import reprlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from tmdbkit.convex.target import Document
 
-    Test = Callable[[Any], bool]
+Test = Callable[[Any], bool]
 
 Validator = dict[str, Any]
+LARGEST_INTEGER = 2**53
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
+MOST_BYTES = 2**20
+MOST_ITEMS = 8_192
+DEEPEST = 16
+_OWN = 64  # bytes that Convex's own two fields take, about
+_FAR_BELOW = 2 * MOST_ITEMS  # characters of JSON: too few for either, an item takes two
 
 
 def is_validator(said: Any) -> bool:
@@ -29,11 +37,6 @@ def is_validator(said: Any) -> bool:
 
 def _is_member(said: Any) -> bool:
     return isinstance(said, dict) and "optional" in said and is_validator(said.get("fieldType"))
-
-
-LARGEST_INTEGER = 2**53
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 60
 
 
 def test_of(wanted: Validator) -> Test:
@@ -178,9 +181,7 @@ def _member_spelled(member: dict[str, Any]) -> str:
 def can_hold(kind: Validator, ours: Validator) -> bool:
     """Tell whether any value of ours, beside null, can be one of this kind.
 
-    Args:
-        kind: Of the target; one that is not known here may hold anything.
-        ours: What we have for it.
+    A kind that is not known here may hold anything.
     """
     if ours["type"] == "union":
         return all(can_hold(kind, one) for one in ours["value"] if one["type"] != "null")
@@ -204,3 +205,43 @@ def _can_hold_object(members: dict[str, Any], ours: dict[str, Any]) -> bool:
 
 _SPELLED = {"bigint": "int64"}
 _KNOWN = {*_CHECKS, "bigint", "int64", "id", "bytes", "record"}
+
+
+def exceeded(document: Document) -> list[str]:
+    """Return in what a document is beyond the limits; mostly nothing, which costs one encoding."""
+    text = json.dumps(document)
+    if len(text) < _FAR_BELOW and text.count("[") + text.count("{") <= DEEPEST:
+        return []
+    found = list(_too_long(document, ""))
+    if _depth(document) > DEEPEST:
+        found.append(f"it is nested more than {DEEPEST} levels deep")
+    if (size := _size(document) + _OWN) > MOST_BYTES:
+        found.append(f"it has {size / 2**20:.2f} MiB, and a document may have 1")
+    return found
+
+
+def _too_long(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _too_long(part, f"{path}.{name}" if path else name)
+    if isinstance(value, list):
+        if len(value) > MOST_ITEMS:
+            yield f"{path} has {len(value):,} items, and may have {MOST_ITEMS:,}"
+        for item in value:
+            yield from _too_long(item, f"{path}[]")
+
+
+def _depth(value: Any) -> int:
+    parts = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(_depth, parts), default=0) if isinstance(value, dict | list) else 0
+
+
+def _size(value: Any) -> int:
+    """Return the bytes that Convex counts for a value."""
+    if isinstance(value, str):
+        return 2 + len(value.encode())
+    if isinstance(value, list):
+        return 2 + sum(map(_size, value))
+    if isinstance(value, dict):
+        return 2 + sum(len(name.encode()) + 1 + _size(part) for name, part in value.items())
+    return 1 if value is None or isinstance(value, bool) else 9

@@ -15,20 +15,17 @@ import sys
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
 from io import TextIOWrapper
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, Any
 
+from tmdbkit.convex.target import Document
 from tmdbkit.surrogates import loads
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from tmdbkit.convex.target import Document
 
 TABLES = ("movies", "crew", "genres")
 # What the parts of zipfile and of json raise for a file that is damaged, locked or of other things.
@@ -92,13 +89,9 @@ def _is_export(tables: Mapping[str, list[Document]], others: Collection[str]) ->
 def write(path: Path, contents: Contents, source: Path) -> None:
     """Write a ZIP; its comment, which Convex passes over, says which snapshot and writing it is.
 
-    Tables have a number in it where the deployment has given them one: one of our own might be
-    that of another table there, and the import would be refused.
-
-    Args:
-        path: The file.
-        contents: What it holds.
-        source: The ZIP that the other members are copied from.
+    Tables have a number in it where the deployment has given them one: one of our own might be that
+    of another table there, and the import would be refused. Members that are not ours are copied
+    from the `source`.
     """
     signature = {
         "identity": contents.identity,

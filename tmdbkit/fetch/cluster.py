@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from tmdbkit.executors import run_on
 from tmdbkit.fetch.pool import Fetched, Fetching, asker
 from tmdbkit.fetch.staging import (
-    StageCounts,
     StageResult,
-    left_to_do,
+    begin,
     log_failures,
     passing,
     result_of,
     write,
 )
 from tmdbkit.http.pacer import RECOVERY_STEP
+from tmdbkit.progress import Progress
+from tmdbkit.settings import Settings
 from tmdbkit.stage.stage import Stage
 from tmdbkit.tmdb.client import TMDBClient
 from tmdbkit.tmdb.session import TMDBSession
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from concurrent.futures import Executor
-    from datetime import datetime
-
-    from tmdbkit.progress import Progress
-    from tmdbkit.settings import Settings
 
 BATCH = 100  # ids that become one part
 
@@ -60,13 +55,9 @@ class FetchTask:
 
 @dataclass(frozen=True)
 class FetchTaskResult:
-    """What came of a task; the payloads are in the stage.
+    """What came of a task, without the texts; the payloads are in the stage.
 
-    Attributes:
-        items: What came of each id, without the texts.
-        malformed: Why an answer became no row, by id.
-        requests: How many were made.
-        rate: Requests a second at the end: fewer than the share where the server was slower.
+    The `rate` is that at the end: lower than the share where the server was slower.
     """
 
     items: list[Fetched]
@@ -76,12 +67,7 @@ class FetchTaskResult:
 
 
 class SharedRate:
-    """The rate that all workers share; it goes down where one found the server slower.
-
-    Args:
-        rate: Requests a second at most, of all together.
-        workers: Who share it evenly.
-    """
+    """The rate that all workers share evenly; it goes down where one found the server slower."""
 
     def __init__(self, rate: float, workers: int) -> None:
         self._ceiling = self._rate = rate
@@ -119,11 +105,7 @@ def stage_ids_on(
     Raises:
         StopError: Going on is pointless; what came until then is staged.
     """
-    stage.store.compact_if_piled_up()
-    todo, known_missing = (ids, set()) if refresh else left_to_do(stage, ids, now)
-    counts = StageCounts(
-        skipped=len(ids) - len(todo) - len(known_missing), missing=sorted(known_missing)
-    )
+    todo, counts = begin(stage, ids, now, refresh=refresh)
     rate, before = SharedRate(session.service.rate, workers), session.requests
     progress.begin("staging", len(ids))
     try:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from tmdbkit.exceptions import Interrupted, SettingsError, StopError, TMDBKitError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
-
-    from tmdbkit.tmdb.client import TMDBClient
+from tmdbkit.tmdb.client import TMDBClient
 
 T = TypeVar("T")
 PART_MOVIES, PART_SECONDS = 50, 0.5
@@ -57,15 +54,9 @@ class Gate:
 class Fetching:
     """Asks for ids on threads, and hands over what came in batches of 50 movies or half a second.
 
-    At most `OUTSTANDING` ids are asked for and not settled, so memory does not grow with the
-    number of ids. The threads take the ids themselves and wait for nobody while there is room.
-
-    Args:
-        ask: Fetches one movie.
-        threads: How many do so at once.
-        interrupt: Ends the waits of the threads.
-        clock: Seconds that only grow.
-        gate: Where the threads can be held.
+    At most `OUTSTANDING` ids are asked for and not settled, so memory does not grow with the number
+    of ids. The threads take the ids themselves and wait for nobody while there is room, but for a
+    gate that somebody holds. What `interrupt` does ends their waits.
     """
 
     def __init__(

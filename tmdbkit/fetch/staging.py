@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.display import Drawn, counted_facts
 from tmdbkit.exceptions import NotFound, PassingFault, ServiceError
-from tmdbkit.fetch.pool import PART_SECONDS, Fetched, Fetching, asker
+from tmdbkit.fetch.pool import PART_SECONDS, Fetched, Fetching, Gate, asker
+from tmdbkit.progress import Progress
+from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.tables import FAILURES, MISSING, PAYLOADS, STAGED
 from tmdbkit.tmdb.client import TMDBClient
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from datetime import datetime
-
-    from tmdbkit.fetch.pool import Gate
-    from tmdbkit.progress import Progress
-    from tmdbkit.stage.stage import Stage
-    from tmdbkit.tmdb.session import TMDBSession
+from tmdbkit.tmdb.session import TMDBSession
 
 THREADS = 12  # TMDB allows 20 connections an address, and others may share it
 
@@ -113,7 +107,6 @@ def stage_ids(
     progress: Progress,
     now: datetime,
     gate: Gate | None = None,
-    clock: Callable[[], float] = time.monotonic,
 ) -> StageResult:
     """Stage the ids that are not staged, or with `refresh` all of them.
 
@@ -124,14 +117,10 @@ def stage_ids(
     Raises:
         StopError: Going on is pointless; what came until then is staged.
     """
-    stage.store.compact_if_piled_up()
-    todo, known_missing = (ids, set()) if refresh else left_to_do(stage, ids, now)
+    todo, counts = begin(stage, ids, now, refresh=refresh)
     before, language = session.requests, session.settings.language
-    counts = StageCounts(
-        skipped=len(ids) - len(todo) - len(known_missing), missing=sorted(known_missing)
-    )
     ask = asker(TMDBClient(session), refresh=refresh)
-    fetching = Fetching(ask, threads=threads, interrupt=session.interrupt, clock=clock, gate=gate)
+    fetching = Fetching(ask, threads=threads, interrupt=session.interrupt, gate=gate)
     progress.begin("staging", len(ids))
     try:
         with ThreadPoolExecutor(1, "tmdbkit-stage") as pool:
@@ -189,18 +178,14 @@ def _report(
 
 
 def fetch_movies(
-    session: TMDBSession,
-    ids: list[int],
-    *,
-    threads: int,
-    clock: Callable[[], float] = time.monotonic,
+    session: TMDBSession, ids: list[int], *, threads: int
 ) -> Iterator[tuple[pl.DataFrame, list[tuple[int, str]]]]:
     """Yield payloads as they come, and `tmdb_id, reason` of what failed; without a stage.
 
     What failed for passing reasons is gone over once more at the end.
     """
     ask = asker(TMDBClient(session), refresh=False)
-    fetching = Fetching(ask, threads=threads, interrupt=session.interrupt, clock=clock)
+    fetching = Fetching(ask, threads=threads, interrupt=session.interrupt)
     again: list[int] = []
     try:
         for batch in fetching.batches(ids):
@@ -224,12 +209,18 @@ def _without_stage(batch: list[Fetched]) -> tuple[pl.DataFrame, list[tuple[int, 
     return pl.DataFrame(rows, PAYLOADS, orient="row"), failed
 
 
-def left_to_do(stage: Stage, ids: list[int], now: datetime) -> tuple[list[int], set[int]]:
-    """Return the ids to ask for, and those that TMDB lately did not have."""
+def begin(
+    stage: Stage, ids: list[int], now: datetime, *, refresh: bool
+) -> tuple[list[int], StageCounts]:
+    """Return the ids to ask for, and what is known of the others: staged, or lately not on TMDB."""
+    stage.store.compact_if_piled_up()
+    if refresh:
+        return ids, StageCounts()
     staged = stage.ids()
-    missing = stage.store.movies.lately_missing(now) - staged
+    missing = (stage.store.movies.lately_missing(now) - staged).intersection(ids)
     todo = [tmdb_id for tmdb_id in ids if tmdb_id not in staged and tmdb_id not in missing]
-    return todo, missing.intersection(ids)
+    skipped = len(ids) - len(todo) - len(missing)
+    return todo, StageCounts(skipped=skipped, missing=sorted(missing))
 
 
 def passing(counts: StageCounts) -> list[int]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import requests
 import urllib3
@@ -19,24 +20,13 @@ from requests_cache.models.response import CachedResponse
 
 from tmdbkit.exceptions import SettingsWarning, UsageError
 from tmdbkit.files import make_folder
-from tmdbkit.http.texts import is_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from tmdbkit.http.answers import Answer, is_json
+from tmdbkit.surrogates import whole_json
 
 BUSY_TIMEOUT = 5000  # milliseconds that another process may hold the file
 SIX_MONTHS = timedelta(days=180)  # TMDB's terms: no content is kept for longer
 MOST_BYTES = 2**30
 LEFT = 3 / 4  # of that, once it was more
-
-
-@dataclass(frozen=True)
-class CachedAnswer:
-    """A body as it was received, and when."""
-
-    text: str
-    received_at: datetime
 
 
 class _Connection(sqlite3.Connection):
@@ -112,7 +102,7 @@ class AnswerCache:
 
     def read(
         self, request: requests.PreparedRequest, max_age: timedelta, now: datetime
-    ) -> CachedAnswer | None:
+    ) -> Answer | None:
         """Return the answer to this request, where one is kept that is young enough.
 
         What another process has stored since this was opened is not looked for.
@@ -126,19 +116,14 @@ class AnswerCache:
             received_at = kept.created_at.replace(tzinfo=UTC)
             if now - received_at <= min(max_age, SIX_MONTHS):
                 text = kept.content.decode()
-                return CachedAnswer(text, received_at) if is_json(text) else None
+                if is_json(text):
+                    return Answer(whole_json(text), received_at, cached=True)
         return None
 
     def store(
         self, request: requests.PreparedRequest, text: str, received_at: datetime | None = None
     ) -> None:
-        """Keep an answer under the request as it was before credentials were added.
-
-        Args:
-            request: What was asked.
-            text: The answer's body.
-            received_at: When it was received; default now.
-        """
+        """Keep an answer under the request as it was before credentials were added."""
         response = requests.Response()
         response.status_code = 200
         response.url = str(request.url)

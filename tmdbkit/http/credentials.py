@@ -1,4 +1,4 @@
-"""A key on its way: `***` stands for it in a request until its bytes leave, and in what comes back.
+"""A key or a login on its way: `***` stands for it until its bytes leave, and in what comes back.
 
 So neither our variables nor those of requests, urllib3 and the standard library ever hold one, for
 a debugger, a traceback with its locals or a log to show.
@@ -7,17 +7,19 @@ a debugger, a traceback with its locals or a log to show.
 from __future__ import annotations
 
 import json
+import os
 import re
+from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
-from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-if TYPE_CHECKING:
-    import requests
+import requests
+from requests.utils import select_proxy
 
-    from tmdbkit.settings import Secret
+from tmdbkit.settings import Secret
 
 MARK = "***"
 SHORTEST = 6  # letters; a text that holds as few by chance is not to be spoilt
@@ -86,3 +88,47 @@ def _forms(secret: Secret) -> list[bytes]:
     small = {re.sub("%..", lambda code: code[0].lower(), text) for text in quoted}
     forms = {key, escape(key), *in_json, *slashed, *quoted, *small}
     return sorted((form.encode() for form in forms), key=len, reverse=True)
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """What stands between us and a service.
+
+    Attributes:
+        address: Where it is, without its login.
+        full: The same with it.
+        variable: What names it.
+    """
+
+    address: str
+    full: Secret
+    variable: str
+
+    @classmethod
+    def towards(cls, url: str, proxies: Mapping[str, str]) -> Proxy | None:
+        """Return the one on the way to an address, None where the way is a direct one."""
+        full = Secret(select_proxy(url, dict(proxies)) or "")
+        if not full:
+            return None
+        scheme, mark, rest = full.reveal().rpartition("://")
+        bare = scheme + mark + rest.rpartition("@")[2]
+        names = (f"{urlsplit(url).scheme}_proxy", "all_proxy")
+        set_here = [n for name in names for n in (name, name.upper()) if os.environ.get(n)]
+        return cls(bare, full, next(iter(set_here), "the system's settings"))
+
+    @property
+    def is_socks(self) -> bool:
+        """Whether it is none of HTTP."""
+        return self.address.lower().startswith("socks")
+
+    @property
+    def credential(self) -> Credential | None:
+        """Its login, as a header has it."""
+        login = self.full.reveal().rpartition("://")[2].rpartition("@")[0]
+        if not login or self.is_socks:
+            return None
+        packed = b64encode(unquote(login).encode("latin-1", "replace"))
+        return Credential(Secret(packed.decode()), "Proxy-Authorization", "Basic")
+
+    def __str__(self) -> str:
+        return f"the proxy {self.address.rpartition('://')[2]} (of {self.variable})"

@@ -9,20 +9,16 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, reduce
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, PoolManager
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from urllib3 import HTTPConnectionPool, PoolManager
-
-    from tmdbkit.http.credentials import Credential
-    from tmdbkit.http.proxy import Proxy
+from tmdbkit.http.credentials import Credential, Proxy
 
 _HERE = threading.local()  # the exchange that this thread is in
 
@@ -198,9 +194,7 @@ def _watch(manager: PoolManager) -> PoolManager:
 class WatchedAdapter(HTTPAdapter):
     """Connections of requests that tell an exchange which socket it goes over.
 
-    Args:
-        proxy: By which they lead, if any; requests itself is given it without its login.
-        options: As requests has them.
+    Where they lead by a proxy, requests itself is given it without its login.
     """
 
     def __init__(self, proxy: Proxy | None, **options: Any) -> None:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import requests
 
 from tmdbkit.exceptions import PassingFault
 from tmdbkit.files import atomic_write, sweep
 from tmdbkit.http.deadline import extend, was_cut
 from tmdbkit.progress import Progress, tracked
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    import requests
 
 PIECE = 2**14  # bytes that are held in memory
 MIB = 2**20
@@ -27,12 +24,6 @@ SLOWEST, PATIENCE = 1024, 60.0  # bytes a second, and how long they may be fewer
 
 def save(response: requests.Response, to: Path, path: str, progress: Progress) -> None:
     """Write an answer's bytes as they come, undecoded, and put them in place once all are there.
-
-    Args:
-        response: The answer, whose body was not read.
-        to: Where it goes.
-        path: What an error calls it.
-        progress: Progress reporter, in MiB.
 
     Raises:
         PassingFault: There are fewer or more than the server said, or more than anybody wants.

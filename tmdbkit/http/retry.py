@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -12,12 +14,9 @@ import urllib3.exceptions
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from tmdbkit.exceptions import HostUnreachable, PassingFault, RateLimited, ServiceError, StopError
+from tmdbkit.http.credentials import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from tmdbkit.http.proxy import Proxy
     from tmdbkit.http.service import Service
 
 WireError = requests.RequestException | urllib3.exceptions.HTTPError | ValueError
@@ -49,13 +48,8 @@ def retrying(
 ) -> Retrying:
     """Return tenacity's loop over passing faults: exponential with jitter, or as the server says.
 
-    A server that wants a longer wait than `PATIENCE` is not asked again.
-
-    Args:
-        retries: How many tries follow the first.
-        enough: Tells whether no other is worth its while.
-        rest: Waits so many seconds.
-        jitter: Draws from 0 to 1; half of each wait is random, so that threads part.
+    A server that wants a longer wait than `PATIENCE` is not asked again, nor is any once it is
+    `enough`. Half of each wait is random, so that threads part.
     """
 
     def wait(state: RetryCallState) -> float:
@@ -166,12 +160,9 @@ class OutageWatch:
         return CONNECT_TIMEOUT if self.reached else FIRST_CONNECT_TIMEOUT
 
     def pause(self, error: HostUnreachable, waited: float, tries: int) -> float:
-        """Return the seconds to wait before the next try.
+        """Return the seconds to wait before the next try, `waited` being those since the first.
 
-        Args:
-            error: What came of this one.
-            waited: The seconds since the first try; they count until there is a first answer.
-            tries: How many there were.
+        They count until there is a first answer.
 
         Raises:
             HostUnreachable: Enough was tried.
@@ -239,12 +230,8 @@ def _in_between(service: Service) -> str:
 def fault(error: WireError, path: str, service: Service, proxy: Proxy | None) -> ServiceError:
     """Say in our words what requests ran into; its own name the address with its key.
 
-    Args:
-        error: What requests raised; a ValueError where it could not read a redirect, urllib3's
-            own where a file's bytes are read below requests.
-        path: What was asked for.
-        service: What was asked.
-        proxy: By which it was, if by any.
+    It is a ValueError where requests could not read a redirect, and urllib3's own where a file's
+    bytes are read below requests.
     """
     if proxy and (meaning := _of_proxy(error, proxy)):
         kind, wrong = meaning

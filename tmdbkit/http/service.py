@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 import requests
 
@@ -15,12 +14,8 @@ from tmdbkit.exceptions import (
     ServiceError,
     StopError,
 )
+from tmdbkit.http.credentials import Credential
 from tmdbkit.http.retry import PROXY_LOGIN, passing_kind, retry_after
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from tmdbkit.http.credentials import Credential
 
 LONGEST_MESSAGE = 200  # characters of a service's own words
 

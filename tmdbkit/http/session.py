@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Callable, Mapping
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import requests
@@ -23,35 +25,44 @@ from tmdbkit.exceptions import (
     ServiceError,
 )
 from tmdbkit.http.answers import Answer, Download, read_json
-from tmdbkit.http.call import Call, FileCall
 from tmdbkit.http.files import save
-from tmdbkit.http.pacer import Pacer
+from tmdbkit.http.pacer import Pacer, Waiting
 from tmdbkit.http.retry import OutageWatch, Turn, retrying
-from tmdbkit.http.waiting import Waiting
-from tmdbkit.http.wire import Wire
-from tmdbkit.progress import Silent
-from tmdbkit.settings import without_login
+from tmdbkit.http.service import Service
+from tmdbkit.http.wire import Call, FileCall, Wire
+from tmdbkit.progress import Progress, Silent
+from tmdbkit.settings import Settings, without_login
 from tmdbkit.settings.arguments import checked
-from tmdbkit.surrogates import whole, whole_json
+from tmdbkit.surrogates import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
     from tmdbkit.http.cache import AnswerCache
-    from tmdbkit.http.service import Service
-    from tmdbkit.progress import Progress
-    from tmdbkit.settings import Settings
 
-    Receive = Callable[[requests.Response], "T"]
+Receive = Callable[[requests.Response], "T"]
 
 T = TypeVar("T")
 
 GRACE = 2.0  # seconds that what is under way has, once it is to end
 
 
+class Connected:
+    """What asks through a session, which is closed with it; at the end of a `with` by itself."""
+
+    session: Session
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 @checked
-class Session:
+class Session(Connected):
     """A polite, cached connection to a service, for one thread or many.
 
     Args:
@@ -140,18 +151,8 @@ class Session:
     ) -> tuple[T, bool]:
         """Return what `receive` makes of the answer to a request that may change something.
 
-        Args:
-            method: GET or POST.
-            path: Where it goes under the service's address.
-            body: What is sent as JSON.
-            receive: Reads an answer that the service does not judge to be an error.
-            name: What errors call it.
-
-        Returns:
-            That, and whether an earlier try of it may have been carried out, its answer lost.
-
-        Raises:
-            ServiceError: As for `get`; `lost` in it says the same.
+        With it comes whether an earlier try may have been carried out, its answer lost; `lost` of
+        an error says the same. Errors call it by its `name`.
         """
         self._guard(name)
         lost: list[ServiceError] = []
@@ -220,12 +221,6 @@ class Session:
         if self.cache is not None:
             self.cache.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     # The layers, from outside in.
 
     def _prepare(
@@ -255,7 +250,7 @@ class Session:
             return None
         with self._lock:
             self.hits += 1
-        return Answer(whole_json(kept.text), kept.received_at, cached=True)
+        return kept
 
     def _retry(self, call: Call[T], lost: list[ServiceError] | None = None) -> T:
         """Ask as often as it takes; `lost` is given the tries that may have been carried out."""

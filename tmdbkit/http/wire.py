@@ -1,12 +1,17 @@
-"""The connection itself: pooled, without cookies or logins of its own, quiet in the logs."""
+"""The connections to a service, and what is asked on them, in however many tries.
+
+They are pooled, without cookies or logins of their own, and quiet in the logs.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -15,20 +20,55 @@ import urllib3.exceptions
 from tmdbkit import __version__
 from tmdbkit.exceptions import PassingFault, ServiceError, SettingsError, forget_locals
 from tmdbkit.http.answers import bound
+from tmdbkit.http.credentials import Proxy
 from tmdbkit.http.deadline import Watchdog, WatchedAdapter, WatchedSession
-from tmdbkit.http.proxy import Proxy
+from tmdbkit.http.files import PATIENCE
 from tmdbkit.http.retry import READ_TIMEOUT, fault
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tmdbkit.http.call import Call
-    from tmdbkit.http.service import Service
+from tmdbkit.http.service import Service
 
 T = TypeVar("T")
-
-
+MOST_SECONDS = 120.0  # that all tries together may take, the waits between them aside
+LEAST_SECONDS = 1.0  # of a try; who has no more does not try again
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # in the order in which requests looks for them
+
+
+@dataclass
+class Call(Generic[T]):
+    """A request, and what is made of its answer.
+
+    Attributes:
+        path: What errors call it.
+        request: As the cache knows it, without credentials.
+        receive: Reads a good answer.
+        seconds: How long the next try may take.
+    """
+
+    path: str
+    request: requests.PreparedRequest
+    receive: Callable[[requests.Response], T]
+    seconds: float = MOST_SECONDS
+
+    def took(self, seconds: float) -> None:
+        """Note how long a try took."""
+        self.seconds = max(self.seconds - seconds, LEAST_SECONDS)
+
+    def is_used_up(self) -> bool:
+        """Tell whether there is no time left for another try."""
+        return self.seconds <= LEAST_SECONDS
+
+
+@dataclass
+class FileCall(Call[T]):
+    """One for a file, which takes as long as it comes along.
+
+    The next try waits half as long for it to do so: four end within two minutes.
+    """
+
+    seconds: float = PATIENCE
+
+    def took(self, seconds: float) -> None:
+        """Note that there was a try, however long it took."""
+        self.seconds = max(self.seconds / 2, LEAST_SECONDS)
 
 
 def _of_urllib3_alone(record: logging.LogRecord) -> bool:
@@ -42,12 +82,7 @@ def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def connection(pool: int, url: str) -> tuple[requests.Session, Proxy | None, Any]:
-    """Return a session for an address, by which proxy it leads, and what authorities are trusted.
-
-    Args:
-        pool: How many connections are kept open.
-        url: The address.
-    """
+    """Return a session for an address, the proxy on the way, and what authorities are trusted."""
     logging.getLogger("urllib3.connection").addFilter(_of_urllib3_alone)
     wire = WatchedSession()
     wire.auth = _no_netrc
@@ -67,12 +102,7 @@ def connection(pool: int, url: str) -> tuple[requests.Session, Proxy | None, Any
 
 
 class Wire:
-    """The connections to a service, on which each exchange has an end.
-
-    Args:
-        service: Where they lead.
-        pool: How many are kept open.
-    """
+    """The connections to a service, on which each exchange has an end."""
 
     def __init__(self, service: Service, pool: int) -> None:
         url = service.base_url
@@ -95,12 +125,8 @@ class Wire:
     ) -> T | ServiceError:
         """Send a request once, and return what is made of its answer, or what went wrong.
 
-        Args:
-            call: Whose request it is, and how long it may take.
-            signed: The same with credentials, or rather with what stands for them.
-            service: Whose they are.
-            connect_timeout: How many seconds a connection may take.
-            take: Makes something of the answer, or tells the error that it is.
+        In what is `signed`, `***` stands for the credentials. `take` makes something of the answer,
+        or tells the error that it is.
         """
         self._check_bundle()
         began = time.monotonic()

@@ -13,9 +13,8 @@ from tmdbkit.exceptions import TMDBKitError, UsageError
 from tmdbkit.images import image_url
 from tmdbkit.notebook.widgets import Drawing, Line, Panel, button, column, row, wide
 from tmdbkit.notebook.work import BackgroundJob
-from tmdbkit.tmdb.client import LISTS, TMDBClient
+from tmdbkit.tmdb.client import LAST_PAGE, LISTS, TMDBClient
 from tmdbkit.tmdb.discovery import list_ids
-from tmdbkit.tmdb.pages import LAST_PAGE
 from tmdbkit.tmdb.session import TMDBSession
 from tmdbkit.workflows import stage_movies
 

@@ -15,10 +15,9 @@ from polars.io.plugins import register_io_source
 
 from tmdbkit.exceptions import ServiceError, StopError
 from tmdbkit.files import atomic_write, make_folder, sweep
-from tmdbkit.http.connected import Connected
 from tmdbkit.http.files import check_lines
 from tmdbkit.http.service import Service
-from tmdbkit.http.session import Session
+from tmdbkit.http.session import Connected, Session
 from tmdbkit.settings import Settings
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from tmdbkit.exceptions import (
     StopError,
     TMDBKitError,
 )
-from tmdbkit.http.texts import is_json
+from tmdbkit.http.answers import is_json
 from tmdbkit.ratings.model import POINTS_OF, RATINGS, Collected
 from tmdbkit.ratings.rows import by_imdb_id
 from tmdbkit.ratings.web import (

@@ -12,11 +12,10 @@ import polars as pl
 
 from tmdbkit.exceptions import PassingFault, QuotaUsedUp, ServiceError, SettingsError, UsageError
 from tmdbkit.http.answers import read_told
-from tmdbkit.http.connected import Connected
 from tmdbkit.http.credentials import Credential
 from tmdbkit.http.retry import passing_kind
 from tmdbkit.http.service import Service
-from tmdbkit.http.session import Session
+from tmdbkit.http.session import Connected, Session
 from tmdbkit.ratings.model import FAILED, MOST_VOTES, RATINGS, Collected, Cost
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.settings import Settings

@@ -17,9 +17,8 @@ from tmdbkit.quality import FINDINGS, RULES, find, withheld
 from tmdbkit.ratings.aggregate import CONSENSUS, consensus
 from tmdbkit.ratings.columns import COLUMNS, explain
 from tmdbkit.stage.asked import TOLD
-from tmdbkit.stage.card import flat
+from tmdbkit.stage.card import AGREED, FOR_RULES_ALONE, flat
 from tmdbkit.stage.decisions import overrides
-from tmdbkit.stage.flat_table import AGREED, FOR_RULES_ALONE
 from tmdbkit.stage.log import Log
 from tmdbkit.stage.store import ASSESSED
 

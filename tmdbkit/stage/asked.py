@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 import polars as pl
 
 from tmdbkit.schema import INSTANT
 from tmdbkit.stage.log import Log
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from tmdbkit.stage.storage import Root
+from tmdbkit.stage.storage import Root
 
 TOLD = pl.Schema({"asked_title": pl.String(), "asked_year": pl.Int32()})
 ASKED = pl.Schema({"tmdb_id": pl.Int64(), **TOLD, "at": INSTANT})
@@ -27,10 +23,7 @@ def log_of(root: Root) -> Log:
 def note(root: Root, asked: pl.DataFrame, at: datetime) -> int:
     """Keep what lists asked for, and return of how many movies that is not known yet.
 
-    Args:
-        root: Where the stage is.
-        asked: Frames of `tmdb_id, asked_title, asked_year`; several rows may name one movie.
-        at: When.
+    `asked` has `tmdb_id, asked_title, asked_year`; several rows may name one movie.
     """
     log = log_of(root)
     known = _newest(log).select(_SAME).collect()

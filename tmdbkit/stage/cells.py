@@ -83,13 +83,9 @@ class Reader:
 
     @classmethod
     def of(cls, cells: pl.DataFrame, measures: list[str], gone: str, *, semicolons: bool) -> Reader:
-        """Return how a sheet is to be read.
+        """Return how a sheet is to be read, by its cells; `measures` are its columns of fractions.
 
-        Args:
-            cells: Its cells.
-            measures: Those of its columns that hold numbers which are not whole.
-            gone: What stands in it where a letter was lost, a pattern.
-            semicolons: Whether they stand between its cells, as where a comma is the decimal mark.
+        With `semicolons` between cells, a comma is the decimal mark.
         """
         words = [word for name in measures for word in cells[name].drop_nulls()]
         commas, points = (sum(mark in word for word in words) for mark in ",.")
@@ -113,11 +109,7 @@ class Reader:
         )
 
     def check(self, cell: str | None, value: str | None, name: str) -> None:
-        """Stop a text that may be another one only because the file lost its letters.
-
-        Raises:
-            UsageError: It may.
-        """
+        """Stop a text that may be another one only because the file lost its letters."""
         both = f"{cell or ''}{value or ''}"
         if self.gone and not both.isascii() and re.search(self.gone, cell or "", re.DOTALL):
             raise UsageError(f"{name}: its letters may have been lost; save it as UTF-8")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
 from math import floor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -13,10 +15,6 @@ from tmdbkit.exceptions import UsageError, did_you_mean
 from tmdbkit.schema import CREATED_ONLY, IMAGES, ROW, SCALES, STAMPS, SYSTEMS
 from tmdbkit.stage.tables import DECISIONS
 from tmdbkit.surrogates import loads, whole
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
 
 VERDICTS = ("approve", "hold", "reject")
 WORDS = {"approve": "approved", "hold": "held", "reject": "rejected"}
@@ -70,12 +68,7 @@ def judged() -> pl.Expr:
 
 
 def changed_since(table: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
-    """Return `tmdb_id, judged, now` of movies whose judged values have moved since the verdict.
-
-    Args:
-        table: Flat rows of movies.
-        decisions: Frames of `DECISIONS`.
-    """
+    """Return `tmdb_id, judged, now` of movies whose judged values have moved since the verdict."""
     said = verdicts(decisions).select("tmdb_id", "judged")
     decided = table.join(said, on="tmdb_id", how="semi")
     current = decided.select("tmdb_id", judged().alias("now"))

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit import transform
 from tmdbkit.exceptions import StopError
-from tmdbkit.stage.damage import reading
+from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.log import Log, is_any_of
+from tmdbkit.stage.parts import Order
+from tmdbkit.stage.storage import Entry, Root
 from tmdbkit.stage.tables import FAILURES, STAGED
 from tmdbkit.transform.rows import VERSION
-
-if TYPE_CHECKING:
-    from tmdbkit.stage.parts import Order
-    from tmdbkit.stage.storage import Entry, Root
 
 TAG, TODAY = "tmdbkit.transform", str(VERSION)  # of a file: the transform that made it
 LOOKING = 8  # threads that look at parts
@@ -37,12 +34,8 @@ class Derived:
 
     No file of rows is needed. One that is missing, damaged or of another transform is made again by
     whoever reads; where it cannot be written, what it would hold is kept in memory. No setting has
-    a part in them, so that all who read a stage read the same files.
-
-    Args:
-        root: Where the stage is.
-        payloads: What they are made from.
-        order: Whose names the parts of failures take.
+    a part in them, so that all who read a stage read the same files. Parts of failures take names
+    of the `order`.
     """
 
     def __init__(self, root: Root, payloads: Log, order: Order | None = None) -> None:
@@ -88,7 +81,7 @@ class Derived:
         known = {part: seen for part, seen in self._seen.items() if there.get(part) == seen}
         unknown = [part for part in parts if part not in known]
         with ThreadPoolExecutor(LOOKING) as pool:  # an object store answers each after a while
-            tags = list(pool.map(lambda part: part in there and self._tag(part), unknown))
+            tags = list(pool.map(lambda part: part in there and self.log.tag(part, TAG), unknown))
         fine = {part: there[part] for part, tag in zip(unknown, tags, strict=True) if tag == TODAY}
         self._seen = known | fine
         return [part for part in unknown if part not in fine]
@@ -113,9 +106,6 @@ class Derived:
         """Return all failures, in `FAILURES`, with the `part` that each came in."""
         held = [made.failed.lazy() for made in list(self._held.values())]  # others may add some
         return pl.concat([self.failures.scan(), *held])
-
-    def _tag(self, part: str) -> str | None:
-        return self.log.tag(part, TAG)
 
     def _read(self, part: str) -> pl.DataFrame:
         with reading(self._root):

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import cached_property
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.display import Drawn
 from tmdbkit.exceptions import StageError
 from tmdbkit.progress import counted
-from tmdbkit.stage.damage import ELSE, REMEDIES
+from tmdbkit.stage.foreign import ELSE, REMEDIES
 from tmdbkit.stage.log import KEPT_AFTER_COMPACTION, Listing, Log
-from tmdbkit.stage.manifests import SUFFIX, is_manifest
 from tmdbkit.stage.marker import layout_of
-from tmdbkit.stage.parts import DAMAGE, fault, is_part_name, is_sealed
+from tmdbkit.stage.parts import DAMAGE, SUFFIX, fault, is_manifest, is_part_name, is_sealed
+from tmdbkit.stage.storage import Root
 from tmdbkit.stage.tables import LAYOUT, MARKER
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import datetime
-
-    from tmdbkit.stage.storage import Root
 
 HOLD = {  # what a row of each log is; what is made again by itself is no loss
     "payloads": "answer of TMDB",

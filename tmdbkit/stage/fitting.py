@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from math import isfinite
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -18,9 +19,6 @@ from tmdbkit.ratings.model import MOST_VOTES
 from tmdbkit.schema import ROW, SCALES
 from tmdbkit.stage.decisions import POINTS_FIELD
 from tmdbkit.transform.languages import LANGUAGES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
 
 # What no film has more of; the longest of all runs for 51,420 minutes.
 MOST = {"runtime_minutes": 6e4, "budget": 1e11, "revenue": 1e11, "popularity": 1e6}

@@ -1,17 +1,86 @@
-"""Files that another program or another version wrote into a log, read with the log's columns."""
+"""Files of a log that are not as it writes them: damaged, or of another program or version."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.stage.parts import DAMAGE
+from tmdbkit.exceptions import StageError
+from tmdbkit.stage.parts import DAMAGE, fault
+from tmdbkit.stage.storage import Root, said_in_one_line
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+MADE_AGAIN = "delete that file; it is made again by itself"
+FOUND_AGAIN = "move that file away; what it said is found out again on the way"
+REMEDIES = {
+    "payloads": "move that file away, and fetch what was in it again",
+    "movies": MADE_AGAIN,
+    "assessed": MADE_AGAIN,
+    "failures": FOUND_AGAIN,
+    "checks": FOUND_AGAIN,
+    "ratings": "put that file back from a backup; or move that file away, and collect its ratings "
+    "again",
+    "decisions": "put that file back from a backup, for nothing else has what people decided; "
+    "without one, keep it elsewhere, and decide again",
+    "asked": "move that file away, and stage from the same list again",
+    "imports": "put that file back from a backup, for its pushes cannot be undone without it; "
+    "without one, keep it elsewhere",
+}
+ELSE = "put that file back from a backup; or move that file away, and do without what was in it"
+NAMED = 3  # damaged files that one line names
+
+
+@contextmanager
+def reading(root: Root) -> Iterator[None]:
+    """Turn what polars or an object store says of a part into one clear line, which names it."""
+    try:
+        yield
+    except DAMAGE as error:
+        which, why, do = _summary(root, said_in_one_line(error))
+        raise StageError(
+            f"{which} cannot be read ({why}); {do}; tmdbkit doctor says what is lost"
+        ) from error
+
+
+def _summary(root: Root, said: str) -> tuple[str, str, str]:
+    """Return which parts are damaged, what is wrong with the first, and what to do."""
+    found = _damaged(root)
+    if not found:
+        return f"a part of {root}", said, "run the same again"
+    sources = [root.source(name) for name in found]
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    first, why = next(iter(found.items()))
+    return f"{', '.join(sources[:NAMED])}{more}", why, REMEDIES.get(_log_of(root, first), ELSE)
+
+
+def _log_of(root: Root, file: str) -> str:
+    """Return the log that a file is of: the folder that it stands in."""
+    return f"{root.full}/{file}".replace("\\", "/").split("/")[-2]
+
+
+def _damaged(root: Root) -> dict[str, str]:
+    """Return the parts that are not what was written, and what is wrong with them.
+
+    Polars does not say which it was that it could not read.
+
+    Raises:
+        StageError: Their place cannot be reached.
+    """
+    try:
+        checked = ((name, fault(root.read(name))) for name in root.walk() if _is_part(name))
+        return {name: wrong for name, wrong in checked if wrong}
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise StageError(
+            f"{root} cannot be reached ({error.strerror}); run the same again"
+        ) from None
+
+
+def _is_part(name: str) -> bool:
+    return name.endswith(".parquet") and not name.rpartition("/")[2].startswith(".")
 
 
 def strange_columns(source: str, columns: pl.Schema) -> set[str]:

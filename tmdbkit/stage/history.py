@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 import polars as pl
 
 from tmdbkit.schema import INSTANT
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 def _members(name: str, member: str) -> pl.Expr:
@@ -57,8 +54,7 @@ DRIFT = pl.Schema(
 def history(rows: pl.LazyFrame) -> pl.DataFrame:
     """Return a movie's dates, titles, status, points and votes at each time it was fetched.
 
-    Args:
-        rows: Its versions, in `transform.ROWS`, with the `part` that each came in.
+    `rows` are its versions, in `transform.ROWS`, with the `part` that each came in.
     """
     return rows.sort("part").select("fetched_at", **SHOWN).collect()
 
@@ -66,12 +62,8 @@ def history(rows: pl.LazyFrame) -> pl.DataFrame:
 def pairs(versions: pl.DataFrame, since: datetime) -> pl.DataFrame:
     """Return `tmdb_id, old_at, new_at` of the movies of which two versions are to be compared.
 
-    The last is compared with what was the last at an instant, or, where a movie was fetched for the
-    first time since, with its first.
-
-    Args:
-        versions: Frames of `tmdb_id, fetched_at`, several a movie, in the order in which they came.
-        since: The instant.
+    Versions are `tmdb_id, fetched_at`, as they came. The last is compared with what was the last at
+    an instant, or, where a movie was fetched for the first time since, with its first.
     """
     at = pl.col("fetched_at")
     then = at.filter(at <= since).last()
@@ -86,13 +78,9 @@ def of_pairs(versions: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def drift(rows: pl.LazyFrame, pairs: pl.DataFrame) -> pl.DataFrame:
-    """Return what changed from one version to another, in `DRIFT`: a row a movie and field.
+    """Return what changed between the versions of `pairs`, in `DRIFT`: a row a movie and field.
 
     Old and new are texts; people, genres and other lists are joined by commas.
-
-    Args:
-        rows: The versions, in `transform.ROWS`.
-        pairs: Frames of `tmdb_id, old_at, new_at`: which to compare.
     """
     versions = rows.select("tmdb_id", "fetched_at", **COMPARED).collect()
     old = pairs.join(versions, left_on=["tmdb_id", "old_at"], right_on=["tmdb_id", "fetched_at"])

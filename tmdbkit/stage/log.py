@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 
 from tmdbkit.exceptions import StopError
-from tmdbkit.stage import foreign, manifests, parts
-from tmdbkit.stage.damage import reading
+from tmdbkit.stage import foreign, parts
+from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.parts import MERGED, Order
-from tmdbkit.stage.storage import root_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
-    from datetime import datetime
-    from pathlib import Path
-
-    from tmdbkit.stage.storage import Entry, Root
+from tmdbkit.stage.storage import Entry, Root, root_of, writing
 
 KEPT_AFTER_COMPACTION = timedelta(hours=24)
 PILE = 200  # small parts of a log that are worth a compaction
@@ -63,7 +56,7 @@ class Listing:
         """Return the parts that stand in one's place, wherever that is said."""
         if part in self.merged:
             return self.merged[part].replaces
-        return manifests.all_replaced(part, self.manifests)
+        return parts.all_replaced(part, self.manifests)
 
     def replaced(self, by: Collection[str] | None = None) -> set[str]:
         """Return the names of what the parts there replace, or some of them."""
@@ -135,24 +128,14 @@ class Log:
         columns = pl.Schema({**self.columns, **own})
         parts.write_part(rows.match_to_schema(columns), content, tags or {})
         self._footers.pop(part, None)
-        with self._writing():
+        with writing(self.root):
             self.root.write(f"{part}.parquet", content.getvalue())
         return part
 
     def new_part(self) -> str:
         """Return a name that sorts after those of all parts there are."""
-        with self._writing():
+        with writing(self.root):
             return self._order.next()
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StopError(
-                f"{self.root} cannot be written to ({error.strerror}); see to it that it can, "
-                "and run the same again: it goes on from here"
-            ) from error
 
     def source(self, part: str) -> str:
         """Return the path or the address of a part's file."""
@@ -169,7 +152,7 @@ class Log:
     def listing(self) -> Listing:
         """Look at what is there, once."""
         entries = self.root.entries()
-        files, named = _with_suffix(entries, ".parquet"), _with_suffix(entries, manifests.SUFFIX)
+        files, named = _with_suffix(entries, ".parquet"), _with_suffix(entries, parts.SUFFIX)
         found = {part: parts.merged_of(self._footer(part)) for part in files if _is_merged(part)}
         return Listing(
             files,
@@ -302,7 +285,7 @@ class Log:
 
     def _manifest(self, merged: str) -> frozenset[str]:
         if not self._manifests.get(merged):
-            self._manifests[merged] = manifests.read_manifest(self.root, merged)
+            self._manifests[merged] = parts.read_manifest(self.root, merged)
         return self._manifests[merged]
 
     def sweep(self, now: datetime) -> None:
@@ -318,7 +301,7 @@ class Log:
             if going and merged.at <= oldest and self._is_whole(part):
                 self.remove(going)
         for part in _done_manifests(listing):
-            self.root.remove(f"{part}{manifests.SUFFIX}")
+            self.root.remove(f"{part}{parts.SUFFIX}")
         for rest in listing.asides:
             if rest.written_at < oldest:
                 self.root.remove(rest.name)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tmdbkit.exceptions import StageError, StopError
+from tmdbkit.exceptions import StageError
+from tmdbkit.stage.storage import Root, writing
 from tmdbkit.stage.tables import LAYOUT, MARKER
 from tmdbkit.surrogates import loads
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tmdbkit.stage.storage import Root
 
 LANGUAGE, CHANGING, SINCE, PRESENT = "language", "changing", "since", "present"
 FIRST = "language.json"  # who may note the first language of a stage that was begun without one
@@ -27,9 +23,6 @@ class Marker:
     all are fetched again in another one, the marker says so: until that is finished, nothing else
     is fetched. A stage of before has none until more is staged.
 
-    Args:
-        root: Where the stage is.
-
     Raises:
         StageError: It cannot be a stage of ours.
     """
@@ -40,9 +33,6 @@ class Marker:
 
     def begin(self, language: str | None = None) -> None:
         """Make the stage where there is none, or one of today's of an older; note a language.
-
-        Args:
-            language: That of payloads that are about to be added.
 
         Raises:
             StageError: It is in another language, or cannot be made.
@@ -175,25 +165,14 @@ class Marker:
 
     def _first(self, language: str) -> str:
         """Return the first language that anybody wanted to note: this one, or another's."""
-        with _writing(self._root):
+        with writing(self._root):
             if self._root.create(FIRST, _content({LANGUAGE: language})):
                 return language
             return str(json.loads(self._root.read(FIRST))[LANGUAGE])
 
     def _write(self, said: dict[str, Any]) -> None:
-        with _writing(self._root):
+        with writing(self._root):
             self._root.write(MARKER, _content(said))
-
-
-@contextmanager
-def _writing(root: Root) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StopError(
-            f"{root} cannot be written to ({error.strerror}); see to it that it can, "
-            "and run the same again: it goes on from here"
-        ) from error
 
 
 def layout_of(content: bytes) -> int:

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit import transform
 from tmdbkit.executors import run_on
 from tmdbkit.schema import INSTANT
-from tmdbkit.stage.damage import reading
 from tmdbkit.stage.derived import Derived
+from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.log import Log, is_any_of
-from tmdbkit.stage.parts import MERGED
-from tmdbkit.stage.storage import root_of
+from tmdbkit.stage.parts import MERGED, Order
+from tmdbkit.stage.storage import Root, root_of
 from tmdbkit.stage.tables import DROPPED, FAILURES, MISSING, PAYLOADS, STAGED
 from tmdbkit.transform import translations
 from tmdbkit.transform.shape import DEFAULTS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from concurrent.futures import Executor
-    from datetime import datetime
-
-    from tmdbkit.stage.parts import Order
-    from tmdbkit.stage.storage import Root
 
 KEYS = ("tmdb_id", "fetched_at", "file")  # of a row: both logs have it in a file of one name
 # Of rows that an older tmdbkit merged, a drop is before the others: it had taken out all it meant.
@@ -43,12 +36,8 @@ class MovieLog:
     """Two logs with files of the same names: payloads, and the rows `derived` from them.
 
     Of a payload that cannot become one, a third log says why. A fourth, of checks, says until when
-    a payload was known to be what TMDB has.
-
-    Args:
-        root: Where the stage is.
-        options: What shapes rows when they are read.
-        order: Whose names the parts of payloads take.
+    a payload was known to be what TMDB has. The options shape rows when they are read; parts of
+    payloads take names of the `order`.
     """
 
     def __init__(

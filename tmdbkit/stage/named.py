@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import polars as pl
 
 from tmdbkit.display import plain
 from tmdbkit.exceptions import NoSuchMovie, UsageError
+from tmdbkit.stage.storage import Root
 from tmdbkit.tables import id_in
-
-if TYPE_CHECKING:
-    from tmdbkit.stage.storage import Root
 
 COLUMNS = ("tmdb_id", "imdb_id", "title", "original_title", "release_date")
 MOST = 3  # movies that a line names
@@ -19,12 +15,9 @@ _TITLES = pl.col("title", "original_title").str.to_lowercase()
 
 
 def meant_by(text: str, rows: pl.LazyFrame, root: Root) -> int:
-    """Return the id of the one movie that a text means.
+    """Return the id of the one movie that a text means; the staged ones have `COLUMNS`.
 
-    Args:
-        text: An id, an address of TMDB's or IMDb's, or a whole title in any case.
-        rows: The staged movies, in `COLUMNS`.
-        root: Where they are staged.
+    It is an id, an address of TMDB's or IMDb's, or a whole title in any case.
 
     Raises:
         NoSuchMovie: None is; the line names titles that have the text in them.

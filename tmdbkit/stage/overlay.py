@@ -12,8 +12,8 @@ from tmdbkit.ratings.model import BY_HAND, RATINGS
 from tmdbkit.ratings.payload import of_rows
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.schema import ROW
+from tmdbkit.stage.decisions import POINTS_FIELD, VOTES_FIELD
 
-POINTS_FIELD, VOTES_FIELD = "vote_pts_system", "vote_count_system"
 VOTE_FIELDS = (VOTES_FIELD, POINTS_FIELD)
 SAME_RATING = ("tmdb_id", "system", "provider")
 OVERRIDES = pl.Schema(
@@ -37,11 +37,7 @@ class Overlay:
     overrides: pl.DataFrame = field(default_factory=OVERRIDES.to_frame)
 
     def over(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        """Return rows with the overrides, and with what is known of all systems.
-
-        Args:
-            rows: Frames of `transform.ROWS`.
-        """
+        """Return `transform.ROWS` with the overrides, and with what is known of all systems."""
         return self._with_votes(self.with_fields(rows))
 
     def beside(self, staged: set[int]) -> pl.DataFrame:
@@ -53,8 +49,7 @@ class Overlay:
     def ratings(self, rows: pl.LazyFrame) -> pl.DataFrame:
         """Return all ratings, and in the column `chosen` whether each is the one that counts.
 
-        Args:
-            rows: Frames of `transform.ROWS`, whose payloads bring TMDB's ratings.
+        TMDB's own come from the rows, in `transform.ROWS`.
         """
         every = self._set_by_hand(pl.concat([self.collected, _own(rows)]))
         found = every.filter(pl.any_horizontal(pl.col("points", "votes").is_not_null()))

@@ -6,8 +6,9 @@ import json
 import math
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -15,12 +16,8 @@ from tmdbkit.exceptions import PassedOver, StageError, UsageError
 from tmdbkit.progress import counted
 from tmdbkit.schema import INSTANT, MOVIE, checked_ids
 from tmdbkit.stage.log import Log
+from tmdbkit.stage.storage import Root
 from tmdbkit.surrogates import loads
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tmdbkit.stage.storage import Root
 
 FILE = "fields.toml"
 FIELDS = pl.Schema(
@@ -123,12 +120,7 @@ class OwnValues:
         return {field.name: TYPES[field.kind] for field in self.fields}
 
     def beside(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
-        """Return rows with a column for each field.
-
-        Args:
-            rows: Of some movies.
-            payloads: `tmdb_id, payload` of the same.
-        """
+        """Return rows of some movies with a column for each field, out of their payloads."""
         if not self.fields:
             return rows
         taken = [field for field in self.fields if field.path]
@@ -143,11 +135,7 @@ class OwnValues:
 
 
 class OwnFields:
-    """A stage's file of fields, and the log of values that were set.
-
-    Args:
-        root: The stage's.
-    """
+    """A stage's file of fields, and the log of values that were set."""
 
     def __init__(self, root: Root) -> None:
         self.log = Log(root.under("fields"), FIELDS, age=pl.col("set_at"), mixed=True)
@@ -222,11 +210,7 @@ def _say_passed_over(field: OwnField, count: int) -> None:
 
 
 def rows_of(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Return `tmdb_id, field, value` of values that were computed for a field.
-
-    Args:
-        frame: Has `tmdb_id`, and the values in a column of the field's name.
-        name: The field's.
+    """Return `tmdb_id, field, value` of values computed for a field, in a column of its name.
 
     Raises:
         UsageError: It lacks one of the columns, or an id, or has an id twice; or there

@@ -5,26 +5,22 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
 from threading import Lock
-from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tmdbkit.stage.storage import said_in_one_line
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tmdbkit.stage.storage import Root
+from tmdbkit.stage.storage import Root, said_in_one_line
 
 LEVEL = 3  # zstd; level 9 saves a tenth more for four times the time
 ROW_GROUP = 500  # rows that are read together: who wants some reads little more
 MERGED = "-merged"
+SUFFIX = ".json"  # of the manifests of layout 1, which named what the part beside them replaces
 # What polars, or the Rust below it, says of a file that is damaged: a panic is no `Exception`.
 DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
@@ -40,12 +36,7 @@ _STAMP, LAST_YEAR = "%Y%m%dT%H%M%S%f", 9000  # from then on it is no name that a
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merged part says of itself.
-
-    Attributes:
-        replaces: All parts that stood in its place, those that were merged into these included.
-        at: When it was made.
-    """
+    """What a merged part says of itself: all that ever stood in its place, and since when."""
 
     replaces: frozenset[str]
     at: datetime
@@ -146,9 +137,6 @@ class Order:
     """The order in which parts of some logs were written: each name is above all there are.
 
     So it is the log's own, whatever the clocks of those who write say.
-
-    Args:
-        roots: The places of the logs whose parts are compared with each other.
     """
 
     def __init__(self, *roots: Root) -> None:
@@ -177,3 +165,37 @@ def _above(names: set[str]) -> datetime:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def read_manifest(root: Root, merged: str) -> frozenset[str]:
+    """Return the parts that a merged one replaces; none where that cannot be read.
+
+    Then nothing is hidden: what stands in a file twice is told apart, and what is hidden is not.
+    """
+    try:
+        return _names_in(root.read(f"{merged}{SUFFIX}")) or frozenset()
+    except FileNotFoundError:  # gone a moment ago
+        return frozenset()
+
+
+def is_manifest(content: bytes) -> bool:
+    """Tell whether a file's content names parts."""
+    return _names_in(content) is not None
+
+
+def _names_in(content: bytes) -> frozenset[str] | None:
+    try:
+        return frozenset(map(str, json.loads(content)["replaces"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def all_replaced(merged: str, manifests: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """Return what a part replaces, what was merged into those before included."""
+    found: set[str] = set()
+    left = [merged]
+    while left:
+        new = manifests.get(left.pop(), frozenset()) - found
+        found |= new
+        left += new
+    return frozenset(found - {merged})

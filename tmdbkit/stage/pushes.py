@@ -1,12 +1,15 @@
-"""The import log: as a push writes it, and as it is read, each intent with its outcome."""
+"""The import log: as a push writes it, as it is read, and how a stage stands by it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from tmdbkit.display import Drawn, counted_facts
 from tmdbkit.stage.tables import IMPORTS, OUTCOMES
 
 if TYPE_CHECKING:
@@ -17,6 +20,9 @@ WROTE = pl.col("outcome").is_in(["created", "updated", "deleted"])
 IS_INTENT = pl.col("kind").is_not_null()
 IS_SETTLED = WROTE | pl.col("outcome").is_in(["unchanged", "conflict"])
 VALUES = ("before", "after", "content_hash")
+SIX_MONTHS = timedelta(days=180)  # TMDB's terms: no content is kept for longer
+UNDO = "undo-"  # begins the plan of a push that takes another one back
+_NARROW = ("push", "plan", "tmdb_id", "target", "identity", "outcome", "kind", "pushed_at")
 
 
 @dataclass(frozen=True)
@@ -114,3 +120,139 @@ def by_push(imports: pl.DataFrame) -> pl.DataFrame:
         **of_outcome,
     )
     return rows.sort("began_at", "push", descending=True)
+
+
+class Status(Drawn, dict[str, Any]):
+    """Counts by name, and `targets`, a list of `{target, standing, unknown, last_push, at}`."""
+
+    _heading = "Status"
+
+    def _facts(self) -> list[tuple[str, str]]:
+        facts = counted_facts({name: n for name, n in self.items() if name != "targets"})
+        # A push's name and time are others each time: a notebook that is run again would differ.
+        return facts + [("target", _summary(target)) for target in self["targets"]]
+
+
+def _summary(target: dict[str, Any]) -> str:
+    unknown = f", {target['unknown']:,} unknown" if target["unknown"] else ""
+    return f"{target['target']}: {target['standing']:,} standing{unknown}"
+
+
+@dataclass(frozen=True)
+class Ages:
+    """How old the payloads that count are; `oldest` and `newest` are None where nothing is staged.
+
+    TMDB's terms want the `due` ones fetched again: of six months ago or before, or of a clock that
+    was ahead.
+    """
+
+    oldest: datetime | None
+    newest: datetime | None
+    due: int
+
+
+def ages(newest: pl.DataFrame, now: datetime) -> Ages:
+    """Return how old payloads are, by the `fetched_at` of each movie's."""
+    at = newest["fetched_at"]
+    due = int((~at.is_between(now - SIX_MONTHS, now)).sum())
+    oldest: Any = at.min()
+    latest: Any = at.max()
+    return Ages(oldest, latest, due)
+
+
+def standing(imports: pl.LazyFrame) -> tuple[int, list[dict[str, Any]]]:
+    """Return how many movies stand in any target, and for each target what `Status` says of it.
+
+    One stands where it was created or updated, and neither taken back nor deleted since. The rows
+    of the log have the `part` that each came in.
+    """
+    found = imports.select(*_NARROW, "part").collect()
+    in_order = found if found["part"].is_sorted() else found.sort("part", maintain_order=True)
+    rows = _by_place(in_order.drop("part").with_row_index("place"))
+    stand = _standing(rows)
+    unknown = _unknown(rows)
+    last = rows.unique("where", keep="last", maintain_order=True).sort("place", descending=True)
+    told = [
+        {
+            "target": target,
+            "standing": stand.filter(pl.col("where") == where).height,
+            "unknown": unknown.filter(pl.col("where") == where).height,
+            "last_push": push,
+            "at": at.isoformat(),
+        }
+        for target, where, push, at in last.select("target", "where", "push", "pushed_at").rows()
+    ]
+    return stand["tmdb_id"].n_unique(), told
+
+
+def _by_place(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add `where` each row is of: a snapshot by its identity, however its path is written."""
+    known = rows.select("target", "identity").drop_nulls().unique("target", keep="last")
+    place = pl.coalesce("identity", "identity_right", "target")
+    joined = rows.join(known, on="target", how="left", maintain_order="left")
+    return joined.with_columns(where=place).drop("identity", "identity_right")
+
+
+def _standing(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return `where, tmdb_id` of the movies that stand."""
+    wrote = rows.filter(WROTE)
+    left = wrote.join(_undone(wrote), on=CHANGE, how="anti", maintain_order="left")
+    last = left.unique(["where", "tmdb_id"], keep="last", maintain_order=True)
+    return last.filter(pl.col("outcome") != "deleted").select("where", "tmdb_id")
+
+
+def _undone(wrote: pl.DataFrame) -> pl.DataFrame:
+    """Return `push, tmdb_id` of what undos took back, and of these undos themselves.
+
+    The last undo counts first: what it took back of another one counts no more.
+    """
+    of_undos = wrote.filter(pl.col("plan").str.starts_with(UNDO).fill_null(value=False))
+    gone = of_undos.select(CHANGE).clear()
+    for undo in reversed(of_undos["push"].unique(maintain_order=True).to_list()):
+        some = of_undos.filter(pl.col("push") == undo).join(gone, on=CHANGE, how="anti")
+        back = some.select(pl.col("plan").str.strip_prefix(UNDO).alias("push"), "tmdb_id")
+        gone = pl.concat([gone, back, some.select(CHANGE)])
+    return gone
+
+
+def _unknown(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return `where, tmdb_id` of intents of which nobody knows yet what became of them."""
+    said = rows.filter(pl.col("outcome").is_not_null() & (pl.col("outcome") != "unknown"))
+    intents = rows.filter(IS_INTENT).join(said, on=CHANGE, how="anti")
+    if intents.is_empty():  # as a rule
+        return intents.select("where", "tmdb_id")
+    key = ["where", "tmdb_id"]
+    later = rows.filter(WROTE).group_by(key).agg(wrote=pl.max("place"))
+    found = intents.join(later, on=key, how="left")
+    is_open = pl.col("wrote").is_null() | (pl.col("wrote") < pl.col("place"))
+    return found.filter(is_open).select(key).unique()
+
+
+def next_command(status: Status, due: int, changing: str | None) -> str:
+    """Return what a person types next: what is most pressing by what the stage says of itself.
+
+    So many movies are `due` to be fetched again, and not all is in the language it is `changing`
+    to.
+    """
+    return next(_commands(status, due, changing))
+
+
+def _commands(status: Status, due: int, changing: str | None) -> Iterator[str]:
+    if not status["staged"]:
+        yield "stage 603"
+    if changing:
+        yield f"refresh --language {changing}"
+    for target in status["targets"]:
+        if target["unknown"]:
+            yield f"verify{_option(target['target'])}"
+    if due:
+        yield f"refresh --older-than {SIX_MONTHS.days}d"
+    if status["pushed"] < status["staged"]:
+        yield f"plan{''.join(_option(target['target']) for target in status['targets'][:1])}"
+    yield "refresh --changed"
+
+
+def _option(target: str) -> str:
+    """Return how the command line names a target; a deployment is that of the settings."""
+    kind, _, place = target.partition(" at ")
+    return f" --snapshot {place}" if kind == "snapshot" else ""

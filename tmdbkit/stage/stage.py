@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -13,26 +15,19 @@ from tmdbkit.exceptions import SettingsWarning
 from tmdbkit.progress import counted
 from tmdbkit.quality import find
 from tmdbkit.schema import ROW, checked_ids
+from tmdbkit.settings import Settings
 from tmdbkit.settings.arguments import checked
 from tmdbkit.stage import history, pushes
-from tmdbkit.stage.card import MovieCard, flat
-from tmdbkit.stage.damage import reading
+from tmdbkit.stage.card import MovieCard, flat, flat_table
 from tmdbkit.stage.decisions import WORDS, verdicts
 from tmdbkit.stage.doctor import Health, examine
-from tmdbkit.stage.flat_table import flat_table
+from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.named import COLUMNS, meant_by, no_such
 from tmdbkit.stage.own_fields import rows_of
-from tmdbkit.stage.status import Status, standing
+from tmdbkit.stage.pushes import Status, standing
 from tmdbkit.stage.store import StageStore
 from tmdbkit.stage.tables import DROPPED, PAYLOADS
 from tmdbkit.transform import names
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
-    from typing import Literal
-
-    from tmdbkit.settings import Settings
 
 
 @checked

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from tmdbkit.exceptions import StageError
+from tmdbkit.exceptions import StageError, StopError
 from tmdbkit.files import create_bytes, make_folder, write_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from obstore.store import ObjectStore
 
 SCHEMES = ("s3", "gs", "az")
@@ -73,6 +72,18 @@ class Root(Protocol):
 
     def remove(self, name: str) -> None:
         """Delete a file, if it is there."""
+
+
+@contextmanager
+def writing(root: Root) -> Iterator[None]:
+    """Say of a write that fails what to do: nothing is lost by it."""
+    try:
+        yield
+    except OSError as error:
+        raise StopError(
+            f"{root} cannot be written to ({error.strerror}); see to it that it can, "
+            "and run the same again: it goes on from here"
+        ) from error
 
 
 def root_of(place: str | Path | Root) -> Root:
@@ -159,11 +170,7 @@ class Bucket:
     """A prefix in an object store, where each object is whole or not there by itself.
 
     Credentials, region and endpoint are what the environment says: `AWS_…`, `GOOGLE_…`, `AZURE_…`.
-
-    Args:
-        address: `s3://bucket/prefix`, or the like.
-        store: What speaks to it, from the prefix's root on.
-        prefix: What stands between the store and this place, with a slash at its end.
+    The store begins at the address that was opened, and the prefix, which ends in a slash, there.
     """
 
     folder = None
@@ -207,10 +214,8 @@ class Bucket:
 
     def entries(self) -> list[Entry]:
         """Return the objects right under the prefix."""
-        import obstore
-
         with _speaking(self.full):
-            listed = obstore.list_with_delimiter(self._store, self._prefix or None)["objects"]
+            listed = self._store.list_with_delimiter(self._prefix or None)["objects"]
         return [
             Entry(item["path"].rpartition("/")[2], item["size"], item["last_modified"])
             for item in listed
@@ -218,43 +223,33 @@ class Bucket:
 
     def names_after(self, name: str) -> list[str]:
         """Return the names of the objects that sort after one; the store looks no further back."""
-        import obstore
-
         with _speaking(self.full):
-            listed = obstore.list(
-                self._store, self._prefix or None, offset=self._prefix + name or None
-            ).collect()
+            after = self._prefix + name or None
+            listed = self._store.list(self._prefix or None, offset=after).collect()
         return [item["path"].removeprefix(self._prefix) for item in listed]
 
     def walk(self) -> Iterator[str]:
         """Yield the names of all objects under the prefix, sorted."""
-        import obstore
-
         with _speaking(self.full):
-            listed = obstore.list(self._store, self._prefix or None).collect()
+            listed = self._store.list(self._prefix or None).collect()
         yield from sorted(item["path"].removeprefix(self._prefix) for item in listed)
 
     def read(self, name: str) -> bytes:
         """Return an object's content."""
-        import obstore
-
         with _speaking(self.full):
-            return bytes(obstore.get(self._store, self._prefix + name).bytes())
+            return bytes(self._store.get(self._prefix + name).bytes())
 
     def write(self, name: str, content: bytes) -> None:
         """Write an object; until all of it has come, the older one stands."""
-        import obstore
-
         with _speaking(self.full):
-            obstore.put(self._store, self._prefix + name, content)
+            self._store.put(self._prefix + name, content)
 
     def create(self, name: str, content: bytes) -> bool:
         """Write an object where there is none, and tell whether there was none."""
-        import obstore
         from obstore.exceptions import AlreadyExistsError, BaseError
 
         try:
-            obstore.put(self._store, self._prefix + name, content, mode="create")
+            self._store.put(self._prefix + name, content, mode="create")
         except AlreadyExistsError:
             return False
         except BaseError:  # a store that knows no conditions: written, or said as ever
@@ -263,10 +258,8 @@ class Bucket:
 
     def remove(self, name: str) -> None:
         """Delete an object, if it is there."""
-        import obstore
-
         with _speaking(self.full), suppress(FileNotFoundError):
-            obstore.delete(self._store, self._prefix + name)
+            self._store.delete(self._prefix + name)
 
     def __str__(self) -> str:
         return self.full

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -14,45 +18,28 @@ from tmdbkit.files import sweep
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import ROW
 from tmdbkit.settings import Settings
-from tmdbkit.stage import asked, exports, pushes, validation
+from tmdbkit.stage import asked, kept, pushes, validation
 from tmdbkit.stage.card import flat
-from tmdbkit.stage.damage import reading
 from tmdbkit.stage.decisions import overrides
 from tmdbkit.stage.derived import TODAY
+from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.log import Log, is_any_of
 from tmdbkit.stage.marker import Marker
 from tmdbkit.stage.movies import READ_AT_ONCE, MovieLog
 from tmdbkit.stage.overlay import SAME_RATING, Overlay
 from tmdbkit.stage.own_fields import OwnFields
 from tmdbkit.stage.parts import Order
-from tmdbkit.stage.status import Ages, ages
+from tmdbkit.stage.pushes import Ages, ages
 from tmdbkit.stage.storage import root_of
 from tmdbkit.stage.tables import DECISIONS, IMPORTS
 from tmdbkit.surrogates import loads
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-    from concurrent.futures import Executor
-    from datetime import datetime
-    from pathlib import Path
 
 ASSESSED = "assessed"  # where a reviewer's view is kept
 SAME_ANSWER = ("tmdb_id", "fetched_at", "http_status")
 
 
 class StageStore:
-    """What stands behind a `Stage`: its logs, its marker and its settings.
-
-    Args:
-        place: The folder's path, or an address `s3://…`, `gs://…`, `az://…`; default as the
-            settings say.
-        settings: What shapes rows when read, and the default folder; default `Settings.from_env()`.
-        name: What drawings call it, instead of the folder.
-        now: The time of day; default the clock's, or the instant at which a sample stands still.
-
-    Raises:
-        StageError: The folder is a file, or of a newer tmdbkit.
-    """
+    """What stands behind a `Stage`, which takes the same: its logs, its marker and its settings."""
 
     def __init__(
         self,
@@ -74,7 +61,7 @@ class StageStore:
         self.imports = self._log("imports", IMPORTS, "pushed_at")
         self.own = OwnFields(self.root)
         self.listed = asked.log_of(self.root)
-        self.exports = exports.Exports(self.root)
+        self.exports = kept.Exports(self.root)
         self.marker = Marker(self.root)
         self.now = now or self.marker.clock()
 
@@ -84,11 +71,7 @@ class StageStore:
     # Writing.
 
     def add(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Append answers of TMDB, make their rows, and return the malformed ones.
-
-        Args:
-            rows: Frames of `tmdb_id, payload, fetched_at, http_status`.
-        """
+        """Append answers of TMDB, in `PAYLOADS`, make their rows, and return the malformed ones."""
         return self.derive(self.append(rows), rows)
 
     def derive(self, part: str, rows: pl.DataFrame) -> pl.DataFrame:
@@ -305,10 +288,6 @@ class StageStore:
         """Write the rows of parts whose transform is not today's, and return how many there were.
 
         Reading does the same by itself; this is for whoever wants to choose the moment.
-
-        Args:
-            executor: Any `concurrent.futures.Executor`; its workers need access to the stage.
-            workers: How many parts are made at once; default what the executor says of itself.
         """
         if executor is None:
             return self.movies.derive_stale()
@@ -340,7 +319,7 @@ class StageStore:
             return 0
         self.marker.begin()  # what is merged now, an older tmdbkit would take for a rest
         if self.root.folder is not None:  # the logs sweep their own
-            for name in ("", ASSESSED, exports.FOLDER):
+            for name in ("", ASSESSED, kept.EXPORTS):
                 sweep(self.root.folder / name)
         return self.movies.compact(now) + sum(log.compact(now) for log in self._others())
 

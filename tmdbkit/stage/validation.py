@@ -11,6 +11,7 @@ import polars as pl
 
 from tmdbkit.exceptions import PassedOver
 from tmdbkit.progress import counted
+from tmdbkit.schema import LAST_ID
 from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS, not_judged
 from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import DECISIONS, OUTCOMES
@@ -70,15 +71,10 @@ def ratings(rows: pl.DataFrame) -> pl.DataFrame:
         return rows
     told = [
         f"{system or 'no system'} {points} of {f'movie {tmdb_id}' if tmdb_id else 'no movie'}"
-        for tmdb_id, system, points in odd.select("tmdb_id", "system", "points").rows()[:NAMED]
+        for tmdb_id, system, points in odd.select("tmdb_id", "system", "points").rows()
     ]
-    more = " …" if odd.height > NAMED else ""
-    warnings.warn(
-        f"{counted(odd.height, 'rating')} passed over, which this tmdbkit does not understand: "
-        f"{'; '.join(told)}{more}; upgrade it, or collect them again",
-        PassedOver,
-        stacklevel=3,
-    )
+    what = f"{counted(odd.height, 'rating')} passed over, which this tmdbkit does not understand"
+    _say(what, told, "; ", "upgrade it, or collect them again")
     return rows.filter(is_ours)
 
 
@@ -86,9 +82,6 @@ def imports(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Return the rows of the import log that say of which movie, push and target they are.
 
     An outcome that is not known here is `unknown`. Both are said, with the file.
-
-    Args:
-        rows: With the `part` that each came in.
     """
     outcome = pl.col("outcome")
     is_named = _has_id() & pl.col("push").is_not_null() & pl.col("target").is_not_null()
@@ -108,18 +101,19 @@ def _say_of_imports(parts: pl.Series) -> None:
     if parts.is_empty():
         return
     files = [f"imports/{part.partition('@')[0]}.parquet" for part in parts.unique().sort()]
-    more = " …" if len(files) > NAMED else ""
-    warnings.warn(
-        f"{counted(len(parts), 'line')} of the import log passed over, or unknown, which this "
-        f"tmdbkit does not understand: {', '.join(files[:NAMED])}{more}; upgrade it, or move that "
-        "file away",
-        PassedOver,
-        stacklevel=3,
-    )
+    what = f"{counted(len(parts), 'line')} of the import log passed over, or unknown, which this "
+    what += "tmdbkit does not understand"
+    _say(what, files, ", ", "upgrade it, or move that file away")
+
+
+def _say(what: str, named: list[str], mark: str, do: str) -> None:
+    """Warn of what is not understood, of which the first are named."""
+    told = mark.join(named[:NAMED]) + " …" * (len(named) > NAMED)
+    warnings.warn(f"{what}: {told}; {do}", PassedOver, stacklevel=4)
 
 
 def _has_id() -> pl.Expr:
-    return pl.col("tmdb_id").is_between(0, 2**53).fill_null(value=False)
+    return pl.col("tmdb_id").is_between(0, LAST_ID).fill_null(value=False)
 
 
 def _can_be_meant() -> pl.Expr:
@@ -167,14 +161,9 @@ def _say_passed_over(rows: pl.DataFrame, is_understood: pl.Expr) -> None:
     odd = odd.join(last, on="tmdb_id", how="left", maintain_order="left").filter(later)
     if odd.is_empty():
         return
-    told = [_what(*row) for row in odd.select("tmdb_id", "kind", "field", "value").rows()[:NAMED]]
-    more = " …" if odd.height > NAMED else ""
-    warnings.warn(
-        f"{counted(odd.height, 'decision')} passed over, which this tmdbkit does not understand: "
-        f"{'; '.join(told)}{more}; upgrade it, or decide anew with tmdbkit review",
-        PassedOver,
-        stacklevel=3,
-    )
+    told = [_what(*row) for row in odd.select("tmdb_id", "kind", "field", "value").rows()]
+    what = f"{counted(odd.height, 'decision')} passed over, which this tmdbkit does not understand"
+    _say(what, told, "; ", "upgrade it, or decide anew with tmdbkit review")
 
 
 def _what(tmdb_id: int | None, kind: str | None, field: str, value: str | None) -> str:

@@ -39,12 +39,7 @@ def with_waivers(
 
     An approval waives what it saw, as long as what it judged has not moved. An error of a whole
     column is waived by a waiver of its own, and a value that a person set stands in any case. A
-    value outside its system's scale is let go by nobody.
-
-    Args:
-        findings: Frames of `FINDINGS`.
-        table: Flat rows of the movies that they are of.
-        decisions: Frames of `DECISIONS`.
+    value outside its system's scale is let go by nobody. The table has the flat rows of the movies.
     """
     said = standing(decisions)
     found = findings
@@ -84,12 +79,7 @@ def waivable(errors: pl.DataFrame) -> pl.DataFrame:
 
 
 def summary(waived: pl.DataFrame, *, ids: bool = True) -> list[str]:
-    """Return a line for each who waived: how many ratings, which, and `by` whom.
-
-    Args:
-        waived: What `waived` returns.
-        ids: Whether to name the movies.
-    """
+    """Return a line for each who `waived`: how many ratings, of which `ids`, and `by` whom."""
     alone = waived.filter(~pl.col("of_column")).group_by("waived_by", maintain_order=True)
     columns = waived.filter("of_column").group_by(*WAIVED[1:], "waived_by", maintain_order=True)
     lines = [f"waived {_ratings(some, ids=ids)}, by {by or NOBODY}" for (by,), some in alone]
@@ -101,12 +91,7 @@ def summary(waived: pl.DataFrame, *, ids: bool = True) -> list[str]:
 
 
 def kept_back(errors: pl.DataFrame, *, ids: bool = True) -> list[str]:
-    """Return a line for each error of `with_waivers` that no approval waives.
-
-    Args:
-        errors: Errors of ratings.
-        ids: Whether to name the movies.
-    """
+    """Return a line for each error of `with_waivers`, with `ids`, that no approval waives."""
     left = errors.filter(~pl.col("let_go"), severity="error").group_by("rule", maintain_order=True)
     return [
         f"kept back {_ratings(some, ids=ids)}: "

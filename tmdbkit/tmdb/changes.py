@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.exceptions import UsageError
+from tmdbkit.tmdb.client import LAST_PAGE, TMDBClient, read_pages
 from tmdbkit.tmdb.discovery import as_ids, id_of
-from tmdbkit.tmdb.pages import LAST_PAGE, read_pages
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from tmdbkit.tmdb.client import TMDBClient
 
 WINDOW = timedelta(days=14)  # TMDB answers for no longer span
 DAY = timedelta(days=1)
@@ -45,13 +40,8 @@ def changed_ids(client: TMDBClient, since: date, until: date) -> pl.DataFrame:
 def stale_ids(client: TMDBClient, known: pl.DataFrame, until: date) -> list[int]:
     """Return which movies changed since they were known, by day: one of that very day counts.
 
-    Windows begin on the days on which movies were last known, so that no change of before a
-    movie's own day counts for it.
-
-    Args:
-        client: Whom to ask.
-        known: Frames of `tmdb_id, as_of`, until when what we have of a movie is TMDB's.
-        until: Today.
+    `as_of` says until when what we have of a movie is TMDB's. Windows begin on these days, so that
+    no change of before a movie's own day counts for it.
     """
     days = known.select("tmdb_id", day=pl.col("as_of").dt.date())
     stale: set[int] = set()

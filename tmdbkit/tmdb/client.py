@@ -1,22 +1,26 @@
-"""TMDB's endpoints, one method each; payloads come back unchanged."""
+"""TMDB's endpoints, one method each, and many pages of one; payloads come back unchanged."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
+from typing import Any, TypeVar
 
-from tmdbkit.progress import Silent
+from tmdbkit.http.answers import Answer
+from tmdbkit.http.session import Session
+from tmdbkit.progress import Progress, Silent, tracked
+from tmdbkit.settings import Settings
 from tmdbkit.settings.arguments import checked
 from tmdbkit.tmdb.session import TMDBSession
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tmdbkit.http.answers import Answer
-    from tmdbkit.progress import Progress
-    from tmdbkit.settings import Settings
-
 APPENDED = "credits,keywords,release_dates,videos"  # one order for ever: it is part of a cache key
 LISTS = ("popular", "top_rated", "now_playing", "upcoming")
+T = TypeVar("T")
+R = TypeVar("R")
+LAST_PAGE = 500  # TMDB serves no page above, whatever `total_pages` says
+THREADS = 12
+AT_ONCE = 200  # asked for and not yet taken, so that memory does not grow with the items
 
 
 @checked
@@ -118,3 +122,45 @@ def dotted(filters: Mapping[str, Any]) -> dict[str, Any]:
         f"{name[:-4]}.{name[-3:]}" if name.endswith(("_gte", "_lte")) else name: value
         for name, value in filters.items()
     }
+
+
+def read_pages(
+    client: TMDBClient, ask: Callable[[int], Any], *, pages: int = LAST_PAGE, first: Any = None
+) -> Iterator[Any]:
+    """Yield the pages of an answer in order, as many as there are and at most `pages`.
+
+    `ask` returns the page of a number; the first may be there already.
+    """
+    first = ask(1) if first is None else first
+    last = min(pages, LAST_PAGE, first.get("total_pages", 1))
+    rest = _ask_each(client.session, ask, range(2, last + 1))
+    yield from tracked(chain([first], rest), client.progress, "reading page", last)
+
+
+def ask_each(
+    client: TMDBClient, ask: Callable[[T], R], items: Sequence[T], what: str
+) -> Iterator[R]:
+    """Yield what `ask` returns for each item, in order; progress is told that this is `what`."""
+    answers = _ask_each(client.session, ask, items)
+    yield from tracked(answers, client.progress, what, len(items))
+
+
+def _ask_each(session: Session, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Ask on a few threads.
+
+    The first error ends the waits of all threads, and is raised. The first item is asked for here,
+    where a person can be asked for a missing key.
+    """
+    rest = iter(items)
+    for item in islice(rest, 1):
+        yield ask(item)
+    try:
+        with ThreadPoolExecutor(THREADS, "tmdbkit-pages") as pool:
+            try:
+                while some := list(islice(rest, AT_ONCE)):
+                    yield from pool.map(ask, some)
+            except BaseException:
+                session.interrupt()
+                raise
+    finally:
+        session.resume()

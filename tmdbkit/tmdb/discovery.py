@@ -6,21 +6,17 @@ counts, and `repeats` says how often it came again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from tmdbkit.exceptions import UsageError
-from tmdbkit.tmdb.client import LISTS, dotted
-from tmdbkit.tmdb.pages import LAST_PAGE, ask_each, read_pages
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from tmdbkit.tmdb.client import TMDBClient
+from tmdbkit.schema import LAST_ID
+from tmdbkit.tmdb.client import LAST_PAGE, LISTS, TMDBClient, ask_each, dotted, read_pages
 
 IDS = pl.Schema(
     {
@@ -33,7 +29,6 @@ IDS = pl.Schema(
     }
 )
 _ROW = pl.Schema({"tmdb_id": pl.Int64(), "title": pl.String(), "date": pl.String()})
-LARGEST_ID = 2**53
 FROM_DATE, TO_DATE = "primary_release_date.gte", "primary_release_date.lte"
 FIRST_DAY, LAST_DAY = date(1870, 1, 1), date(2099, 12, 31)  # no movie is of before or after
 
@@ -69,9 +64,7 @@ def search_ids(
     return as_ids(_results(read_pages(client, ask, pages=pages)), "search")
 
 
-def discover_ids(
-    client: TMDBClient, *, pages: int | None = None, **filters: object
-) -> pl.DataFrame:
+def discover_ids(client: TMDBClient, *, pages: int | None = None, **filters: Any) -> pl.DataFrame:
     """Return the movies that TMDB's own filters let through, as `IDS`.
 
     TMDB serves 10,000 of them at most. Where there are more, the span of release dates is halved
@@ -89,7 +82,7 @@ def discover_ids(
     """
     if pages is not None:
         check_pages(pages)
-        ask = partial(_discover, client, filters)
+        ask = partial(client.discover, **filters)
         return as_ids(_results(read_pages(client, ask, pages=pages)), "discover")
     return as_ids(chain.from_iterable(_all_of(client, dotted(filters))), "discover")
 
@@ -154,7 +147,7 @@ def id_of(movie: Any) -> int | None:
     found = movie.get("id") if isinstance(movie, dict) else None
     if isinstance(found, bool) or not isinstance(found, int):
         return None
-    return found if 0 < found <= LARGEST_ID else None
+    return found if 0 < found <= LAST_ID else None
 
 
 def as_ids(movies: Iterable[Any], source: str) -> pl.DataFrame:
@@ -200,20 +193,16 @@ def _results(answers: Iterable[Any]) -> Iterator[Any]:
     return chain.from_iterable(answer["results"] for answer in answers)
 
 
-def _discover(client: TMDBClient, filters: Mapping[str, Any], page: int) -> Any:
-    return client.discover(page, **filters)
-
-
 def _all_of(client: TMDBClient, filters: dict[str, Any]) -> Iterator[Iterator[Any]]:
     """Yield the movies of each slice that TMDB serves whole."""
-    first = _discover(client, filters, 1)
+    first = client.discover(1, **filters)
     if first.get("total_pages", 1) <= LAST_PAGE:
         slices = iter([(filters, first)])
     else:
         start, end = _day(filters, FROM_DATE, FIRST_DAY), _day(filters, TO_DATE, LAST_DAY)
         slices = _slices(client, filters, start, end)
     for narrowed, page in slices:
-        ask = partial(_discover, client, narrowed)
+        ask = partial(client.discover, **narrowed)
         yield _results(read_pages(client, ask, first=page))
 
 
@@ -222,7 +211,7 @@ def _slices(
 ) -> Iterator[tuple[dict[str, Any], Any]]:
     """Yield filters that are narrow enough, each with its first page, the oldest dates first."""
     narrowed = {**filters, FROM_DATE: start.isoformat(), TO_DATE: end.isoformat()}
-    first = _discover(client, narrowed, 1)
+    first = client.discover(1, **narrowed)
     if first.get("total_pages", 1) <= LAST_PAGE:
         yield narrowed, first
     elif start == end:

@@ -10,23 +10,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from tmdbkit.exceptions import NotFound, OfflineError, ServiceError, StopError, UsageError
 from tmdbkit.files import aside_of, atomic_write, make_folder, sweep
-from tmdbkit.http.connected import Connected
 from tmdbkit.http.files import LONGEST_LINE, MOST_LINES, check_lines
 from tmdbkit.http.service import Service
-from tmdbkit.http.session import Session
+from tmdbkit.http.session import Connected, Session
+from tmdbkit.progress import Progress
 from tmdbkit.settings import Settings
 from tmdbkit.tmdb.discovery import IDS
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tmdbkit.progress import Progress
 
 DAYS_BACK = 5  # that `latest` looks for; a day's file is there by 08:00 UTC
 FOLDER = "exports"  # of the cache's
@@ -45,12 +41,7 @@ ROW_GROUP = 50_000  # rows that a reader holds at once
 
 @dataclass(frozen=True)
 class Export:
-    """All movies of one day.
-
-    Attributes:
-        day: Which.
-        path: The Parquet file.
-    """
+    """All movies of one day, and the Parquet file that has them."""
 
     day: date
     path: Path
@@ -245,11 +236,6 @@ def convert(source: Path, parquet: Path, path: str) -> None:
     """Make a Parquet file of an export, whole or not at all.
 
     Reading checks all of it: the sum at the end of the gzip, each line, and that each has an id.
-
-    Args:
-        source: TMDB's file, one JSON object a line.
-        parquet: What is made of it.
-        path: What an error calls the file.
 
     Raises:
         StopError: It is cut, or no export.

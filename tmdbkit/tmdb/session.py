@@ -1,14 +1,15 @@
-"""TMDB as a service, and the session that speaks to it."""
+"""TMDB as a service, the session that speaks to it, and what its answers look like."""
 
 from __future__ import annotations
 
 import random
 import re
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import Any
 
 import requests
 
@@ -21,15 +22,19 @@ from tmdbkit.http.service import Service
 from tmdbkit.http.session import Session
 from tmdbkit.settings import Secret, Settings
 from tmdbkit.settings.arguments import checked
-from tmdbkit.tmdb.shapes import misfit
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from tmdbkit.surrogates import loads
 
 INVALID_ID = 44  # comes with a 500, and stays wrong however often it is asked
 SUSPENDED = 45
 _OF_THE_REQUEST = (400, 422)  # refused for good, where TMDB says so; a proxy may, too
 _OWN_WORDS = {"status_code", "status_message", "errors", "success"}
+# The sections that a movie is asked for with, and the lists in them.
+SECTIONS = {
+    "credits": ("cast", "crew"),
+    "keywords": ("keywords",),
+    "release_dates": ("results",),
+    "videos": ("results",),
+}
 
 
 @checked
@@ -123,9 +128,7 @@ class TMDBSession(Session):
 class TMDBService(Service):
     """TMDB: a token in a header or a key in the address, and codes of its own in the answers.
 
-    Attributes:
-        token: The v4 read access token; preferred over the key.
-        api_key: The v3 key.
+    The token is the read access token of v4, and is preferred over the key, which is of v3.
     """
 
     token: Secret
@@ -183,8 +186,16 @@ class TMDBService(Service):
         return timedelta(hours=1)
 
     def misfit(self, path: str, text: str) -> str:
-        """Return what is wrong with an answer to this path; "" if nothing."""
-        return misfit(path, text)
+        """Return what is wrong with the answer to a path, as "without its results"; "" if nothing.
+
+        A path that is not known here may be answered with anything.
+        """
+        if re.fullmatch(r"/movie/\d+", path):
+            return "" if _looks_whole(text) else _judged(text, _wrong_sections)
+        for pattern, wrong in _SHAPES:
+            if re.fullmatch(pattern, path):
+                return _judged(text, wrong)
+        return ""
 
     def error_of(
         self, response: requests.Response, path: str, now: datetime
@@ -231,3 +242,69 @@ def _check(token: Secret) -> None:
             "TMDB_READ_ACCESS_TOKEN holds a line break or another character that no token has; "
             "copy it again from themoviedb.org under Settings, API"
         )
+
+
+def _judged(text: str, wrong: Callable[[Any], str]) -> str:
+    try:
+        return wrong(loads(text))
+    except ValueError:
+        return ""  # nested too deeply: told as such by whoever reads it
+
+
+def _looks_whole(text: str) -> bool:
+    """Tell whether all sections of a movie are sound, by its text: parsing it takes far longer."""
+    return '"success":false' not in text and all(
+        f'"{section}":{{"{lists[0]}":[' in text and all(f'"{name}":[' in text for name in lists)
+        for section, lists in SECTIONS.items()
+    )
+
+
+def _wrong_sections(movie: Any) -> str:
+    if not isinstance(movie, dict):
+        return ""  # no movie: told as such when it is read
+    wrong = [name for name in SECTIONS if name in movie and not _is_section(name, movie[name])]
+    return f"with an error for {', '.join(wrong)}" if wrong else ""
+
+
+def _is_section(name: str, section: Any) -> bool:
+    return isinstance(section, dict) and all(
+        isinstance(section.get(part), list) for part in SECTIONS[name]
+    )
+
+
+def _holding(name: str) -> Callable[[Any], str]:
+    """Return what tells of an object that it lacks a list."""
+
+    def wrong(answer: Any) -> str:
+        found = answer.get(name) if isinstance(answer, dict) else None
+        return "" if isinstance(found, list) else f"without its {name}"
+
+    return wrong
+
+
+def _page_of(name: str) -> Callable[[Any], str]:
+    """Return what tells the same of an object that is a page of several."""
+
+    def wrong(answer: Any) -> str:
+        if lacks := _holding(name)(answer):
+            return lacks
+        pages = answer.get("total_pages", 1)
+        counts = isinstance(pages, int) and not isinstance(pages, bool) and pages >= 0
+        return "" if counts else "without a number of pages"
+
+    return wrong
+
+
+def _wrong_configuration(answer: Any) -> str:
+    images = answer.get("images") if isinstance(answer, dict) else None
+    return "" if isinstance(images, dict) else "without its images"
+
+
+_SHAPES: tuple[tuple[str, Callable[[Any], str]], ...] = (
+    (r"/movie/[a-z_]+|/(discover|search)/movie", _page_of("results")),
+    (r"/list/\d+", _page_of("items")),
+    (r"/collection/\d+", _holding("parts")),
+    (r"/find/\w+", _holding("movie_results")),
+    (r"/genre/movie/list", _holding("genres")),
+    (r"/configuration", _wrong_configuration),
+)

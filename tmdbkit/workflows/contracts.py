@@ -6,12 +6,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tmdbkit.convex.contact import Contact
 from tmdbkit.convex.contract import Contract
+from tmdbkit.convex.read import Contact
 from tmdbkit.convex.snapshot import ConvexSnapshot
 from tmdbkit.exceptions import TMDBKitError
 from tmdbkit.schema import own_validator
-from tmdbkit.stage.contracts import Contracts, KeptContract
+from tmdbkit.stage.kept import Contracts, KeptContract
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tmdbkit.convex.deletion import deletions, guarded
 from tmdbkit.convex.delivery import asked
 from tmdbkit.convex.intents import unknown
-from tmdbkit.convex.options import PushOptions
+from tmdbkit.convex.merge import PushOptions
 from tmdbkit.convex.plan import Plan
 from tmdbkit.convex.results import DeleteResult
 from tmdbkit.convex.undo import standing

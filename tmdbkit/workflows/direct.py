@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tmdbkit import transform
-from tmdbkit.convex.options import PushOptions
+from tmdbkit.convex.merge import PushOptions
 from tmdbkit.fetch.staging import THREADS, fetch_movies
 from tmdbkit.schema import ROW, checked_ids
 from tmdbkit.settings.arguments import checked

@@ -29,8 +29,7 @@ from tmdbkit.settings.arguments import checked
 from tmdbkit.stage.asked import note
 from tmdbkit.surrogates import decoded
 from tmdbkit.tables import ASKED, READERS, reading, scan, texts, title_of
-from tmdbkit.tmdb.client import TMDBClient
-from tmdbkit.tmdb.pages import ask_each
+from tmdbkit.tmdb.client import TMDBClient, ask_each
 from tmdbkit.workflows.searching import find
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from tmdbkit.matching.candidates import SHOWN
 from tmdbkit.matching.matched import candidates_of, with_choice
 from tmdbkit.progress import Silent
 from tmdbkit.tables import id_in
-from tmdbkit.tmdb.client import TMDBClient
-from tmdbkit.tmdb.pages import ask_each
+from tmdbkit.tmdb.client import TMDBClient, ask_each
 from tmdbkit.workflows.matching import OF_THE_ROW, write_matched
 from tmdbkit.workflows.searching import by_id, details, found_by
 

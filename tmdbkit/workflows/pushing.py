@@ -10,13 +10,12 @@ import polars as pl
 
 from tmdbkit.convex.deletion import guarded
 from tmdbkit.convex.intents import unknown
-from tmdbkit.convex.merge import ALL, Scope
-from tmdbkit.convex.options import PushOptions
+from tmdbkit.convex.merge import ALL, PushOptions, Scope
 from tmdbkit.convex.parsing import id_of
 from tmdbkit.convex.plan import Plan
 from tmdbkit.convex.read import pages
+from tmdbkit.convex.results import Verification
 from tmdbkit.convex.undo import WROTE, plan_undo
-from tmdbkit.convex.verification import Verification
 from tmdbkit.exceptions import UsageError
 from tmdbkit.executors import prefetch
 from tmdbkit.progress import Silent, counted

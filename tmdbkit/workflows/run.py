@@ -10,12 +10,12 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, TypeVar
 
 from tmdbkit import progress as progresses
-from tmdbkit.convex.answers import corrected
+from tmdbkit.convex.changes import note_of
+from tmdbkit.convex.delivery import corrected
 from tmdbkit.convex.importer import CHUNK, Importer
 from tmdbkit.convex.intents import UnsettledIntents
 from tmdbkit.convex.plan import Plan
 from tmdbkit.convex.results import TOLD, add_up
-from tmdbkit.convex.taken_back import note_of
 from tmdbkit.exceptions import StageError, StopError
 from tmdbkit.executors import prefetch
 from tmdbkit.stage.pushes import PushLog
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from tmdbkit.convex.contact import Contact
+    from tmdbkit.convex.changes import Earlier
     from tmdbkit.convex.importer import PlanWithNames
-    from tmdbkit.convex.options import PushOptions
+    from tmdbkit.convex.merge import PushOptions
+    from tmdbkit.convex.read import Contact
     from tmdbkit.convex.results import PushResult
-    from tmdbkit.convex.taken_back import Earlier
     from tmdbkit.convex.target import Target
     from tmdbkit.progress import Progress
     from tmdbkit.stage.stage import Stage

@@ -1,19 +1,23 @@
-"""What the tables of each deployment accept, kept in a stage for rehearsals on its exports."""
+"""What a stage keeps beside its logs: what deployments accept, and what was exported as sheets."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from io import BytesIO
+from secrets import token_hex
+from typing import Any
+
+import polars as pl
 
 from tmdbkit.exceptions import StageError, StopError
+from tmdbkit.stage.storage import Root
 
-if TYPE_CHECKING:
-    from tmdbkit.stage.storage import Root
-
-FOLDER = "contracts"
+CONTRACTS = "contracts"
+EXPORTS = "exports"
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,10 @@ class KeptContract:
 
 
 class Contracts:
-    """One file for each deployment.
-
-    Args:
-        root: The stage's.
-    """
+    """One file for each deployment."""
 
     def __init__(self, root: Root) -> None:
-        self._root = root.under(FOLDER)
+        self._root = root.under(CONTRACTS)
 
     def keep(self, address: str, kept: KeptContract) -> None:
         """Keep one in place of what the same address said before; not where nobody can write."""
@@ -60,14 +60,37 @@ class Contracts:
         return sorted(found, key=lambda kept: kept.asked_at)
 
     def of_export(self, ids: set[str]) -> KeptContract | None:
-        """Return what the deployment said that an export came from.
+        """Return what the deployment said that an export came from, by the `_id` of its movies.
 
-        It is known by its documents; where none is, all that are kept must say the same.
-
-        Args:
-            ids: The `_id` of the movies in the export.
+        Where none of them is known, all that are kept must say the same.
         """
         every = self.all()
         known = [kept for kept in every if not ids.isdisjoint(kept.documents)]
         agree = all(kept.answer == every[-1].answer for kept in every)
         return next(reversed(known or every), None) if known or agree else None
+
+
+class Exports:
+    """One file for each export."""
+
+    def __init__(self, root: Root) -> None:
+        self._root = root.under(EXPORTS)
+
+    def keep(self, table: pl.DataFrame) -> str:
+        """Keep the values that a sheet is made of, and return the export's name.
+
+        It begins with a word, for a spreadsheet takes `12e45678` for a number.
+        """
+        name, content = f"export-{token_hex(4)}", BytesIO()
+        table.write_parquet(content)
+        self._root.write(f"{name}.parquet", content.getvalue())
+        return name
+
+    def read(self, name: str) -> pl.DataFrame | None:
+        """Return what was exported under a name; None where that is not known here."""
+        if not re.fullmatch(r"export-[0-9a-f]{8}", name):
+            return None
+        try:
+            return pl.read_parquet(BytesIO(self._root.read(f"{name}.parquet")))
+        except (OSError, pl.exceptions.PolarsError):
+            return None

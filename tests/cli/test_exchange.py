@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import Terminal, counts_in
 from tests.convex.bench import payload, staged
 from tmdbkit import Stage
 from tmdbkit.cli.main import main
@@ -31,7 +31,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
 
 def asked(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, object]]:
     status, out, _ = run(capsys, *words, "--json")
-    return status, json.loads(out)
+    return status, counts_in(out, status)
 
 
 def edited(old: str, new: str) -> None:

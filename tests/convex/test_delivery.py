@@ -16,7 +16,7 @@ from tmdbkit import ConvexSnapshot
 from tmdbkit.convex import delivery, importer
 from tmdbkit.convex.changes import plan_changes
 from tmdbkit.convex.contract import Contract
-from tmdbkit.exceptions import StopError, TargetRefused
+from tmdbkit.exceptions import StopError, TargetRefused, so_far
 
 from .bench import (
     NOBODY,
@@ -332,6 +332,16 @@ def test_a_push_that_stops_in_the_middle_has_logged_what_was_sent(
     assert logged == [("created", 20), ("failed", 20)]
     assert len(backend.dump("movies")) == 20
     assert len(proxy.called("applyMovies")) == 3
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_what_ends_a_push_carries_the_counts_so_far(proxy: ConvexProxy, stage: Shelf) -> None:
+    proxy.script("applyMovies", "ok", "ok", "paused")
+    stage.put(*(payload(n) for n in range(1, 41)))
+    with pytest.raises(StopError) as stopped:
+        push(stage, deployment(proxy.url))
+    told = so_far(stopped.value)
+    assert (told["created"], told["failed"], told["push"]) == (20, 20, stage.imports()["push"][0])
 
 
 @pytest.mark.usefixtures("small_batches")

@@ -23,7 +23,7 @@ from tmdbkit.cli.inputs import (
 )
 from tmdbkit.cli.listed import table_of_file
 from tmdbkit.cli.named import name_staged
-from tmdbkit.cli.output import FINE, FOUND, printed_json, say, say_aside, show
+from tmdbkit.cli.output import FINE, FOUND, kept_for_json, say, say_aside, show
 from tmdbkit.exceptions import UsageError
 from tmdbkit.progress import counted
 
@@ -305,7 +305,7 @@ def functions(args: argparse.Namespace) -> int:
     done = install_functions(folder)
     files = {"written": done.written, "current": done.current, "changed": done.changed}
     told = {name: [str(path) for path in paths] for name, paths in files.items()}
-    if not printed_json(args, {**told, "schema_lacks": list(done.schema_lacks)}):
+    if not kept_for_json(args, {**told, "schema_lacks": list(done.schema_lacks)}):
         _print_functions(told, done.schema_lacks)
     return FOUND if done.changed else FINE
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tmdbkit.cli.inputs import ask_yes, filled, is_asked, open_stage, output_file
-from tmdbkit.cli.output import FINE, FOUND, printed_json, say, say_aside
+from tmdbkit.cli.output import FINE, FOUND, kept_for_json, say, say_aside
 from tmdbkit.exceptions import UsageError
 from tmdbkit.progress import counted
 
@@ -35,7 +35,7 @@ def export(args: argparse.Namespace) -> int:
         if path.suffix.lower() != ".csv":
             raise UsageError(f"{path}: a sheet is CSV; name the file .csv")
         what, many = "movie", export_sheet(filled(open_stage(args)), path)
-    if not printed_json(args, {"file": str(path), f"{what}s": many}):
+    if not kept_for_json(args, {"file": str(path), f"{what}s": many}):
         say(f"{counted(many, what)} in {path}; tmdbkit apply reads what is changed there")
     return FINE
 
@@ -62,7 +62,7 @@ def apply(args: argparse.Namespace) -> int:
     done = pending.write(staged)
     for line in done.conflicts[len(pending.conflicts) :]:
         say_aside(f"conflict: {line}")
-    if not printed_json(args, done.counts()):
+    if not kept_for_json(args, done.counts()):
         undo = f"; tmdbkit apply --undo {done.batch} takes all of it back"
         say(f"{counted(len(done.decisions), 'decision')} logged{undo if done.batch else ''}")
     return FOUND if done.conflicts or done.refused else FINE
@@ -80,6 +80,6 @@ def _undo(args: argparse.Namespace, staged: Stage) -> int:
     from tmdbkit.workflows.pending import undo_batch
 
     many = undo_batch(staged, args.undo)
-    if not printed_json(args, {"undone": many}):
+    if not kept_for_json(args, {"undone": many}):
         say(f"{counted(many, 'decision')} taken back")
     return FINE

@@ -48,15 +48,14 @@ def show(args: argparse.Namespace, result: Result, *, failed: int) -> int:
         for row in cast("RowsResult", result).rows():
             say(json.dumps(row))
         args.json = True
-    if not printed_json(args, result.counts()):
+    if not kept_for_json(args, result.counts()):
         say(repr(result))
     return FOUND if failed else FINE
 
 
-def printed_json(args: argparse.Namespace, facts: Mapping[str, object]) -> bool:
-    """Print the facts as one JSON object, where that was asked for."""
-    if args.json:
-        say(json.dumps(facts))
+def kept_for_json(args: argparse.Namespace, facts: Mapping[str, object]) -> bool:
+    """Keep the facts for the JSON object that ends a command, and tell whether one is wanted."""
+    args.facts = facts
     return bool(args.json)
 
 

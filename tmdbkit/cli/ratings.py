@@ -15,8 +15,8 @@ from tmdbkit.cli.inputs import (
     output_file,
     read_settings,
 )
-from tmdbkit.cli.output import FINE, FOUND, printed_json, say, say_aside
-from tmdbkit.exceptions import UsageError
+from tmdbkit.cli.output import FINE, FOUND, kept_for_json, say, say_aside
+from tmdbkit.exceptions import StopError, UsageError
 from tmdbkit.progress import counted
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from tmdbkit.ratings.imdb_titles import IMDbTitles
     from tmdbkit.ratings.model import Provider
     from tmdbkit.workflows.collecting import RatingsResult
-
-STOPPED = 3
 
 
 def ratings(args: argparse.Namespace) -> int:
@@ -50,12 +48,10 @@ def ratings(args: argparse.Namespace) -> int:
 
 
 def _print_ratings(args: argparse.Namespace, result: RatingsResult) -> int:
-    if not printed_json(args, result.counts()):
+    if not kept_for_json(args, result.counts()):
         say(repr(result))
-    for line in result.stopped:
-        say_aside(f"tmdbkit: stopped: {line}")
     if result.stopped:
-        return STOPPED
+        raise StopError(f"stopped: {', '.join(result.stopped)}")
     return FOUND if result.failed else FINE
 
 
@@ -107,7 +103,7 @@ def _print_costs(args: argparse.Namespace, asked: pl.DataFrame) -> int:
     from tmdbkit.ratings.providers import missing
 
     lacking = [] if args.provider or args.table else missing(read_settings())
-    if not printed_json(args, {"providers": asked.to_dicts(), "missing": lacking}):
+    if not kept_for_json(args, {"providers": asked.to_dicts(), "missing": lacking}):
         for row in asked.iter_rows(named=True):
             days = f", {row['days']} days of its quota" if row["days"] > 1 else ""
             took = f"{counted(row['movies'], 'movie')}, {counted(row['requests'], 'request')}"
@@ -130,7 +126,7 @@ def rules(args: argparse.Namespace) -> int:
         | {"do": REMEDIES[rule.name]}
         for rule in RULES
     ]
-    if not printed_json(args, {"rules": rows}):
+    if not kept_for_json(args, {"rules": rows}):
         for row in rows:
             say(f"{row['name']} ({row['of']}, {row['severity']}): {row['sentence']}")
             say(f"  {row['do']}")
@@ -151,7 +147,7 @@ def check(args: argparse.Namespace) -> int:
         write_text(page, report.page())
         say_aside(f"written to {page}")
     counts = report.counts()
-    if not printed_json(args, counts):
+    if not kept_for_json(args, counts):
         say(report.text(more=f": {page or 'tmdbkit check --html report.html'} shows more"))
     return FOUND if counts["errors"] else FINE
 

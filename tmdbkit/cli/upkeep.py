@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tmdbkit.cli.inputs import filled, open_stage, read_settings, same_stage
-from tmdbkit.cli.output import FINE, FOUND, printed_json, say
+from tmdbkit.cli.output import FINE, FOUND, kept_for_json, say
 from tmdbkit.exceptions import SettingsError
 from tmdbkit.progress import counted
 
@@ -20,7 +20,7 @@ def status(args: argparse.Namespace) -> int:
     """Say what the stage holds, what of it stands where, and what to do next."""
     staged = open_stage(args)
     counts = staged.status()
-    if not printed_json(args, counts):
+    if not kept_for_json(args, counts):
         say(repr(staged))
         for line in repr(counts).splitlines()[1:]:
             say(line)
@@ -63,7 +63,7 @@ def transform(args: argparse.Namespace) -> int:
     staged = open_stage(args)
     made = staged.store.derive_all()  # first of all, for whoever reads a stage makes them as well
     filled(staged)
-    if not printed_json(args, {"movies": len(staged), "parts": made}):
+    if not kept_for_json(args, {"movies": len(staged), "parts": made}):
         say(f"{counted(len(staged), 'movie')}; rows made anew: those of {counted(made, 'part')}")
     return FINE
 
@@ -71,7 +71,7 @@ def transform(args: argparse.Namespace) -> int:
 def compact(args: argparse.Namespace) -> int:
     """Merge the stage's small files."""
     replaced = open_stage(args).compact()
-    if not printed_json(args, {"replaced": replaced}):
+    if not kept_for_json(args, {"replaced": replaced}):
         say(
             f"{counted(replaced, 'file')} merged; "
             "the old ones stay for a day, for whoever is reading them"
@@ -87,7 +87,7 @@ def doctor(args: argparse.Namespace) -> int:
     from tmdbkit.stage.storage import root_of
 
     health = examine(root_of(args.stage or read_settings().stage), datetime.now(UTC))
-    if not printed_json(args, health.counts()):
+    if not kept_for_json(args, health.counts()):
         say(repr(health))
     return FOUND if health.problems else FINE
 
@@ -96,7 +96,7 @@ def settings(args: argparse.Namespace) -> int:
     """Say each setting, and where it comes from; of a key only whether it is set."""
     found = read_settings()
     rows = found.shown()
-    if not printed_json(args, {"folder": str(found.folder), "settings": rows}):
+    if not kept_for_json(args, {"folder": str(found.folder), "settings": rows}):
         for row in rows:
             value = row["value"] or "not set"
             say(f"{row['variable']:<28}  {value}" + f"  ({row['source']})" * bool(row["value"]))
@@ -127,6 +127,6 @@ def cache(args: argparse.Namespace) -> int:
         for name in FILES:
             shutil.rmtree(folder / name, ignore_errors=True)
     size += sum(path.stat().st_size for name in FILES for path in (folder / name).glob("*"))
-    if not printed_json(args, {"answers": count, "bytes": size, "removed": removed}):
+    if not kept_for_json(args, {"answers": count, "bytes": size, "removed": removed}):
         say(f"{counted(count, 'answer')}, {size / 2**20:.1f} MiB in {folder}")
     return FINE

@@ -22,6 +22,7 @@ from tmdbkit.convex.changes import (
 from tmdbkit.convex.delivery import READ, READ_SLUGS, Delivery, movie_batches, row_batches
 from tmdbkit.convex.intents import intents, unknown
 from tmdbkit.convex.plan import Plan
+from tmdbkit.convex.results import TOLD
 from tmdbkit.convex.taken_back import mark_taken_back
 from tmdbkit.exceptions import PassingFault
 from tmdbkit.schema import CREW, GENRE, IMAGES, KEYS, MOVIE, ROW, own_validator
@@ -79,6 +80,7 @@ class Importer:
         earlier: Returns what TMDB gave for some movies before; for a plan, which says what is gone.
 
     Attributes:
+        outcomes: What became of each plan so far, in `TOLD`.
         otherwise: The answers that turned out otherwise when all was made durable.
 
     Raises:
@@ -111,6 +113,7 @@ class Importer:
         self._now, self._log, self._unsettled, self._earlier = now, log, unsettled, earlier
         self._intended: dict[int, Plan] = {}  # whose changes are in the log, and no outcomes yet
         self._held: list[pl.DataFrame] = []  # outcomes that count only after the flush
+        self.outcomes: list[pl.DataFrame] = []
         self.otherwise: dict[int, Document] = {}
         self._named: set[int] = set()
         self._given: list[dict[str, int]] = []  # slugs, of each plan that is not sent yet
@@ -208,7 +211,7 @@ class Importer:
         return PlanWithNames(plan, waiting)
 
     def send(self, named: PlanWithNames) -> pl.DataFrame:
-        """Send exactly what a plan says of its movies; log and return its `OUTCOMES`.
+        """Send exactly what a plan says of its movies; log what came of them, and return it.
 
         What came back before a stop, or before Ctrl-C, is logged too.
         """
@@ -220,7 +223,7 @@ class Importer:
         finally:
             self._log_outcomes(named.plan, answers)
         self._given = self._given[1:]
-        return answers.outcomes(named.plan.changes, self._now())
+        return self.outcomes[-1]
 
     def _log_outcomes(self, plan: Plan, answers: Answers) -> None:
         """Log what became of a plan; what nobody knows of an earlier push stands with that one.
@@ -228,12 +231,14 @@ class Importer:
         But for a way back, which has come to it by saying so.
         """
         self._intended.pop(id(plan), None)
-        own = [change for change in plan.changes if change.kind != "unknown" or plan.undoes]
-        outcomes = answers.outcomes(own, self._now())
+        outcomes = answers.outcomes(plan.changes, self._now())
+        self.outcomes.append(outcomes.select(TOLD))
+        own = [change.kind != "unknown" or bool(plan.undoes) for change in plan.changes]
+        logged = outcomes.filter(own)
         if self.target.deferred:
-            self._held.append(outcomes)
+            self._held.append(logged)
         else:
-            self._log(outcomes)
+            self._log(logged)
 
     def _few_enough(self, changes: list[Change]) -> list[Change]:
         """Leave out the changes that go beyond the limit of the run."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tmdbkit.exceptions import carrying
 from tmdbkit.executors import run_on
 from tmdbkit.fetch.pool import Fetched, Fetching, asker
 from tmdbkit.fetch.staging import (
@@ -18,6 +19,7 @@ from tmdbkit.fetch.staging import (
     write,
 )
 from tmdbkit.http.pacer import RECOVERY_STEP
+from tmdbkit.progress import showing
 from tmdbkit.stage.stage import Stage
 from tmdbkit.tmdb.client import TMDBClient
 from tmdbkit.tmdb.session import TMDBSession
@@ -125,8 +127,16 @@ def stage_ids_on(
         skipped=len(ids) - len(todo) - len(known_missing), missing=sorted(known_missing)
     )
     rate, before = SharedRate(session.service.rate, workers), session.requests
-    progress.begin("staging", len(ids))
-    try:
+
+    def result() -> StageResult:
+        return result_of(ids, counts, session.requests - before)
+
+    with (
+        carrying(lambda: result().counts()),
+        showing(progress, "staging", len(ids)) as update,
+        ExitStack() as last,
+    ):
+        last.callback(log_failures, stage, counts)
         for again in (False, True):
             some = passing(counts) if again else todo
             tasks = _tasks(some, session, stage, rate, threads, refresh)
@@ -136,12 +146,9 @@ def stage_ids_on(
                     rate.learn(done.rate)
                     for item in done.items:
                         counts.count(item, done.malformed.get(item.tmdb_id))
-                    progress.update(counts.done(), counts.note())
-    finally:
-        log_failures(stage, counts)
-        progress.end()
+                    update(counts.done(), counts.note())
     stage.store.compact_if_piled_up()
-    return result_of(ids, counts, session.requests - before)
+    return result()
 
 
 def _tasks(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tmdbkit.display import Drawn, counted_facts
-from tmdbkit.exceptions import NotFound, PassingFault, ServiceError
+from tmdbkit.exceptions import NotFound, PassingFault, ServiceError, carrying
 from tmdbkit.fetch.pool import PART_SECONDS, Fetched, Fetching, asker
 from tmdbkit.stage.tables import FAILURES, MISSING, PAYLOADS, STAGED
 from tmdbkit.tmdb.client import TMDBClient
@@ -132,9 +132,16 @@ def stage_ids(
     )
     ask = asker(TMDBClient(session), refresh=refresh)
     fetching = Fetching(ask, threads=threads, interrupt=session.interrupt, clock=clock, gate=gate)
+
+    def result() -> StageResult:
+        return result_of(ids, counts, session.requests - before)
+
     progress.begin("staging", len(ids))
     try:
-        with ThreadPoolExecutor(1, "tmdbkit-stage") as pool:
+        with (
+            carrying(lambda: result().counts()),
+            ThreadPoolExecutor(1, "tmdbkit-stage") as pool,
+        ):
             reports: SimpleQueue[tuple[int, str] | None] = SimpleQueue()
             work = pool.submit(_stage_all, fetching, todo, stage, language, counts, reports)
             try:
@@ -150,7 +157,7 @@ def stage_ids(
         session.resume()
         progress.end()
     stage.store.compact_if_piled_up()
-    return result_of(ids, counts, session.requests - before)
+    return result()
 
 
 def _stage_all(

@@ -14,10 +14,11 @@ from tmdbkit.convex.answers import corrected
 from tmdbkit.convex.importer import CHUNK, Importer
 from tmdbkit.convex.intents import UnsettledIntents
 from tmdbkit.convex.plan import Plan
-from tmdbkit.convex.results import TOLD, add_up
+from tmdbkit.convex.results import add_up
 from tmdbkit.convex.taken_back import note_of
-from tmdbkit.exceptions import StageError, StopError
+from tmdbkit.exceptions import StageError, StopError, carrying
 from tmdbkit.executors import prefetch
+from tmdbkit.progress import showing
 from tmdbkit.stage.pushes import PushLog
 from tmdbkit.workflows.contracts import contact
 
@@ -94,7 +95,7 @@ class Run:
         self.target.preflight(writing=False)
         parts = [outgoing.plan_of_failures(self.target)]
         with (
-            self._showing("planning", outgoing.total) as update,
+            showing(self._progress, "planning", outgoing.total) as update,
             self._importer(
                 self.unsettled(needed=False), earlier=self.stage.store.earlier
             ) as importer,
@@ -131,26 +132,29 @@ class Run:
             str(title),
             title.identity,
         )
-        outcomes: list[pl.DataFrame] = []
         done = 0
-        with (
-            self._showing("pushing", total) as update,
-            self._importer(self.unsettled(), log.append) as importer,
-            self._stopping(_named(importer, plans(importer)), interrupt) as planned,
-        ):
-            for named in planned:
-                outcomes.append(importer.send(named).select(TOLD))
-                done += outcomes[-1].height
-                update(done)
-        result = add_up(
-            str(title),
-            self.push,
-            [corrected(some, importer.otherwise) for some in outcomes],
-            batches=importer.batches,
-            left_out=importer.left_out(),
-            advice=self.target.advice(),
-        )
-        return replace(result, notes=importer.notes())
+
+        def result(importer: Importer) -> PushResult:
+            return add_up(
+                str(title),
+                self.push,
+                [corrected(some, importer.otherwise) for some in importer.outcomes],
+                batches=importer.batches,
+                left_out=importer.left_out(),
+                advice=self.target.advice(),
+            )
+
+        with showing(self._progress, "pushing", total) as update:
+            importer = self._importer(self.unsettled(), log.append)
+            with (
+                carrying(lambda: result(importer).counts()),
+                importer,
+                self._stopping(_named(importer, plans(importer)), interrupt) as planned,
+            ):
+                for named in planned:
+                    done += importer.send(named).height
+                    update(done)
+        return replace(result(importer), notes=importer.notes())
 
     def send_parts(self, plan: Plan) -> PushResult:
         """Send a saved plan, exactly as it is."""
@@ -163,14 +167,6 @@ class Run:
         earlier: Earlier = lambda _: {},
     ) -> Importer:
         return Importer(self.target, self.options, self.contact, unsettled, log, self.now, earlier)
-
-    @contextmanager
-    def _showing(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
-        self._progress.begin(what, total)
-        try:
-            yield self._progress.update
-        finally:
-            self._progress.end()
 
     @contextmanager
     def _stopping(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LOG_SECONDS = 300.0  # between two lines of a log
+STOPPING = "stopping once what is under way has come"
 
 
 class Progress(Protocol):
@@ -159,6 +160,16 @@ def _columns(stream: TextIO) -> int:
 def _cut(text: str, columns: int) -> str:
     """Return what fits in one line: a terminal goes on in the next, and cannot clear that."""
     return plain(text, max(columns - 1, 0))
+
+
+@contextmanager
+def stopping(tell: Callable[[str], None]) -> Iterator[None]:
+    """Say at a Ctrl-C that it was heard: what is under way may take a while to come."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        tell(STOPPING)
+        raise
 
 
 @contextmanager

@@ -54,6 +54,9 @@ class Answers:
 
         return apply
 
+    def __len__(self) -> int:
+        return len(self._said)
+
     def fail(self, failures: Iterable[tuple[Document, ServiceError]]) -> None:
         """Take in what could not be sent; what is refused once was not done before either."""
         for change, error in failures:

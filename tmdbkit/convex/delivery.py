@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 from tmdbkit.exceptions import BatchTooLarge, PassingFault, RequestRefused, ServiceError
+from tmdbkit.progress import stopping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     Batch = list[Document]
     Send = Callable[[Batch], object]
+    Tell = Callable[[str], None]
     Ask = Callable[[Sequence[Any]], list[Any]]
     Failure = tuple[Document, ServiceError]
 
@@ -64,17 +66,23 @@ class Delivery:
         return ([found for f in futures for found in f.result()] for futures in asked)
 
     def send(
-        self, send: Send, items: Batch, cut: Callable[[Batch], Iterable[Batch]]
+        self,
+        send: Send,
+        items: Batch,
+        cut: Callable[[Batch], Iterable[Batch]],
+        tell: Tell = lambda _: None,
     ) -> list[Failure]:
         """Send the items in batches, and return what failed; passing faults get a second go.
+
+        `tell` is called at every answer, with a note where it is about to stop.
 
         Raises:
             StopError: Going on is pointless; so far as they were sent, batches were answered.
         """
-        failures = self._send_at_once(send, cut(items))
+        failures = self._send_at_once(send, cut(items), tell)
         again = [item for item, error in failures if isinstance(error, PassingFault)]
         lasting = [failure for failure in failures if not isinstance(failure[1], PassingFault)]
-        return lasting + self._send_at_once(send, cut(again))
+        return lasting + self._send_at_once(send, cut(again), tell)
 
     def press(self) -> None:
         """Pass on a Ctrl-C that polars has raised in another thread than the main one."""
@@ -92,14 +100,14 @@ class Delivery:
         finally:
             self._target.resume()
 
-    def _send_at_once(self, send: Send, batches: Iterable[Batch]) -> list[Failure]:
+    def _send_at_once(self, send: Send, batches: Iterable[Batch], tell: Tell) -> list[Failure]:
         failures: list[Failure] = []
         self._see_through(
-            [self._pool.submit(self._carry, send, batch, failures) for batch in batches]
+            [self._pool.submit(self._carry, send, batch, failures) for batch in batches], tell
         )
         return failures
 
-    def _see_through(self, futures: Sequence[Future[Any]]) -> None:
+    def _see_through(self, futures: Sequence[Future[Any]], tell: Tell = lambda _: None) -> None:
         """Wait for all of them; a stop or Ctrl-C waits only for those in flight.
 
         Each wait has a time limit: polars has signals restart those that have none, and Ctrl-C
@@ -107,11 +115,13 @@ class Delivery:
         """
         pending = set(futures)
         try:
-            while pending:
-                self._check_pressed()
-                done, pending = wait(pending, LOOK_UP, FIRST_COMPLETED)
-                for future in done:
-                    future.result()
+            with stopping(tell):
+                while pending:
+                    self._check_pressed()
+                    done, pending = wait(pending, LOOK_UP, FIRST_COMPLETED)
+                    for future in done:
+                        future.result()
+                    tell("")
         except BaseException as error:
             if not isinstance(error, PassingFault):  # after one of these, the run goes on
                 self._stopped = True

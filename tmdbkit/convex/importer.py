@@ -210,16 +210,19 @@ class Importer:
             return PlanWithNames(plan, waiting, error)
         return PlanWithNames(plan, waiting)
 
-    def send(self, named: PlanWithNames) -> pl.DataFrame:
+    def send(
+        self, named: PlanWithNames, tell: Callable[[int, str], None] = lambda *_: None
+    ) -> pl.DataFrame:
         """Send exactly what a plan says of its movies; log what came of them, and return it.
 
-        What came back before a stop, or before Ctrl-C, is logged too.
+        What came back before a stop, or before Ctrl-C, is logged too. `tell` hears with each batch
+        how many of the plan's movies are settled, and what else is worth knowing.
         """
         answers = Answers(named.waiting)
         try:
             if named.error is not None:
                 raise named.error
-            self._send_movies(named, answers)
+            self._send_movies(named, answers, tell)
         finally:
             self._log_outcomes(named.plan, answers)
         self._given = self._given[1:]
@@ -336,15 +339,19 @@ class Importer:
             named["genres"] = held.join(transform.genres(payloads), on="genre_id")
         return named
 
-    def _send_movies(self, named: PlanWithNames, answers: Answers) -> None:
+    def _send_movies(
+        self, named: PlanWithNames, answers: Answers, tell: Callable[[int, str], None]
+    ) -> None:
         """Send the movies whose names are there, and note the answers as they come."""
-        arguments = [
-            change.arguments()
-            for change in named.plan.changes
-            if change.goes and change.tmdb_id not in named.waiting
-        ]
-        apply = answers.hear(self.target.apply_movies)
-        answers.fail(self._delivery.send(apply, arguments, movie_batches))
+        going = [change for change in named.plan.changes if change.goes]
+        staying = len(named.plan.changes) - len(going)
+        failed = self._delivery.send(
+            answers.hear(self.target.apply_movies),
+            [change.arguments() for change in going if change.tmdb_id not in named.waiting],
+            movie_batches,
+            lambda note: tell(staying + len(answers), note),
+        )
+        answers.fail(failed)
 
     def _credits(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
         """Return `tmdb_id` and the columns of `crew` of everybody who is to be sent."""

@@ -14,6 +14,7 @@ import polars as pl
 from tmdbkit.display import Drawn, counted_facts
 from tmdbkit.exceptions import NotFound, PassingFault, ServiceError, carrying
 from tmdbkit.fetch.pool import PART_SECONDS, Fetched, Fetching, asker
+from tmdbkit.progress import STOPPING
 from tmdbkit.stage.tables import FAILURES, MISSING, PAYLOADS, STAGED
 from tmdbkit.tmdb.client import TMDBClient
 
@@ -149,7 +150,7 @@ def stage_ids(
             except BaseException as error:
                 fetching.stop(error)
                 if isinstance(error, KeyboardInterrupt):
-                    progress.update(counts.done(), "stopping once what is under way has come")
+                    progress.update(counts.done(), STOPPING)
                 raise
             work.result()
             fetching.check()

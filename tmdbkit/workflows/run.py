@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, TypeVar
 
@@ -144,16 +144,21 @@ class Run:
                 advice=self.target.advice(),
             )
 
+        def tell(settled: int, note: str) -> None:
+            update(done + settled, note or f"{importer.batches:,} batches sent")
+
         with showing(self._progress, "pushing", total) as update:
             importer = self._importer(self.unsettled(), log.append)
             with (
                 carrying(lambda: result(importer).counts()),
                 importer,
-                self._stopping(_named(importer, plans(importer)), interrupt) as planned,
+                self._stopping(
+                    _named(importer, plans(importer), partial(tell, 0)), interrupt
+                ) as planned,
             ):
                 for named in planned:
-                    done += importer.send(named).height
-                    update(done)
+                    done += importer.send(named, tell).height
+                    tell(0, "")
         return replace(result(importer), notes=importer.notes())
 
     def send_parts(self, plan: Plan) -> PushResult:
@@ -183,13 +188,15 @@ class Run:
             planned.close()
 
 
-def _named(importer: Importer, plans: Generator[Plan]) -> Generator[PlanWithNames]:
+def _named(
+    importer: Importer, plans: Generator[Plan], tell: Callable[[str], None]
+) -> Generator[PlanWithNames]:
     """Yield plans whose people and genres were sent; what makes the plans ends with it.
 
     Left to the garbage collector, its thread would be waited for wherever that happens to run.
     """
     with closing(plans):
-        yield from prefetch(map(importer.send_names, plans), importer.press)
+        yield from prefetch(map(importer.send_names, plans), importer.press, tell)
 
 
 def _now() -> datetime:

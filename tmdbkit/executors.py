@@ -79,7 +79,8 @@ def prefetch(
 
     Args:
         items: What makes them.
-        press: Is told of a Ctrl-C that strikes in that thread, where polars computes.
+        press: Is told of a Ctrl-C that strikes in that thread, where polars computes, and of
+            whatever ends the wait for it.
         tell: Is told again and again that an item is waited for, and where that is to stop.
     """
 
@@ -93,9 +94,13 @@ def prefetch(
     with ThreadPoolExecutor(1, "tmdbkit-plan") as pool:
         coming = pool.submit(make)
         while True:
-            with stopping(tell):
-                while not wait([coming], LISTEN_SECONDS).done:
-                    tell("")
+            try:
+                with stopping(tell):
+                    while not wait([coming], LISTEN_SECONDS).done:
+                        tell("")
+            except BaseException:  # the thread is waited for, and so must not wait itself
+                press()
+                raise
             item = coming.result()
             if item is None:
                 return

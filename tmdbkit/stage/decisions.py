@@ -92,8 +92,13 @@ def moved(before: str, now: str) -> list[str]:
     return [f"{name}: {_shown(old.get(name))} → {_shown(new[name])}" for name in names]
 
 
+def unreadable(judged: pl.Series) -> list[str]:
+    """Return the texts that do not say what was in view; only those of other hands are parsed."""
+    return [text for text in judged.filter(~judged.str.contains(_OURS)) if not _is_judged(text)]
+
+
 @lru_cache(maxsize=2**16)
-def is_judged(text: str) -> bool:
+def _is_judged(text: str) -> bool:
     """Tell whether a text says what was in view: values by their names, each of its kind."""
     values = _object(text)
     kinds = IN_VIEW.to_schema().items()
@@ -169,6 +174,16 @@ def _object(text: str) -> dict[str, Any]:
         return dict(loads(text))
     except (ValueError, TypeError):
         return {}
+
+
+_FORMS: dict[object, str] = {
+    pl.String: r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt])*"',
+    pl.Int64: r"-?[0-9]{1,15}",
+    pl.Float64: r"-?[0-9]{1,15}(?:\.[0-9]{1,20})?",
+}
+_VALUES = (f'"{n}":(?:null|{_FORMS[kind.base_type()]})' for n, kind in IN_VIEW.to_schema().items())
+# What `judged` writes, as a pattern: a stage may have a hundred thousand verdicts.
+_OURS = rf"^\{{{','.join(_VALUES)}\}}$"
 
 
 def _is_of(kind: object, value: Any) -> bool:

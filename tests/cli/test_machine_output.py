@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import signal
@@ -131,6 +132,21 @@ def test_ctrl_c_still_ends_with_the_object(
     monkeypatch.setattr(output, "collected_warnings", begin_and_press)
     told = ended(f"{line} --json")
     assert (told["exit"], told["error"].partition(";")[0]) == (130, "interrupted")
+
+
+class Interrupted(io.BytesIO):
+    """Standard input, at which somebody presses Ctrl-C instead of typing ids."""
+
+    def read(self, _: int | None = -1, /) -> bytes:
+        signal.raise_signal(signal.SIGINT)
+        return b""
+
+
+def test_ctrl_c_while_ids_are_typed_still_ends_with_the_object(
+    ended: Ended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Interrupted()))
+    assert ended("stage --from-file - --json")["exit"] == 130
 
 
 @pytest.mark.parametrize("verb", ROWS)

@@ -21,7 +21,7 @@ from tmdbkit.cli.inputs import (
     output_file,
     same_stage,
 )
-from tmdbkit.cli.listed import table_of_file
+from tmdbkit.cli.listed import table_of_file, tell_not_staged
 from tmdbkit.cli.named import name_staged
 from tmdbkit.cli.output import FINE, FOUND, kept_for_json, say, say_aside, show
 from tmdbkit.exceptions import UsageError
@@ -73,7 +73,7 @@ def refresh(args: argparse.Namespace) -> int:
         result = refresh_movies(
             session,
             staged,
-            given_ids(args),
+            _staged_of(args, staged),
             changed=args.changed,
             older_than=args.older_than,
             language=args.language,
@@ -82,6 +82,13 @@ def refresh(args: argparse.Namespace) -> int:
     if left := staged.store.marker.is_changing:
         say_aside(f"not all is in {staged.store.marker.language} yet; run the same again")
     return show(args, result, failed=result.failed + left)
+
+
+def _staged_of(args: argparse.Namespace, staged: Stage) -> list[int] | None:
+    """Return the ids that are given; say how many of them are not staged, which stay out."""
+    ids = given_ids(args)
+    tell_not_staged(ids or [], staged)
+    return ids
 
 
 def plan(args: argparse.Namespace) -> int:
@@ -113,6 +120,8 @@ def plan(args: argparse.Namespace) -> int:
         )
     if saved is not None:
         made.save(saved)
+    if args.movie is not None:
+        made = made.of(args.movie)
     if args.movie is not None and not (args.json or args.rows):
         say("\n  ".join([repr(made[args.movie]), *made.document(args.movie)]))
         return FINE
@@ -269,6 +278,7 @@ def delete(args: argparse.Namespace) -> int:
     staged = open_stage(args)
     target = open_target(args, "delete from")
     asks = needs_consent(args, target, everywhere=True)
+    name_staged(args, staged)
     ids = _absent(args, staged, target) if args.absent else needed_ids(args)
     named = f": {', '.join(map(str, ids[:20]))}{' …' * (len(ids) > 20)}" if ids else ""
     say_aside(f"{counted(len(ids), 'movie')}{named}")

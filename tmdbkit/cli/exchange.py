@@ -41,7 +41,7 @@ def export(args: argparse.Namespace) -> int:
 
 
 def apply(args: argparse.Namespace) -> int:
-    """Take corrections from a sheet, shown and asked first, or decisions from a file."""
+    """Take corrections from a sheet, or decisions from a file, once they were shown and asked."""
     from tmdbkit.workflows.decisions_file import read_decisions
     from tmdbkit.workflows.sheet import read_sheet
 
@@ -53,11 +53,10 @@ def apply(args: argparse.Namespace) -> int:
     suffix = Path(args.file).suffix.lower()
     if suffix in WORKBOOKS:
         raise UsageError(f"{args.file} is a workbook; save the sheet as CSV, and apply that")
-    is_sheet = suffix in SHEETS
-    pending = (read_sheet if is_sheet else read_decisions)(staged, args.file)
+    pending = (read_sheet if suffix in SHEETS else read_decisions)(staged, args.file)
     for line in repr(pending).splitlines():
         (say_aside if args.json else say)(line)
-    if is_sheet and pending and is_asked(args):
+    if pending and is_asked(args):
         ask_yes()
     done = pending.write(staged)
     for line in done.conflicts[len(pending.conflicts) :]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 import textwrap
@@ -41,7 +40,7 @@ class Grammar(argparse.ArgumentParser):
         told = f"{message}{end} see {self.prog} --help"
         if wants_json(self._words):
             verb = self.prog.partition(" ")[2]
-            output.say(json.dumps(ended(verb, self._words, nothing_yet(), WRONG, told)))
+            output.say_json(ended(verb, self._words, nothing_yet(), WRONG, told))
         output.say_aside(f"{self.prog}: {told}", output.RED)
         self.exit(WRONG)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from contextlib import suppress
@@ -59,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status, error = _run(words, args)
         if wants_json(words):
-            output.say(json.dumps(ended(words[0], words, args, status, error)))
+            output.say_json(ended(words[0], words, args, status, error))
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough; say nothing more
         _discard_output()
@@ -338,7 +337,7 @@ def parser() -> Grammar:
         "--absent", action="store_true", help="those that this stage created and no longer holds"
     )
     delete.add_argument("--max", type=count, metavar="N", help="how many --absent may delete")
-    takes_ids(delete, NEEDED)
+    takes_ids(delete, NEEDED, TITLES)
     may_delete(takes_target(delete))
 
     status = _verb(

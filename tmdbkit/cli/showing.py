@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
 from tmdbkit.cli.inputs import filled, open_stage
-from tmdbkit.cli.output import FINE, kept_for_json, say, say_aside, say_cells
+from tmdbkit.cli.output import FINE, kept_for_json, say, say_aside, say_cells, say_json
 from tmdbkit.display import SYSTEM_NAMES
 from tmdbkit.exceptions import UsageError, did_you_mean
 from tmdbkit.progress import counted
@@ -45,7 +44,7 @@ def show(args: argparse.Namespace) -> int:
     shown = rows.head(args.limit or (FIRST if is_short else rows.height))
     if args.rows:
         for row in shown.iter_rows(named=True):
-            say(json.dumps(row, default=str))
+            say_json(row)
     if not kept_for_json(args, {"movies": rows.height, "shown": shown.height}):
         _show_table(shown, rows.height)
     return FINE

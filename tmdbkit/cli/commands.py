@@ -70,10 +70,12 @@ def refresh(args: argparse.Namespace) -> int:
     with open_session() as session:
         if args.language is None:
             staged.store.marker.check(session.settings.language)  # before TMDB is asked for ids
+        ids = given_ids(args)
+        tell_not_staged(ids or [], staged)
         result = refresh_movies(
             session,
             staged,
-            _staged_of(args, staged),
+            ids,
             changed=args.changed,
             older_than=args.older_than,
             language=args.language,
@@ -82,13 +84,6 @@ def refresh(args: argparse.Namespace) -> int:
     if left := staged.store.marker.is_changing:
         say_aside(f"not all is in {staged.store.marker.language} yet; run the same again")
     return show(args, result, failed=result.failed + left)
-
-
-def _staged_of(args: argparse.Namespace, staged: Stage) -> list[int] | None:
-    """Return the ids that are given; say how many of them are not staged, which stay out."""
-    ids = given_ids(args)
-    tell_not_staged(ids or [], staged)
-    return ids
 
 
 def plan(args: argparse.Namespace) -> int:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 STOPPED, INTERRUPTED = 3, 130
+GOES_ON = "interrupted; run the same again, it goes on from here"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -99,11 +100,7 @@ ENDS: tuple[tuple[type[BaseException], int, Callable[[Any], str]], ...] = (
     (StopError, STOPPED, str),
     (TMDBKitError, output.FOUND, str),
     (OSError, STOPPED, _of_system),
-    (
-        KeyboardInterrupt,
-        INTERRUPTED,
-        lambda _: "interrupted; run the same again, it goes on from here",
-    ),
+    (KeyboardInterrupt, INTERRUPTED, lambda _: GOES_ON),
 )
 
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from tmdbkit.convex.taken_back import Earlier
     from tmdbkit.convex.target import Document, Target
 
+    Tell = Callable[[int, str], None]
+
 MOST_NAMED = 200_000  # people in mind; then some are sent once more, which changes nothing
 CHUNK = 500  # movies that are planned, sent and logged before the next are looked at
 IMAGES_ARE = {
@@ -210,13 +212,11 @@ class Importer:
             return PlanWithNames(plan, waiting, error)
         return PlanWithNames(plan, waiting)
 
-    def send(
-        self, named: PlanWithNames, tell: Callable[[int, str], None] = lambda *_: None
-    ) -> pl.DataFrame:
+    def send(self, named: PlanWithNames, tell: Tell = lambda *_: None) -> pl.DataFrame:
         """Send exactly what a plan says of its movies; log what came of them, and return it.
 
         What came back before a stop, or before Ctrl-C, is logged too. `tell` hears with each batch
-        how many of the plan's movies are settled, and what else is worth knowing.
+        how many movies are settled, and a note.
         """
         answers = Answers(named.waiting)
         try:
@@ -234,14 +234,10 @@ class Importer:
         But for a way back, which has come to it by saying so.
         """
         self._intended.pop(id(plan), None)
+        own = [change.kind != "unknown" or bool(plan.undoes) for change in plan.changes]
         outcomes = answers.outcomes(plan.changes, self._now())
         self.outcomes.append(outcomes.select(TOLD))
-        own = [change.kind != "unknown" or bool(plan.undoes) for change in plan.changes]
-        logged = outcomes.filter(own)
-        if self.target.deferred:
-            self._held.append(logged)
-        else:
-            self._log(logged)
+        (self._held.append if self.target.deferred else self._log)(outcomes.filter(own))
 
     def _few_enough(self, changes: list[Change]) -> list[Change]:
         """Leave out the changes that go beyond the limit of the run."""
@@ -339,9 +335,7 @@ class Importer:
             named["genres"] = held.join(transform.genres(payloads), on="genre_id")
         return named
 
-    def _send_movies(
-        self, named: PlanWithNames, answers: Answers, tell: Callable[[int, str], None]
-    ) -> None:
+    def _send_movies(self, named: PlanWithNames, answers: Answers, tell: Tell) -> None:
         """Send the movies whose names are there, and note the answers as they come."""
         going = [change for change in named.plan.changes if change.goes]
         staying = len(named.plan.changes) - len(going)

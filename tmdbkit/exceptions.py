@@ -32,12 +32,13 @@ data, never a key: the address is a path without its query.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tmdbkit.display import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 
 def _in_one_line(error: BaseException) -> str:
@@ -214,6 +215,22 @@ def forget_locals(error: BaseException) -> None:
     while link is not None:
         clear_frames(link.__traceback__)
         link = link.__context__
+
+
+@contextmanager
+def carrying(counts: Callable[[], Mapping[str, object]]) -> Iterator[None]:
+    """Let whatever ends this early, Ctrl-C too, carry the counts so far; `so_far` returns them."""
+    try:
+        yield
+    except BaseException as error:
+        vars(error).setdefault("so_far", counts())
+        raise
+
+
+def so_far(error: BaseException) -> Mapping[str, object]:
+    """Return the counts that an error carries, by name."""
+    found: Mapping[str, object] = vars(error).get("so_far", {})
+    return found
 
 
 def did_you_mean(word: str, names: Iterable[str], cutoff: float = 0.6) -> str:

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
 from tmdbkit.exceptions import StopError, UsageError
+from tmdbkit.progress import stopping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -71,12 +72,16 @@ def run_on(
             future.cancel()
 
 
-def prefetch(items: Iterator[T], press: Callable[[], None]) -> Generator[T]:
+def prefetch(
+    items: Iterator[T], press: Callable[[], None], tell: Callable[[str], None] = lambda _: None
+) -> Generator[T]:
     """Yield items, each made in a thread of its own while the one before it is used.
 
     Args:
         items: What makes them.
-        press: Is told of a Ctrl-C that strikes in that thread, where polars computes.
+        press: Is told of a Ctrl-C that strikes in that thread, where polars computes, and of
+            whatever ends the wait for it.
+        tell: Is told again and again that an item is waited for, and where that is to stop.
     """
 
     def make() -> T | None:
@@ -89,8 +94,13 @@ def prefetch(items: Iterator[T], press: Callable[[], None]) -> Generator[T]:
     with ThreadPoolExecutor(1, "tmdbkit-plan") as pool:
         coming = pool.submit(make)
         while True:
-            while not wait([coming], LISTEN_SECONDS).done:
-                pass
+            try:
+                with stopping(tell):
+                    while not wait([coming], LISTEN_SECONDS).done:
+                        tell("")
+            except BaseException:  # the thread is waited for, and so must not wait itself
+                press()
+                raise
             item = coming.result()
             if item is None:
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO, TypeVar
 
 from tmdbkit.display import plain
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LOG_SECONDS = 300.0  # between two lines of a log
+STOPPING = "stopping once what is under way has come"
 
 
 class Progress(Protocol):
@@ -160,16 +162,32 @@ def _cut(text: str, columns: int) -> str:
     return plain(text, max(columns - 1, 0))
 
 
+@contextmanager
+def stopping(tell: Callable[[str], None]) -> Iterator[None]:
+    """Say at a Ctrl-C that it was heard: what is under way may take a while to come."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        tell(STOPPING)
+        raise
+
+
+@contextmanager
+def showing(progress: Progress, what: str, total: int) -> Iterator[Callable[..., None]]:
+    """Yield what says how far work is, from its begin to its end."""
+    progress.begin(what, total)
+    try:
+        yield progress.update
+    finally:
+        progress.end()
+
+
 def tracked(items: Iterable[T], progress: Progress, what: str, total: int) -> Iterator[T]:
     """Yield the items as they come, and tell how many did; a single one is not worth a word."""
-    shown = progress if total > 1 else Silent()
-    shown.begin(what, total)
-    try:
+    with showing(progress if total > 1 else Silent(), what, total) as update:
         for done, item in enumerate(items, start=1):
-            shown.update(done)
+            update(done)
             yield item
-    finally:
-        shown.end()
 
 
 _factory: list[Callable[[], Progress]] = []

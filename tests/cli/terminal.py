@@ -1,8 +1,9 @@
-"""A command with a real terminal before it."""
+"""A command with a real terminal before it, and what one prints for scripts."""
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import select
@@ -10,9 +11,18 @@ import subprocess
 import sys
 import termios
 from contextlib import suppress
+from typing import Any
 
 COMMAND = [sys.executable, "-m", "tmdbkit"]
 CTRL_C = b"\x03"
+
+
+def counts_in(out: str, status: int) -> dict[str, Any]:
+    """What a command printed with --json, once it is sure that it ended as its status says."""
+    told: dict[str, Any] = json.loads(out)
+    assert told.pop("exit") == status
+    assert (told.pop("error") is None) == (status in (0, 1))
+    return told
 
 
 class Terminal:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import tmdbkit
+from tests.cli.terminal import counts_in
 from tests.servers.tmdb import TMDBServer
 from tmdbkit.cli.main import main
 
@@ -38,7 +39,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
 
 def asked(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, object]]:
     status, out, _ = run(capsys, *words, "--json")
-    return status, json.loads(out)
+    return status, counts_in(out, status)
 
 
 def test_stage_says_what_became_of_every_id(

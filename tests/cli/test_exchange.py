@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import Terminal, counts_in
 from tests.convex.bench import payload, staged
 from tmdbkit import Stage
 from tmdbkit.cli.main import main
@@ -31,7 +31,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
 
 def asked(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, object]]:
     status, out, _ = run(capsys, *words, "--json")
-    return status, json.loads(out)
+    return status, counts_in(out, status)
 
 
 def edited(old: str, new: str) -> None:
@@ -107,8 +107,8 @@ def test_decisions_go_out_and_into_another_stage_without_a_question(
     counts = {"file": "said.jsonl", "decisions": 1}
     assert asked(capsys, "export", "--decisions", "said.jsonl") == (0, counts)
     staged(Path("other"), payload(2))
-    assert asked(capsys, "apply", "said.jsonl", "--stage", "other")[1]["applied"] == 1
-    assert asked(capsys, "apply", "said.jsonl", "--stage", "other") == (
+    assert asked(capsys, "apply", "said.jsonl", "--stage", "other", "--yes")[1]["applied"] == 1
+    assert asked(capsys, "apply", "said.jsonl", "--stage", "other", "--yes") == (
         0,
         {"applied": 0, "known": 1, "conflicts": 0, "refused": 0, "batch": ""},
     )
@@ -120,7 +120,7 @@ def test_a_line_that_does_not_fit_is_said_with_status_1(
 ) -> None:
     lines = [{"tmdb_id": 99, "kind": "hold"}, {"tmdb_id": 1, "kind": "hold"}]
     Path("said.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    status, out, _ = run(capsys, "apply", "said.jsonl")
+    status, out, _ = run(capsys, "apply", "said.jsonl", "--yes")
     assert (status, "refused: line 1: no such movie 99" in out.splitlines()) == (1, True)
     assert out.splitlines()[-1] == "1 decision logged"
     assert stage.decisions().height == 1

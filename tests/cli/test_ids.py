@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.terminal import counts_in
 from tests.servers.tmdb import TMDBServer, export_of
 from tmdbkit.cli.main import main
 
@@ -46,7 +46,7 @@ def run(tmdb: TMDBServer, capsys: pytest.CaptureFixture[str]) -> Run:
     def once(*words: str) -> tuple[int, dict[str, int], str]:
         status = main([*words, "--json"])
         said = capsys.readouterr()
-        return status, json.loads(said.out or "{}"), said.err
+        return status, counts_in(said.out, status), said.err
 
     return once
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
+from tests.cli.terminal import counts_in
 from tests.servers.titles import film
 from tests.servers.tmdb import TMDBServer
 from tests.servers.trouble import error
@@ -46,7 +46,7 @@ def run(tmdb: TMDBServer, capsys: pytest.CaptureFixture[str]) -> Run:
     def once(*words: str) -> tuple[int, dict[str, int], str]:
         status = main([*words, "--json"])
         said = capsys.readouterr()
-        return status, json.loads(said.out or "{}"), said.err
+        return status, counts_in(said.out, status), said.err
 
     return once
 

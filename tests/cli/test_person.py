@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from contextlib import closing
 from pathlib import Path
@@ -86,7 +87,6 @@ def test_a_mistyped_command_is_one_line_with_what_may_have_been_meant(
         ("functions /proc/convex", "/proc/convex cannot be written to"),
         ("plan --snapshot snap --save /proc/x.json", "/proc is no folder to write to"),
         ("plan --snapshot snap --movie 99999", "99999 is not in the plan; stage it with"),
-        ("plan --snapshot snap --movie 99999 --json", "99999 is not in the plan; stage it with"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_status_2(words: str, says: str, run: Run) -> None:
@@ -94,6 +94,8 @@ def test_what_cannot_be_done_is_one_line_and_status_2(words: str, says: str, run
     status, out, err = run(*words.split())
     assert (status, out) == (2, "")
     assert says in err.splitlines()[-1]
+    status, out, err = run(*words.split(), "--json")
+    assert (status, json.loads(out)["error"]) == (2, err.splitlines()[-1].removeprefix("tmdbkit: "))
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")

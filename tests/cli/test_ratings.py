@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
+from tests.cli.terminal import counts_in
 from tests.convex.bench import SnapshotBench, movie, payload, staged
 from tests.leaks import leaks, told_by_files, told_by_logs
 from tests.servers.datasets import DatasetServer, tsv
@@ -77,7 +78,7 @@ def asked(run: Run) -> Asked:
 
     def run_one(*words: str) -> tuple[int, dict[str, Any]]:
         status, out, _ = run(*words, "--json")
-        return status, json.loads(out)
+        return status, counts_in(out, status)
 
     return run_one
 

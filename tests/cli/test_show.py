@@ -126,7 +126,7 @@ def test_rows_are_json_lines_and_the_counts_come_last(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     *rows, last = map(json.loads, shown(capsys, folder, "--limit", "2", "--rows"))
-    assert (len(rows), last) == (2, {"movies": 96, "shown": 2})
+    assert (len(rows), last) == (2, {"movies": 96, "shown": 2, "exit": 0, "error": None})
 
 
 def test_rows_have_the_signs_that_a_terminal_is_not_given(

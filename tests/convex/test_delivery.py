@@ -5,18 +5,19 @@ from __future__ import annotations
 import itertools
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 import pytest
 
 from tests.servers.convex import MISLEADING, ConvexProxy, FakeTime, system_error
 from tests.servers.wire import Answer
-from tmdbkit import ConvexSnapshot
+from tmdbkit import ConvexSnapshot, workflows
 from tmdbkit.convex import delivery, importer
 from tmdbkit.convex.changes import plan_changes
 from tmdbkit.convex.contract import Contract
-from tmdbkit.exceptions import StopError, TargetRefused
+from tmdbkit.exceptions import StopError, TargetRefused, so_far
+from tmdbkit.progress import Silent
 
 from .bench import (
     NOBODY,
@@ -34,8 +35,9 @@ from .bench import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from tmdbkit import Stage
     from tmdbkit.convex.target import Target
 
     from .backend import ConvexBackend, Document
@@ -335,6 +337,16 @@ def test_a_push_that_stops_in_the_middle_has_logged_what_was_sent(
 
 
 @pytest.mark.usefixtures("small_batches")
+def test_what_ends_a_push_carries_the_counts_so_far(proxy: ConvexProxy, stage: Shelf) -> None:
+    proxy.script("applyMovies", "ok", "ok", "paused")
+    stage.put(*(payload(n) for n in range(1, 41)))
+    with pytest.raises(StopError) as stopped:
+        push(stage, deployment(proxy.url))
+    told = so_far(stopped.value)
+    assert (told["created"], told["failed"], told["push"]) == (20, 20, stage.imports()["push"][0])
+
+
+@pytest.mark.usefixtures("small_batches")
 def test_what_was_not_answered_before_the_stop_is_said_so(proxy: ConvexProxy, stage: Shelf) -> None:
     proxy.script("applyMovies", "paused")
     stage.put(payload())
@@ -417,6 +429,75 @@ def test_ctrl_c_lets_what_is_in_flight_arrive_logs_it_and_writes_the_snapshot(
     logged = stage.imports().group_by("outcome").len().sort("outcome").rows()
     assert logged == [("created", 20), ("failed", 20)]
     assert len(ConvexSnapshot(snapshot.path).table("movies")) == 20
+
+
+class Heard(Silent):
+    """What is told of how far work is; `moved` once some of it is done and some is not."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.moved = threading.Event()
+        self._total = 0
+
+    def begin(self, what: str, total: int) -> None:
+        self._total = total
+
+    def update(self, done: int, note: str = "") -> None:
+        self.notes.append(note)
+        if 0 < done < self._total:
+            self.moved.set()
+
+
+class Patient:
+    """A target that takes the second batch once somebody was told of the first."""
+
+    def __init__(self, target: Target, told: threading.Event) -> None:
+        self._target, self._told, self._calls = target, told, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target, name)
+
+    def apply_movies(self, changes: Sequence[Document]) -> list[Document]:
+        self._calls += 1
+        assert self._calls != 2 or self._told.wait(5)
+        return self._target.apply_movies(changes)
+
+
+def pushed(stage: Stage, target: Target, progress: Heard) -> object:
+    return workflows.push(stage, target, progress=progress)
+
+
+def taken_back(stage: Stage, target: Target, progress: Heard) -> object:
+    way_back = workflows.undo(stage, target)
+    return workflows.push(stage, target, plan=way_back, progress=progress)
+
+
+def deleted(stage: Stage, target: Target, progress: Heard) -> object:
+    return workflows.delete_movies(stage, target, range(1, 41), progress=progress)
+
+
+@pytest.mark.usefixtures("small_batches")
+@pytest.mark.parametrize("send", [pushed, taken_back, deleted])
+def test_what_is_sent_is_told_with_every_batch(
+    send: Callable[[Stage, Target, Heard], object], bench: Bench, stage: Shelf
+) -> None:
+    shelf = cast("Stage", stage.put(*(payload(n) for n in range(1, 41))))
+    if send is not pushed:
+        push(shelf, bench.target)
+    heard = Heard()
+    send(shelf, cast("Target", Patient(bench.target, heard.moved)), heard)
+    assert heard.notes[-1].endswith(" batches sent")
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_ctrl_c_is_said_to_be_heard_while_the_rest_arrives(
+    snapshot: SnapshotBench, stage: Shelf
+) -> None:
+    heard = Heard()
+    stage.put(*(payload(n) for n in range(1, 41)))
+    with pytest.raises(KeyboardInterrupt):
+        pushed(cast("Stage", stage), cast("Target", Held(snapshot.target)), heard)
+    assert heard.notes[-1] == "stopping once what is under way has come"
 
 
 def test_ctrl_c_ends_the_wait_for_another_try(proxy: ConvexProxy, stage: Shelf) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.terminal import counts_in
 from tests.servers.tmdb import TMDBServer
 from tmdbkit import Stage
 from tmdbkit.cli.main import main
@@ -36,8 +36,7 @@ def deploy(monkeypatch: pytest.MonkeyPatch, url: str, key: str) -> None:
 
 def asked(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, object]:
     assert main([*words, "--json"]) == 0
-    counts: dict[str, object] = json.loads(capsys.readouterr().out)
-    return counts
+    return counts_in(capsys.readouterr().out, 0)
 
 
 def test_stage_push_import_refresh_and_delete_do_what_they_say(

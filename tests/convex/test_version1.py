@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cli.terminal import counts_in
 from tmdbkit import ConvexSnapshot, Settings, Stage
 from tmdbkit.cli.main import main
 from tmdbkit.convex.plan import Plan
@@ -61,8 +62,7 @@ def ids(documents: list[dict[str, Any]]) -> list[int]:
 def ran(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> dict[str, Any]:
     capsys.readouterr()
     assert main([*words, "--stage", "stage", "--json"]) == status
-    counts: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return counts
+    return counts_in(capsys.readouterr().out, status)
 
 
 def in_snapshot(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pytest
 from tests.stage.conftest import correct
 from tmdbkit import workflows
 from tmdbkit.convex.merge import Scope
-from tmdbkit.exceptions import UsageError
+from tmdbkit.exceptions import Interrupted, UsageError
 from tmdbkit.executors import prefetch
 from tmdbkit.progress import Silent
 from tmdbkit.ratings.model import RATINGS
@@ -385,3 +386,18 @@ def test_a_ctrl_c_that_strikes_where_the_next_is_made_is_passed_on() -> None:
     with pytest.raises(KeyboardInterrupt):
         list(coming)
     assert told == ["pressed"]
+
+
+def test_who_ends_the_wait_for_an_item_ends_the_waits_of_what_makes_it() -> None:
+    pressed = threading.Event()
+
+    def items() -> Iterator[int]:
+        assert pressed.wait(5)
+        yield 1
+
+    def stop(_: str) -> None:
+        raise Interrupted("stopped")
+
+    with pytest.raises(Interrupted):
+        next(prefetch(items(), pressed.set, stop))
+    assert pressed.is_set()

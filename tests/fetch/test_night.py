@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cli.terminal import counts_in
 from tests.servers.tmdb import TMDBServer
 from tests.servers.trouble import error
 from tests.stage.conftest import payload
@@ -211,7 +212,7 @@ def start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[s
 def finished(run: subprocess.Popen[str]) -> tuple[int, dict[str, int], str]:
     """The exit status, the object that was printed, and the complaint."""
     said, complaint = run.communicate(timeout=240)
-    return run.returncode, json.loads(said or "{}"), complaint
+    return run.returncode, counts_in(said, run.returncode) if said else {}, complaint
 
 
 def staged_in(folder: Path) -> Stage:
@@ -245,7 +246,7 @@ head -c 300000 /dev/zero > "$0/ballast"
 rm "$0/ballast"
 "$@"; echo "{\\"status\\": $?}"
 """
-SMALL_FILES = 'ulimit -f 8; "$@"; echo "{\\"status\\": $?}"'
+SMALL_FILES = 'ulimit -f 8; exec "$@"'
 
 
 def test_a_disk_that_is_full_ends_the_run_with_one_line_and_the_next_goes_on(
@@ -264,7 +265,9 @@ def test_a_disk_that_is_full_ends_the_run_with_one_line_and_the_next_goes_on(
         if run.returncode in (1, 77):
             pytest.skip(f"no small disk can be made: {complaint.strip()}")
         assert len(server.requests) <= len(ids) + OUTSTANDING
-    full, counts, freed = map(json.loads, said.splitlines())
+    stopped, full, counts, freed = map(json.loads, said.splitlines())
+    assert (stopped["exit"], counts["exit"], counts["error"]) == (3, 0, None)
+    assert "No space left on device" in stopped["error"]
     assert (full["status"], freed["status"]) == (3, 0)
     assert complaint.count("\n") == 1
     assert "No space left on device" in complaint
@@ -280,7 +283,7 @@ def test_a_part_that_the_system_refuses_to_write_ends_the_run_with_one_line(
         command = ["sh", "-c", SMALL_FILES, "sh", *staging(tmp_path, range(1, 301))]
         run = start(command, surroundings(server, tmp_path))
         status, told, complaint = finished(run)
-        assert (status, told) == (0, {"status": 3})
+        assert (status, told["staged"]) == (3, 0)
         assert len(server.requests) <= OUTSTANDING
     assert complaint.count("\n") == 1
     assert "File too large" in complaint

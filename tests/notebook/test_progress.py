@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import termios
 from typing import Any
 
+import nbformat
 import pytest
+from nbconvert import HTMLExporter
+from nbconvert.preprocessors import ExecutePreprocessor
 
 from tmdbkit.notebook.progress import ProgressView
 from tmdbkit.progress import LogLines, Pace, TerminalLine, tracked
@@ -130,3 +134,29 @@ def test_a_view_shows_how_far_it_is_and_escapes_what_it_is_told() -> None:
     view.update(250, "3 cached, <b>")
     assert view._bar.value == 250
     assert view._line.value == "250 of 1,000 · 3 cached, &lt;b&gt;"
+
+
+SENDS = """
+import tmdbkit
+from tmdbkit import notebook
+stage, target = tmdbkit.sample(), tmdbkit.ConvexSnapshot("rehearsal")
+plan = tmdbkit.plan_push(stage, target)
+sent = tmdbkit.push(stage, target)
+"""
+
+
+def test_a_saved_notebook_has_nothing_of_a_bar_that_is_closed() -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SENDS)])
+    ExecutePreprocessor(kernel_name="python3", store_widget_state=True).preprocess(notebook)
+    outputs = notebook.cells[0].outputs
+    assert [dict(output.data) for output in outputs] == [{"text/plain": ""}] * 2
+    page, _ = HTMLExporter().from_notebook_node(notebook)
+    shown = page[page.index("</head>") : page.index('type="application/vnd.jupyter.widget-state')]
+    assert not re.search("planning|pushing|widget-view", shown[shown.index("jp-Cell-output") :])
+
+
+def test_a_stop_that_was_heard_is_said_at_once() -> None:
+    view = ProgressView()
+    view.begin("pushing", 1000)
+    view.stop()
+    assert view._line.value == "stopping once what is under way has come"

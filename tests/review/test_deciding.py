@@ -466,6 +466,12 @@ def test_whoever_is_asked_sees_the_filter_the_count_and_the_first_and_says_no(
     assert batch == people("Ann").batch("approve", rule="runtime_missing")
 
 
+def test_what_is_farthest_off_is_one_sentence(people: Callable[[str], ReviewQueue]) -> None:
+    lines = people("Ann").batch("approve").lines()
+    farthest = [line for line in lines if line.startswith("farthest off: ")]
+    assert [line.count(": ") for line in farthest] == [1] * len(farthest) != []
+
+
 def test_what_others_decide_while_it_is_asked_about_is_left_out(
     stage: Stage, people: Callable[[str], ReviewQueue]
 ) -> None:

@@ -800,13 +800,22 @@ def test_what_is_no_movie_is_one_line(
         asked(stage, given)
 
 
-@pytest.mark.parametrize("asked", [Stage.payloads, Stage.drop, plan_of])
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("asked", "given", "said"),
     [
-        ("603", r"ids is '603', a str; a list of TMDB ids is wanted, such as \[603, 550\]"),
-        (["603"], "'603' is not a TMDB id"),
-        ([2**70], f"{2**70} is not a TMDB id"),
+        *(
+            (asked, given, said)
+            for asked in (Stage.payloads, plan_of)
+            for given, said in (
+                ("603", r"ids is '603', a str; a list of TMDB ids is wanted, such as \[603, 550\]"),
+                (["603"], "'603' is not a TMDB id"),
+                ([2**70], f"{2**70} is not a TMDB id"),
+            )
+        ),
+        (Stage.drop, "no such film", "'no such film' is not staged"),
+        (Stage.drop, [603, "no such film"], "'no such film' is not staged"),
+        (Stage.drop, 5.0, "movies is 5.0, a float; a movie, or several, is wanted"),
+        (Stage.drop, [2**70], f"{2**70} is not a TMDB id"),
     ],
 )
 def test_what_is_no_list_of_ids_is_one_line(

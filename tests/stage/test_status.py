@@ -57,7 +57,7 @@ def test_it_has_the_keys_that_scripts_rely_on(
     log(stage, "p1", (1, "created"))
     assert main(["status", "--stage", str(stage.store.root.folder), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert list(told) == KEYS
+    assert list(told) == [*KEYS, "exit", "error"]
     assert told["targets"] == [
         {
             "target": "dev at a",

@@ -21,9 +21,9 @@ from tmdbkit.cli.inputs import (
     output_file,
     same_stage,
 )
-from tmdbkit.cli.listed import table_of_file
+from tmdbkit.cli.listed import table_of_file, tell_not_staged
 from tmdbkit.cli.named import name_staged
-from tmdbkit.cli.output import FINE, FOUND, printed_json, say, say_aside, show
+from tmdbkit.cli.output import FINE, FOUND, kept_for_json, say, say_aside, show
 from tmdbkit.exceptions import UsageError
 from tmdbkit.progress import counted
 
@@ -70,10 +70,12 @@ def refresh(args: argparse.Namespace) -> int:
     with open_session() as session:
         if args.language is None:
             staged.store.marker.check(session.settings.language)  # before TMDB is asked for ids
+        ids = given_ids(args)
+        tell_not_staged(ids or [], staged)
         result = refresh_movies(
             session,
             staged,
-            given_ids(args),
+            ids,
             changed=args.changed,
             older_than=args.older_than,
             language=args.language,
@@ -113,6 +115,8 @@ def plan(args: argparse.Namespace) -> int:
         )
     if saved is not None:
         made.save(saved)
+    if args.movie is not None:
+        made = made.of(args.movie)
     if args.movie is not None and not (args.json or args.rows):
         say("\n  ".join([repr(made[args.movie]), *made.document(args.movie)]))
         return FINE
@@ -269,6 +273,7 @@ def delete(args: argparse.Namespace) -> int:
     staged = open_stage(args)
     target = open_target(args, "delete from")
     asks = needs_consent(args, target, everywhere=True)
+    name_staged(args, staged)
     ids = _absent(args, staged, target) if args.absent else needed_ids(args)
     named = f": {', '.join(map(str, ids[:20]))}{' …' * (len(ids) > 20)}" if ids else ""
     say_aside(f"{counted(len(ids), 'movie')}{named}")
@@ -305,7 +310,7 @@ def functions(args: argparse.Namespace) -> int:
     done = install_functions(folder)
     files = {"written": done.written, "current": done.current, "changed": done.changed}
     told = {name: [str(path) for path in paths] for name, paths in files.items()}
-    if not printed_json(args, {**told, "schema_lacks": list(done.schema_lacks)}):
+    if not kept_for_json(args, {**told, "schema_lacks": list(done.schema_lacks)}):
         _print_functions(told, done.schema_lacks)
     return FOUND if done.changed else FINE
 

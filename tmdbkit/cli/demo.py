@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tmdbkit.cli.output import FINE, printed_json, say
+from tmdbkit.cli.output import FINE, kept_for_json, say
 from tmdbkit.exceptions import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def demo(args: argparse.Namespace) -> int:
         raise UsageError(f"{folder} is a file; name a folder")
     done = run_demo(folder)
     copied = copy_gallery(folder) if args.folder else []
-    if not printed_json(args, {**done.staged.counts(), **done.pushed.counts()}):
+    if not kept_for_json(args, {**done.staged.counts(), **done.pushed.counts()}):
         _print_demo(done)
         _print_next_steps(done, args.folder, len(copied))
     return FINE

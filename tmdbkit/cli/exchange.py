@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tmdbkit.cli.inputs import ask_yes, filled, is_asked, open_stage, output_file
-from tmdbkit.cli.output import FINE, FOUND, printed_json, say, say_aside
+from tmdbkit.cli.output import FINE, FOUND, kept_for_json, say, say_aside
 from tmdbkit.exceptions import UsageError
 from tmdbkit.progress import counted
 
@@ -35,13 +35,13 @@ def export(args: argparse.Namespace) -> int:
         if path.suffix.lower() != ".csv":
             raise UsageError(f"{path}: a sheet is CSV; name the file .csv")
         what, many = "movie", export_sheet(filled(open_stage(args)), path)
-    if not printed_json(args, {"file": str(path), f"{what}s": many}):
+    if not kept_for_json(args, {"file": str(path), f"{what}s": many}):
         say(f"{counted(many, what)} in {path}; tmdbkit apply reads what is changed there")
     return FINE
 
 
 def apply(args: argparse.Namespace) -> int:
-    """Take corrections from a sheet, shown and asked first, or decisions from a file."""
+    """Take corrections from a sheet, or decisions from a file, once they were shown and asked."""
     from tmdbkit.workflows.decisions_file import read_decisions
     from tmdbkit.workflows.sheet import read_sheet
 
@@ -53,16 +53,15 @@ def apply(args: argparse.Namespace) -> int:
     suffix = Path(args.file).suffix.lower()
     if suffix in WORKBOOKS:
         raise UsageError(f"{args.file} is a workbook; save the sheet as CSV, and apply that")
-    is_sheet = suffix in SHEETS
-    pending = (read_sheet if is_sheet else read_decisions)(staged, args.file)
+    pending = (read_sheet if suffix in SHEETS else read_decisions)(staged, args.file)
     for line in repr(pending).splitlines():
         (say_aside if args.json else say)(line)
-    if is_sheet and pending and is_asked(args):
+    if pending and is_asked(args):
         ask_yes()
     done = pending.write(staged)
     for line in done.conflicts[len(pending.conflicts) :]:
         say_aside(f"conflict: {line}")
-    if not printed_json(args, done.counts()):
+    if not kept_for_json(args, done.counts()):
         undo = f"; tmdbkit apply --undo {done.batch} takes all of it back"
         say(f"{counted(len(done.decisions), 'decision')} logged{undo if done.batch else ''}")
     return FOUND if done.conflicts or done.refused else FINE
@@ -80,6 +79,6 @@ def _undo(args: argparse.Namespace, staged: Stage) -> int:
     from tmdbkit.workflows.pending import undo_batch
 
     many = undo_batch(staged, args.undo)
-    if not printed_json(args, {"undone": many}):
+    if not kept_for_json(args, {"undone": many}):
         say(f"{counted(many, 'decision')} taken back")
     return FINE

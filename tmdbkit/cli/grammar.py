@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 import textwrap
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tmdbkit.cli import output
+from tmdbkit.cli.ending import ended, nothing_yet, wants_json
 from tmdbkit.exceptions import did_you_mean
 
 if TYPE_CHECKING:
@@ -35,11 +37,16 @@ class Grammar(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say it, and leave."""
         end = "" if message.endswith("?") else ";"
-        output.say_aside(f"{self.prog}: {message}{end} see {self.prog} --help", output.RED)
+        told = f"{message}{end} see {self.prog} --help"
+        if wants_json(self._words):
+            verb = self.prog.partition(" ")[2]
+            output.say_json(ended(verb, self._words, nothing_yet(), WRONG, told))
+        output.say_aside(f"{self.prog}: {told}", output.RED)
         self.exit(WRONG)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Read what it knows; what it does not know is a mistake here, not one level up."""
+        self._words = sys.argv[1:] if args is None else args
         known, unknown = super().parse_known_args(args, namespace)
         if unknown:
             word = unknown[0].partition("=")[0]

@@ -122,12 +122,14 @@ def open_scope(args: argparse.Namespace, stage: Stage) -> Scope:
 def open_target(args: argparse.Namespace, verb: str) -> Target:
     """Open the target, and name it before anything is written."""
     opened: Target
+    new = ""
     if args.snapshot:
         from tmdbkit.convex.snapshot import ConvexSnapshot
 
         opened = ConvexSnapshot(args.snapshot, contract=_contract(getattr(args, "contract", None)))
         if args.snapshot.lower().endswith(".zip") and not opened.path.exists():
             raise UsageError(f"there is no {args.snapshot}; name a folder for a new snapshot")
+        new = "" if opened.path.exists() else ", which is new: nothing is there yet"
     elif getattr(args, "contract", None):
         raise UsageError("--contract is of --snapshot; a deployment says itself what it accepts")
     else:
@@ -136,7 +138,7 @@ def open_target(args: argparse.Namespace, verb: str) -> Target:
         opened = ConvexDeployment(settings=read_settings())
         if opened.origin:
             warnings.warn(opened.origin, SettingsWarning, stacklevel=1)
-    say_aside(f"{verb} {opened.title}")
+    say_aside(f"{verb} {opened.title}{new}")
     return opened
 
 

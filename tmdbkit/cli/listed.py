@@ -7,12 +7,17 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tmdbkit.cli.output import say_aside
 from tmdbkit.exceptions import PassedOver, UsageError
 from tmdbkit.progress import counted
 from tmdbkit.surrogates import decoded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import polars as pl
+
+    from tmdbkit.stage.stage import Stage
 
 SHOWN = 5  # rows that a line names
 
@@ -98,6 +103,14 @@ def tell_left_out(file: str, listed: pl.DataFrame) -> None:
         more = f" and {len(named) - SHOWN:,} more" if len(named) > SHOWN else ""
         rows_said = f"{counted(len(named), 'row')} of {file} left out, {why}"
         warnings.warn(f"{rows_said}: {', '.join(named[:SHOWN])}{more}", PassedOver, stacklevel=1)
+
+
+def tell_not_staged(ids: Iterable[int | str], stage: Stage) -> None:
+    """Say how many of some ids, TMDB's or IMDb's, are not staged, and have no part in it."""
+    known = stage.scan().select("tmdb_id", "imdb_id").collect()
+    there = {*map(str, known["tmdb_id"]), *known["imdb_id"]}
+    if others := len({*map(str, ids)} - there):
+        say_aside(f"{counted(others, 'movie')} not staged: left out")
 
 
 def _named(rows: pl.DataFrame) -> list[tuple[int, str]]:

@@ -34,14 +34,16 @@ from tmdbkit.cli.arguments import (
     takes_target,
 )
 from tmdbkit.cli.completion import complete
+from tmdbkit.cli.ending import ended, nothing_yet, wants_json
 from tmdbkit.cli.grammar import WRONG, Grammar, overview
 from tmdbkit.cli.signals import end_as_ctrl_c_does
-from tmdbkit.exceptions import StopError, TMDBKitError, UsageError
+from tmdbkit.exceptions import StopError, TMDBKitError, UsageError, so_far
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 STOPPED, INTERRUPTED = 3, 130
+GOES_ON = "interrupted; run the same again, it goes on from here"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,29 +54,54 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     end_as_ctrl_c_does()
     output.take_any_text()
-    grammar = parser()
-    if "_ARGCOMPLETE" in os.environ:  # a shell asks what may come next
-        complete(grammar)
-    args = grammar.parse_args(argv)
+    words = sys.argv[1:] if argv is None else [*argv]
+    args = nothing_yet()
     try:
-        with output.collected_warnings() as told:
-            status: int = args.run(args)
+        status, error = _run(words, args)
+        if wants_json(words):
+            output.say_json(ended(words[0], words, args, status, error))
         sys.stdout.flush()
-    except UsageError as error:
-        return _complain(error, WRONG)
-    except StopError as error:
-        return _complain(error, STOPPED)
-    except TMDBKitError as error:
-        return _complain(error, output.FOUND)
-    except KeyboardInterrupt:
-        return _complain("interrupted; run the same again, it goes on from here", INTERRUPTED)
     except BrokenPipeError:  # the reader has seen enough; say nothing more
         _discard_output()
         return output.FINE
-    except OSError as error:
+    except OSError as full:
         _discard_output()
-        return _complain(f"{error.filename or 'the output'}: {error.strerror or error}", STOPPED)
-    return status or (output.FOUND if told else output.FINE)
+        status, error = STOPPED, _of_system(full)
+    if error is not None:
+        with suppress(OSError):  # a terminal that was closed shows nothing any more
+            output.say_aside(f"tmdbkit: {error}", "" if status == INTERRUPTED else output.RED)
+    return status
+
+
+def _run(words: Sequence[str], args: argparse.Namespace) -> tuple[int, str | None]:
+    """Run a command; return its exit status, and what ended it early."""
+    try:
+        grammar = parser()
+        if "_ARGCOMPLETE" in os.environ:  # a shell asks what may come next
+            complete(grammar)
+        grammar.parse_args(words, args)
+        with output.collected_warnings() as told:
+            status: int = args.run(args)
+    except BrokenPipeError:
+        raise
+    except (TMDBKitError, KeyboardInterrupt, OSError) as error:
+        args.so_far = so_far(error)
+        return next((status, text(error)) for kind, status, text in ENDS if isinstance(error, kind))
+    return status or (output.FOUND if told else output.FINE), None
+
+
+def _of_system(error: OSError) -> str:
+    return f"{error.filename or 'the output'}: {error.strerror or error}"
+
+
+# Which exit status an error means, and what is said of it.
+ENDS: tuple[tuple[type[BaseException], int, Callable[[Any], str]], ...] = (
+    (UsageError, WRONG, str),
+    (StopError, STOPPED, str),
+    (TMDBKitError, output.FOUND, str),
+    (OSError, STOPPED, _of_system),
+    (KeyboardInterrupt, INTERRUPTED, lambda _: GOES_ON),
+)
 
 
 def parser() -> Grammar:
@@ -307,7 +334,7 @@ def parser() -> Grammar:
         "--absent", action="store_true", help="those that this stage created and no longer holds"
     )
     delete.add_argument("--max", type=count, metavar="N", help="how many --absent may delete")
-    takes_ids(delete, NEEDED)
+    takes_ids(delete, NEEDED, TITLES)
     may_delete(takes_target(delete))
 
     status = _verb(
@@ -360,13 +387,6 @@ def _verb(
     verb.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     verb.set_defaults(run=run)
     return verb
-
-
-def _complain(error: object, status: int) -> int:
-    with suppress(OSError):  # a terminal that was closed shows nothing any more
-        sys.stdout.flush()
-        output.say_aside(f"tmdbkit: {error}", "" if status == INTERRUPTED else output.RED)
-    return status
 
 
 def _discard_output() -> None:

@@ -31,8 +31,10 @@ def match(args: argparse.Namespace) -> int:
             result = match_titles(session, out, out=out)
     left = result.to_decide().height
     status = show(args, result, failed=left)
-    if left:
-        say_aside(f"{counted(left, 'row')} of {out} to decide: say --pick, or edit its tmdb_id")
+    if unasked := result.frame.filter(how="").height:
+        say_aside(f"{counted(unasked, 'row')} could not be looked up: run the same again")
+    if decide := left - unasked:
+        say_aside(f"{counted(decide, 'row')} of {out} to decide: say --pick, or edit its tmdb_id")
     return status
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
+import textwrap
 import warnings
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper, UnsupportedOperation
@@ -46,26 +48,44 @@ def show(args: argparse.Namespace, result: Result, *, failed: int) -> int:
     """Print a result, its rows first where they are wanted, and return the status it means."""
     if getattr(args, "rows", False):
         for row in cast("RowsResult", result).rows():
-            say(json.dumps(row))
+            say_json(row)
         args.json = True
-    if not printed_json(args, result.counts()):
+    if not kept_for_json(args, result.counts()):
         say(repr(result))
     return FOUND if failed else FINE
 
 
-def printed_json(args: argparse.Namespace, facts: Mapping[str, object]) -> bool:
-    """Print the facts as one JSON object, where that was asked for."""
-    if args.json:
-        say(json.dumps(facts))
+def kept_for_json(args: argparse.Namespace, facts: Mapping[str, object]) -> bool:
+    """Keep the facts for the JSON object that ends a command, and tell whether one is wanted."""
+    args.facts = facts
     return bool(args.json)
 
 
 def say(text: str) -> None:
     """Print a line, or several; nothing in them steers the terminal."""
-    told = plain_lines(text.split("\n"))
+    told = _folded(plain_lines(text.split("\n")), sys.stdout)
     if takes_colour(sys.stdout):
         told = _COUNTED.sub(lambda found: painted(found[0], COLOURS[found[1]]), told)
     sys.stdout.write(told + "\n")
+
+
+def say_json(facts: Mapping[str, object]) -> None:
+    """Print an object of JSON as a line, however long."""
+    sys.stdout.write(f"{json.dumps(facts, default=str)}\n")
+
+
+def _folded(text: str, stream: TextIO) -> str:
+    """Return lines that a terminal need not break within a word; what is piped stays whole."""
+    if not stream.isatty():
+        return text
+    width, folded = shutil.get_terminal_size().columns, []
+    for line in text.split("\n"):
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        parts = textwrap.wrap(
+            line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+        folded += parts if len(line) > width else [line]
+    return "\n".join(folded)
 
 
 def say_cells(rows: Iterable[Sequence[str]]) -> None:
@@ -76,7 +96,7 @@ def say_cells(rows: Iterable[Sequence[str]]) -> None:
 
 def say_aside(text: str, colour: str = "") -> None:
     """Print a line beside what may be piped."""
-    told = plain(text)
+    told = _folded(plain(text), sys.stderr)
     sys.stderr.write(f"{painted(told, colour) if takes_colour(sys.stderr) else told}\n")
 
 

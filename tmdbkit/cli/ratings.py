@@ -14,9 +14,10 @@ from tmdbkit.cli.inputs import (
     open_stage,
     output_file,
     read_settings,
+    same_stage,
 )
-from tmdbkit.cli.output import FINE, FOUND, printed_json, say, say_aside
-from tmdbkit.exceptions import UsageError
+from tmdbkit.cli.output import FINE, FOUND, kept_for_json, say, say_aside
+from tmdbkit.exceptions import StopError, UsageError
 from tmdbkit.progress import counted
 
 if TYPE_CHECKING:
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
 
     from tmdbkit.ratings.imdb_titles import IMDbTitles
     from tmdbkit.ratings.model import Provider
+    from tmdbkit.stage.stage import Stage
     from tmdbkit.workflows.collecting import RatingsResult
-
-STOPPED = 3
 
 
 def ratings(args: argparse.Namespace) -> int:
@@ -37,7 +37,7 @@ def ratings(args: argparse.Namespace) -> int:
     from tmdbkit.workflows.collecting import opened
 
     stage = open_stage(args)
-    with opened(_providers(args), read_settings()) as providers:
+    with opened(_providers(args, stage), read_settings()) as providers:
         target, ids = open_source(args), named_ids(args)
         if target is None and ids is None:
             filled(stage)
@@ -50,16 +50,14 @@ def ratings(args: argparse.Namespace) -> int:
 
 
 def _print_ratings(args: argparse.Namespace, result: RatingsResult) -> int:
-    if not printed_json(args, result.counts()):
+    if not kept_for_json(args, result.counts()):
         say(repr(result))
-    for line in result.stopped:
-        say_aside(f"tmdbkit: stopped: {line}")
     if result.stopped:
-        return STOPPED
+        raise StopError(f"stopped: {', '.join(result.stopped)}")
     return FOUND if result.failed else FINE
 
 
-def _providers(args: argparse.Namespace) -> list[str | Provider] | None:
+def _providers(args: argparse.Namespace, stage: Stage) -> list[str | Provider] | None:
     """Return the providers that are named, and the table where there is one."""
     found: list[str | Provider] = [name for name in args.provider or [] if name != "table"]
     if args.table:
@@ -71,7 +69,7 @@ def _providers(args: argparse.Namespace) -> list[str | Provider] | None:
         if not args.points:
             raise UsageError("no column is named; name one, such as --points imdb=rating")
         points, votes = _pairs(args.points, "points"), _pairs(args.votes, "votes")
-        column, of = _id_column(path, args.id)
+        column, of = _id_column(path, args.id, None if args.from_target or args.snapshot else stage)
         found.append(Table(path, points=points, votes=votes, id=column, id_of=of))
     elif "table" in (args.provider or []):
         raise UsageError("--provider table needs --table FILE, and --points imdb=COLUMN")
@@ -80,9 +78,11 @@ def _providers(args: argparse.Namespace) -> list[str | Provider] | None:
     return found or None
 
 
-def _id_column(path: Path, name: str | None) -> tuple[str, Literal["tmdb", "imdb"]]:
-    """Return a table's column of ids, and whose they are; say which rows have none."""
-    from tmdbkit.cli.listed import tell_left_out
+def _id_column(
+    path: Path, name: str | None, stage: Stage | None
+) -> tuple[str, Literal["tmdb", "imdb"]]:
+    """Return a table's column of ids, and whose they are; say which rows have no part in it."""
+    from tmdbkit.cli.listed import tell_left_out, tell_not_staged
     from tmdbkit.matching.listed import named_in
     from tmdbkit.tables import id_columns, texts
 
@@ -90,7 +90,10 @@ def _id_column(path: Path, name: str | None) -> tuple[str, Literal["tmdb", "imdb
     columns = [] if name and name not in table.columns else id_columns(table, name)
     column, of = columns[0] if columns else (name or "tmdb_id", "tmdb")
     if columns:
-        tell_left_out(str(path), named_in(table, column))
+        listed = named_in(table, column)
+        tell_left_out(str(path), listed)
+        if stage is not None:
+            tell_not_staged(listed["id"].drop_nulls(), stage)
     return column, "imdb" if of == "imdb" else "tmdb"
 
 
@@ -107,7 +110,7 @@ def _print_costs(args: argparse.Namespace, asked: pl.DataFrame) -> int:
     from tmdbkit.ratings.providers import missing
 
     lacking = [] if args.provider or args.table else missing(read_settings())
-    if not printed_json(args, {"providers": asked.to_dicts(), "missing": lacking}):
+    if not kept_for_json(args, {"providers": asked.to_dicts(), "missing": lacking}):
         for row in asked.iter_rows(named=True):
             days = f", {row['days']} days of its quota" if row["days"] > 1 else ""
             took = f"{counted(row['movies'], 'movie')}, {counted(row['requests'], 'request')}"
@@ -130,7 +133,7 @@ def rules(args: argparse.Namespace) -> int:
         | {"do": REMEDIES[rule.name]}
         for rule in RULES
     ]
-    if not printed_json(args, {"rules": rows}):
+    if not kept_for_json(args, {"rules": rows}):
         for row in rows:
             say(f"{row['name']} ({row['of']}, {row['severity']}): {row['sentence']}")
             say(f"  {row['do']}")
@@ -151,8 +154,9 @@ def check(args: argparse.Namespace) -> int:
         write_text(page, report.page())
         say_aside(f"written to {page}")
     counts = report.counts()
-    if not printed_json(args, counts):
-        say(report.text(more=f": {page or 'tmdbkit check --html report.html'} shows more"))
+    if not kept_for_json(args, counts):
+        shown_by = page or f"tmdbkit check --html report.html{same_stage(args)}"
+        say(report.text(more=f": {shown_by} shows more"))
     return FOUND if counts["errors"] else FINE
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tmdbkit.cli.inputs import ask_person, ask_yes, filled, is_asked, open_stage
-from tmdbkit.cli.output import FINE, printed_json, say, say_aside
+from tmdbkit.cli.output import FINE, kept_for_json, say, say_aside
 from tmdbkit.exceptions import UsageError
 from tmdbkit.progress import counted
 
@@ -43,7 +43,7 @@ def review(args: argparse.Namespace) -> int:
         say(KEYS if len(queue) else "no movie is like that; --state all shows those decided, too")
         while queue.current is not None and _took_one(queue):
             pass
-    if not printed_json(args, _counts(queue)):
+    if not kept_for_json(args, _counts(queue)):
         decided, movies = queue.progress
         say(f"\n{decided:,} of {counted(movies, 'movie')} decided")
         if args.sample:
@@ -81,7 +81,7 @@ def _at_once(args: argparse.Namespace, queue: ReviewQueue, shown: dict[str, obje
     else:
         done = queue.decide_all(args.all, note=note, confirm=confirmed, **shown)
     counts = {"kind": done.kind, "done": done.count, "left_out": len(done.left_out)}
-    if not printed_json(args, {**counts, **_counts(queue)}):
+    if not kept_for_json(args, {**counts, **_counts(queue)}):
         late = f", {counts['left_out']:,} left out: decided on meanwhile" * bool(done.left_out)
         way_back = "; u in tmdbkit review --state all takes it back" * bool(done)
         say(f"{done.kind}: {done.count:,}{late}{way_back}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
 from tmdbkit.cli.inputs import filled, open_stage
-from tmdbkit.cli.output import FINE, printed_json, say, say_aside, say_cells
+from tmdbkit.cli.output import FINE, kept_for_json, say, say_aside, say_cells, say_json
 from tmdbkit.display import SYSTEM_NAMES
 from tmdbkit.exceptions import UsageError, did_you_mean
 from tmdbkit.progress import counted
@@ -34,7 +33,7 @@ def show(args: argparse.Namespace) -> int:
     is_list = len(args.movies) != 1 or any(getattr(args, name) for name in OF_A_TABLE)
     if not is_list:
         card = staged[args.movies[0]]
-        if not printed_json(args, {"movies": 1, "shown": 1, "movie": card.row}):
+        if not kept_for_json(args, {"movies": 1, "shown": 1, "movie": card.row}):
             say(repr(card))
         return FINE
     if not (args.failed or args.not_on_tmdb):
@@ -45,8 +44,8 @@ def show(args: argparse.Namespace) -> int:
     shown = rows.head(args.limit or (FIRST if is_short else rows.height))
     if args.rows:
         for row in shown.iter_rows(named=True):
-            say(json.dumps(row, default=str))
-    if not printed_json(args, {"movies": rows.height, "shown": shown.height}):
+            say_json(row)
+    if not kept_for_json(args, {"movies": rows.height, "shown": shown.height}):
         _show_table(shown, rows.height)
     return FINE
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import TYPE_CHECKING
 
 from tmdbkit.cli.inputs import filled, open_stage, read_settings, same_stage
-from tmdbkit.cli.output import FINE, FOUND, printed_json, say
-from tmdbkit.exceptions import SettingsError
+from tmdbkit.cli.output import FINE, FOUND, kept_for_json, say
+from tmdbkit.exceptions import SettingsError, UsageError
 from tmdbkit.progress import counted
 
 if TYPE_CHECKING:
     import argparse
 
+    from tmdbkit.settings import Settings
     from tmdbkit.stage.pushes import Status
     from tmdbkit.stage.stage import Stage
 
@@ -20,7 +23,7 @@ def status(args: argparse.Namespace) -> int:
     """Say what the stage holds, what of it stands where, and what to do next."""
     staged = open_stage(args)
     counts = staged.status()
-    if not printed_json(args, counts):
+    if not kept_for_json(args, counts):
         say(repr(staged))
         for line in repr(counts).splitlines()[1:]:
             say(line)
@@ -63,7 +66,7 @@ def transform(args: argparse.Namespace) -> int:
     staged = open_stage(args)
     made = staged.store.derive_all()  # first of all, for whoever reads a stage makes them as well
     filled(staged)
-    if not printed_json(args, {"movies": len(staged), "parts": made}):
+    if not kept_for_json(args, {"movies": len(staged), "parts": made}):
         say(f"{counted(len(staged), 'movie')}; rows made anew: those of {counted(made, 'part')}")
     return FINE
 
@@ -71,7 +74,7 @@ def transform(args: argparse.Namespace) -> int:
 def compact(args: argparse.Namespace) -> int:
     """Merge the stage's small files."""
     replaced = open_stage(args).compact()
-    if not printed_json(args, {"replaced": replaced}):
+    if not kept_for_json(args, {"replaced": replaced}):
         say(
             f"{counted(replaced, 'file')} merged; "
             "the old ones stay for a day, for whoever is reading them"
@@ -86,22 +89,46 @@ def doctor(args: argparse.Namespace) -> int:
     from tmdbkit.stage.doctor import examine
     from tmdbkit.stage.storage import root_of
 
-    health = examine(root_of(args.stage or read_settings().stage), datetime.now(UTC))
-    if not printed_json(args, health.counts()):
-        say(repr(health))
+    root = root_of(args.stage or read_settings().stage)
+    health = examine(root, datetime.now(UTC))
+    if not (health.files or health.problems):
+        raise UsageError(f"there is no stage at {root.full}; name one with --stage")
+    if not kept_for_json(args, health.counts()):
+        say(re.sub("(?<=tmdbkit )(compact|stage)", rf"\g<0>{same_stage(args)}", repr(health)))
     return FOUND if health.problems else FINE
 
 
 def settings(args: argparse.Namespace) -> int:
-    """Say each setting, and where it comes from; of a key only whether it is set."""
-    found = read_settings()
-    rows = found.shown()
-    if not printed_json(args, {"folder": str(found.folder), "settings": rows}):
+    """Say each setting, and where it comes from; of a key only whether it is set.
+
+    Raises:
+        SettingsError: Some cannot be meant; all others were said before.
+    """
+    found, wrong = _read_what_can_be()
+    rows = [row | ({"value": "wrong"} if row["variable"] in wrong else {}) for row in found.shown()]
+    if not kept_for_json(args, {"folder": str(found.folder), "settings": rows}):
         for row in rows:
             value = row["value"] or "not set"
             say(f"{row['variable']:<28}  {value}" + f"  ({row['source']})" * bool(row["value"]))
         say(f"looked for .env.local and .env in {found.folder}")
+    if wrong:
+        raise SettingsError("; ".join(wrong.values()))
     return FINE
+
+
+def _read_what_can_be() -> tuple[Settings, dict[str, str]]:
+    """Return the settings without those that cannot be meant, and what is wrong with these."""
+    from tmdbkit.settings import Settings
+
+    environ, wrong = dict(os.environ), dict[str, str]()
+    while True:
+        try:
+            return Settings.from_env(environ), wrong
+        except SettingsError as error:
+            variable = str(error).partition(" ")[0]
+            if variable in wrong or not variable.isupper():  # not of one variable alone
+                raise
+            wrong[variable], environ[variable] = str(error), ""  # which hides what files say
 
 
 CACHED = ("tmdb", "mdblist", "omdb")  # services whose answers are kept
@@ -127,6 +154,6 @@ def cache(args: argparse.Namespace) -> int:
         for name in FILES:
             shutil.rmtree(folder / name, ignore_errors=True)
     size += sum(path.stat().st_size for name in FILES for path in (folder / name).glob("*"))
-    if not printed_json(args, {"answers": count, "bytes": size, "removed": removed}):
+    if not kept_for_json(args, {"answers": count, "bytes": size, "removed": removed}):
         say(f"{counted(count, 'answer')}, {size / 2**20:.1f} MiB in {folder}")
     return FINE

@@ -15,9 +15,11 @@ from tmdbkit.convex.changes import Change
 from tmdbkit.convex.results import OUTCOMES
 from tmdbkit.convex.target import Document, Target
 from tmdbkit.exceptions import BatchTooLarge, PassingFault, RequestRefused, ServiceError
+from tmdbkit.progress import stopping
 
 Batch = list[Document]
 Send = Callable[[Batch], object]
+Tell = Callable[[str], None]
 Ask = Callable[[Sequence[Any]], list[Any]]
 Failure = tuple[Document, ServiceError]
 
@@ -65,17 +67,23 @@ class Delivery:
         return ([found for f in futures for found in f.result()] for futures in asked)
 
     def send(
-        self, send: Send, items: Batch, cut: Callable[[Batch], Iterable[Batch]]
+        self,
+        send: Send,
+        items: Batch,
+        cut: Callable[[Batch], Iterable[Batch]],
+        tell: Tell = lambda _: None,
     ) -> list[Failure]:
         """Send the items in batches, and return what failed; passing faults get a second go.
+
+        `tell` is called at every answer, with a note where it is about to stop.
 
         Raises:
             StopError: Going on is pointless; so far as they were sent, batches were answered.
         """
-        failures = self._send_at_once(send, cut(items))
+        failures = self._send_at_once(send, cut(items), tell)
         again = [item for item, error in failures if isinstance(error, PassingFault)]
         lasting = [failure for failure in failures if not isinstance(failure[1], PassingFault)]
-        return lasting + self._send_at_once(send, cut(again))
+        return lasting + self._send_at_once(send, cut(again), tell)
 
     def press(self) -> None:
         """Pass on a Ctrl-C that polars has raised in another thread than the main one."""
@@ -93,14 +101,14 @@ class Delivery:
         finally:
             self._target.resume()
 
-    def _send_at_once(self, send: Send, batches: Iterable[Batch]) -> list[Failure]:
+    def _send_at_once(self, send: Send, batches: Iterable[Batch], tell: Tell) -> list[Failure]:
         failures: list[Failure] = []
         self._see_through(
-            [self._pool.submit(self._carry, send, batch, failures) for batch in batches]
+            [self._pool.submit(self._carry, send, batch, failures) for batch in batches], tell
         )
         return failures
 
-    def _see_through(self, futures: Sequence[Future[Any]]) -> None:
+    def _see_through(self, futures: Sequence[Future[Any]], tell: Tell = lambda _: None) -> None:
         """Wait for all of them; a stop or Ctrl-C waits only for those in flight.
 
         Each wait has a time limit: polars has signals restart those that have none, and Ctrl-C
@@ -108,11 +116,13 @@ class Delivery:
         """
         pending = set(futures)
         try:
-            while pending:
-                self._check_pressed()
-                done, pending = wait(pending, LOOK_UP, FIRST_COMPLETED)
-                for future in done:
-                    future.result()
+            with stopping(tell):
+                while pending:
+                    self._check_pressed()
+                    done, pending = wait(pending, LOOK_UP, FIRST_COMPLETED)
+                    for future in done:
+                        future.result()
+                    tell("")
         except BaseException as error:
             if not isinstance(error, PassingFault):  # after one of these, the run goes on
                 self._stopped = True
@@ -233,6 +243,9 @@ class Answers:
                 self._doubtful -= sent
 
         return apply
+
+    def __len__(self) -> int:
+        return len(self._said)
 
     def fail(self, failures: Iterable[tuple[Document, ServiceError]]) -> None:
         """Take in what could not be sent; what is refused once was not done before either."""

@@ -35,9 +35,12 @@ from tmdbkit.convex.intents import UnsettledIntents, intents, unknown
 from tmdbkit.convex.merge import PushOptions
 from tmdbkit.convex.plan import Plan
 from tmdbkit.convex.read import Contact
+from tmdbkit.convex.results import TOLD
 from tmdbkit.convex.target import Document, Target
 from tmdbkit.exceptions import PassingFault
 from tmdbkit.schema import CREW, GENRE, IMAGES, KEYS, MOVIE, ROW, own_validator
+
+Tell = Callable[[int, str], None]
 
 MOST_NAMED = 200_000  # people in mind; then some are sent once more, which changes nothing
 CHUNK = 500  # movies that are planned, sent and logged before the next are looked at
@@ -81,6 +84,7 @@ class Importer:
         earlier: Returns what TMDB gave for some movies before; for a plan, which says what is gone.
 
     Attributes:
+        outcomes: What became of each plan so far, in `TOLD`.
         otherwise: The answers that turned out otherwise when all was made durable.
 
     Raises:
@@ -113,6 +117,7 @@ class Importer:
         self._now, self._log, self._unsettled, self._earlier = now, log, unsettled, earlier
         self._intended: dict[int, Plan] = {}  # whose changes are in the log, and no outcomes yet
         self._held: list[pl.DataFrame] = []  # outcomes that count only after the flush
+        self.outcomes: list[pl.DataFrame] = []
         self.otherwise: dict[int, Document] = {}
         self._named: set[int] = set()
         self._given: list[dict[str, int]] = []  # slugs, of each plan that is not sent yet
@@ -207,20 +212,21 @@ class Importer:
             return PlanWithNames(plan, waiting, error)
         return PlanWithNames(plan, waiting)
 
-    def send(self, named: PlanWithNames) -> pl.DataFrame:
-        """Send exactly what a plan says of its movies; log and return its `OUTCOMES`.
+    def send(self, named: PlanWithNames, tell: Tell = lambda *_: None) -> pl.DataFrame:
+        """Send exactly what a plan says of its movies; log what came of them, and return it.
 
-        What came back before a stop, or before Ctrl-C, is logged too.
+        What came back before a stop, or before Ctrl-C, is logged too. `tell` hears with each batch
+        how many movies are settled, and a note.
         """
         answers = Answers(named.waiting)
         try:
             if named.error is not None:
                 raise named.error
-            self._send_movies(named, answers)
+            self._send_movies(named, answers, tell)
         finally:
             self._log_outcomes(named.plan, answers)
         self._given = self._given[1:]
-        return answers.outcomes(named.plan.changes, self._now())
+        return self.outcomes[-1]
 
     def _log_outcomes(self, plan: Plan, answers: Answers) -> None:
         """Log what became of a plan; what nobody knows of an earlier push stands with that one.
@@ -228,12 +234,10 @@ class Importer:
         But for a way back, which has come to it by saying so.
         """
         self._intended.pop(id(plan), None)
-        own = [change for change in plan.changes if change.kind != "unknown" or plan.undoes]
-        outcomes = answers.outcomes(own, self._now())
-        if self.target.deferred:
-            self._held.append(outcomes)
-        else:
-            self._log(outcomes)
+        own = [change.kind != "unknown" or bool(plan.undoes) for change in plan.changes]
+        outcomes = answers.outcomes(plan.changes, self._now())
+        self.outcomes.append(outcomes.select(TOLD))
+        (self._held.append if self.target.deferred else self._log)(outcomes.filter(own))
 
     def _few_enough(self, changes: list[Change]) -> list[Change]:
         """Leave out the changes that go beyond the limit of the run."""
@@ -331,15 +335,17 @@ class Importer:
             named["genres"] = held.join(transform.genres(payloads), on="genre_id")
         return named
 
-    def _send_movies(self, named: PlanWithNames, answers: Answers) -> None:
+    def _send_movies(self, named: PlanWithNames, answers: Answers, tell: Tell) -> None:
         """Send the movies whose names are there, and note the answers as they come."""
-        arguments = [
-            change.arguments()
-            for change in named.plan.changes
-            if change.goes and change.tmdb_id not in named.waiting
-        ]
-        apply = answers.hear(self.target.apply_movies)
-        answers.fail(self._delivery.send(apply, arguments, movie_batches))
+        going = [change for change in named.plan.changes if change.goes]
+        staying = len(named.plan.changes) - len(going)
+        failed = self._delivery.send(
+            answers.hear(self.target.apply_movies),
+            [change.arguments() for change in going if change.tmdb_id not in named.waiting],
+            movie_batches,
+            lambda note: tell(staying + len(answers), note),
+        )
+        answers.fail(failed)
 
     def _credits(self, rows: pl.DataFrame, payloads: pl.DataFrame) -> pl.DataFrame:
         """Return `tmdb_id` and the columns of `crew` of everybody who is to be sent."""

@@ -28,7 +28,7 @@ from tmdbkit.convex.shown import (
 )
 from tmdbkit.convex.target import TargetName
 from tmdbkit.display import Drawn, block, counted_facts, first_facts, line, plain, plain_lines
-from tmdbkit.exceptions import NoSuchMovie
+from tmdbkit.exceptions import NoSuchMovie, UsageError
 from tmdbkit.files import write_text
 from tmdbkit.images import form_of
 from tmdbkit.progress import counted
@@ -222,16 +222,24 @@ class Plan(Drawn):
         notes = tuple(saved.get("notes", ()))
         return cls(saved["target"], changes, names, left_out, scope, undoes, notes=notes, **later)
 
-    def __getitem__(self, tmdb_id: int) -> MovieChange:
-        """Return what would be done to one movie.
+    def __getitem__(self, movie: int | str) -> MovieChange:
+        """Return what would be done to one movie, by its id, or its title in any case.
 
         Raises:
             NoSuchMovie: It is not in the plan.
+            UsageError: It is the title of several.
         """
-        for change in self:
-            if change.tmdb_id == tmdb_id:
-                return MovieChange(change)
-        raise NoSuchMovie(f"{tmdb_id} is not in the plan")
+        named = [c for c in self if c.tmdb_id == movie or c.title.lower() == str(movie).lower()]
+        if len(named) > 1:
+            ids = ", ".join(str(change.tmdb_id) for change in named)
+            raise UsageError(f"{movie!r} may be {ids}; say which by its id")
+        if not named:
+            raise NoSuchMovie(f"{movie!r} is not in the plan")
+        return MovieChange(named[0])
+
+    def of(self, tmdb_id: int) -> Plan:
+        """Return the plan of one movie alone."""
+        return replace(self, changes=tuple(c for c in self if c.tmdb_id == tmdb_id))
 
     def __iter__(self) -> Iterator[Change]:
         return iter(self.changes)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from tmdbkit.exceptions import carrying
 from tmdbkit.executors import run_on
 from tmdbkit.fetch.pool import Fetched, Fetching, asker
 from tmdbkit.fetch.staging import (
@@ -19,7 +20,7 @@ from tmdbkit.fetch.staging import (
     write,
 )
 from tmdbkit.http.pacer import RECOVERY_STEP
-from tmdbkit.progress import Progress
+from tmdbkit.progress import Progress, showing
 from tmdbkit.settings import Settings
 from tmdbkit.stage.stage import Stage
 from tmdbkit.tmdb.client import TMDBClient
@@ -107,8 +108,16 @@ def stage_ids_on(
     """
     todo, counts = begin(stage, ids, now, refresh=refresh)
     rate, before = SharedRate(session.service.rate, workers), session.requests
-    progress.begin("staging", len(ids))
-    try:
+
+    def result() -> StageResult:
+        return result_of(ids, counts, session.requests - before)
+
+    with (
+        carrying(lambda: result().counts()),
+        showing(progress, "staging", len(ids)) as update,
+        ExitStack() as last,
+    ):
+        last.callback(log_failures, stage, counts)
         for again in (False, True):
             some = passing(counts) if again else todo
             tasks = _tasks(some, session, stage, rate, threads, refresh)
@@ -118,12 +127,9 @@ def stage_ids_on(
                     rate.learn(done.rate)
                     for item in done.items:
                         counts.count(item, done.malformed.get(item.tmdb_id))
-                    progress.update(counts.done(), counts.note())
-    finally:
-        log_failures(stage, counts)
-        progress.end()
+                    update(counts.done(), counts.note())
     stage.store.compact_if_piled_up()
-    return result_of(ids, counts, session.requests - before)
+    return result()
 
 
 def _tasks(

@@ -12,9 +12,9 @@ from queue import Empty, SimpleQueue
 import polars as pl
 
 from tmdbkit.display import Drawn, counted_facts
-from tmdbkit.exceptions import NotFound, PassingFault, ServiceError
+from tmdbkit.exceptions import NotFound, PassingFault, ServiceError, carrying
 from tmdbkit.fetch.pool import PART_SECONDS, Fetched, Fetching, Gate, asker
-from tmdbkit.progress import Progress
+from tmdbkit.progress import STOPPING, Progress
 from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.tables import FAILURES, MISSING, PAYLOADS, STAGED
 from tmdbkit.tmdb.client import TMDBClient
@@ -121,9 +121,16 @@ def stage_ids(
     before, language = session.requests, session.settings.language
     ask = asker(TMDBClient(session), refresh=refresh)
     fetching = Fetching(ask, threads=threads, interrupt=session.interrupt, gate=gate)
+
+    def result() -> StageResult:
+        return result_of(ids, counts, session.requests - before)
+
     progress.begin("staging", len(ids))
     try:
-        with ThreadPoolExecutor(1, "tmdbkit-stage") as pool:
+        with (
+            carrying(lambda: result().counts()),
+            ThreadPoolExecutor(1, "tmdbkit-stage") as pool,
+        ):
             reports: SimpleQueue[tuple[int, str] | None] = SimpleQueue()
             work = pool.submit(_stage_all, fetching, todo, stage, language, counts, reports)
             try:
@@ -131,7 +138,7 @@ def stage_ids(
             except BaseException as error:
                 fetching.stop(error)
                 if isinstance(error, KeyboardInterrupt):
-                    progress.update(counts.done(), "stopping once what is under way has come")
+                    progress.update(counts.done(), STOPPING)
                 raise
             work.result()
             fetching.check()
@@ -139,7 +146,7 @@ def stage_ids(
         session.resume()
         progress.end()
     stage.store.compact_if_piled_up()
-    return result_of(ids, counts, session.requests - before)
+    return result()
 
 
 def _stage_all(

@@ -1,11 +1,13 @@
-"""Progress as a widget in a live notebook, and as a stable sentence in a saved one."""
+"""Progress as a widget in a live notebook; a saved one has nothing of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tmdbkit.display import escaped
-from tmdbkit.progress import Pace
+from tmdbkit.progress import STOPPING, Pace
+
+NOTHING = {"text/plain": ""}
 
 
 class ProgressView:
@@ -31,6 +33,10 @@ class ProgressView:
         parts = (f"{done:,} of {self._bar.max:,}", self._pace.describe(done), note)
         self._line.value = escaped(" · ".join(part for part in parts if part))
 
+    def stop(self) -> None:
+        """Say that a wish to stop was heard."""
+        self._line.value = escaped(STOPPING)
+
     def end(self) -> None:
         """Leave it as it is."""
 
@@ -41,14 +47,15 @@ class ProgressView:
 
 
 class WidgetProgress:
-    """A bar and a line while the work is under way; what stays is one sentence.
+    """A bar and a line while the work is under way; nothing stays, for the result tells it.
 
-    The sentence is the text of the same output, so a saved notebook, which has no widgets, shows
-    what was done and nothing that changes from run to run.
+    An output cannot be taken back, but be made an empty text: a saved notebook or Voilà would miss
+    the widget that is closed by then.
     """
 
     def __init__(self) -> None:
         self._view: Any = None
+        self._shown: Any = None
 
     def begin(self, what: str, total: int) -> None:
         """Show the bar."""
@@ -57,14 +64,14 @@ class WidgetProgress:
         self._view = ProgressView()
         self._view.begin(what, total)
         bundle = dict(self._view.widget._repr_mimebundle_() or {})
-        noun = "movie" if total == 1 else "movies"
-        bundle["text/plain"] = f"{what} {total:,} {noun}"
-        display(bundle, raw=True)  # type: ignore[no-untyped-call]
+        self._shown = display({**bundle, **NOTHING}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
     def update(self, done: int, note: str = "") -> None:
         """Move it."""
         self._view.update(done, note)
 
     def end(self) -> None:
-        """Take it away; the sentence stays."""
+        """Take it away."""
         self._view.close()
+        if self._shown is not None:  # there is none outside of a notebook
+            self._shown.update(NOTHING, raw=True)

@@ -75,6 +75,7 @@ class BackgroundJob:
     def stop(self) -> None:
         """End it at its next report."""
         self._stopped.set()
+        self._view.stop()
         self._let_on()
 
     def _run(

@@ -108,6 +108,8 @@ def assess(stage: Stage, rules: Sequence[Rule] = RULES) -> Assessment:
     if known is not None and not known[1]:
         return known[0]
     made = known[0].rejudged(stage, known[1], rules) if known else of_some(stage, None, rules)
+    if made.table.is_empty():  # a stage that is none may be a name that was mistyped
+        return made
     tags = {OF: mark, BY_HAND: json.dumps(by_hand)}
     with suppress(StopError):  # a folder that cannot be written to: then nothing is kept
         for name in KEPT:

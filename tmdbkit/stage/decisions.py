@@ -85,23 +85,14 @@ def moved(before: str, now: str) -> list[str]:
     return [f"{name}: {_shown(old.get(name))} → {_shown(new[name])}" for name in names]
 
 
-def not_judged(texts: pl.Series) -> list[str]:
-    """Return the texts that do not say what was in view: values by their names, each of its kind.
-
-    A text that is the same once read and written says it; only others are looked at by themselves.
-    """
-    read = _read(texts)
-    if read is None:
-        return [text for text in texts if not _is_judged(text)]
-    numbers = [n for n, kind in IN_VIEW.to_schema().items() if kind != pl.String]
-    few = pl.all_horizontal((pl.col(n).abs() < MOST).fill_null(value=True) for n in numbers)
-    as_written = pl.struct(pl.all()).struct.json_encode() == texts
-    others = texts.filter(~read.struct.unnest().select(few & as_written).to_series())
-    return [text for text in others if not _is_judged(text)]
+def unreadable(judged: pl.Series) -> list[str]:
+    """Return the texts that do not say what was in view; only those of other hands are parsed."""
+    return [text for text in judged.filter(~judged.str.contains(_OURS)) if not _is_judged(text)]
 
 
 @lru_cache(maxsize=2**16)
 def _is_judged(text: str) -> bool:
+    """Tell whether a text says what was in view: values by their names, each of its kind."""
     values = _object(text)
     kinds = IN_VIEW.to_schema().items()
     return bool(values) and all(_is_of(kind, values.get(name)) for name, kind in kinds)
@@ -178,6 +169,16 @@ def _object(text: str) -> dict[str, Any]:
         return {}
 
 
+_FORMS: dict[object, str] = {
+    pl.String: r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt])*"',
+    pl.Int64: r"-?[0-9]{1,15}",
+    pl.Float64: r"-?[0-9]{1,15}(?:\.[0-9]{1,20})?",
+}
+_VALUES = (f'"{n}":(?:null|{_FORMS[kind.base_type()]})' for n, kind in IN_VIEW.to_schema().items())
+# What `judged` writes, as a pattern: a stage may have a hundred thousand verdicts.
+_OURS = rf"^\{{{','.join(_VALUES)}\}}$"
+
+
 def _is_of(kind: object, value: Any) -> bool:
     if value is None or kind == pl.String:
         return isinstance(value, str | None)
@@ -187,20 +188,13 @@ def _is_of(kind: object, value: Any) -> bool:
 
 def _in_view(texts: pl.Series) -> pl.DataFrame:
     """Return what judged texts say; those of another program one by one, for some are no JSON."""
-    found = _read(texts)
-    if found is None:
-        found = pl.Series([_object(text) for text in texts], dtype=IN_VIEW, strict=False)
-    return found.struct.unnest()
-
-
-def _read(texts: pl.Series) -> pl.Series | None:
-    """Return the values in view; None where one of the texts is no JSON of them."""
     # Polars reads JSON by lines, of which an empty one is no row.
     lines = texts.str.replace_all(r"[\r\n]", " ").str.replace(r"^\s*$", "{}")
     try:
-        return lines.str.json_decode(IN_VIEW)
+        found = lines.str.json_decode(IN_VIEW)
     except pl.exceptions.PolarsError:
-        return None
+        found = pl.Series([_object(text) for text in texts], dtype=IN_VIEW, strict=False)
+    return found.struct.unnest()
 
 
 def _compared(values: pl.DataFrame) -> pl.DataFrame:

@@ -31,6 +31,8 @@ def each_once(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 def is_any_of(tmdb_ids: Collection[int]) -> pl.Expr:
     """Return whether a row is of these movies; by their range polars skips what lies far off."""
+    if not tmdb_ids:
+        return pl.lit(value=False)
     ids = pl.Series(list(tmdb_ids), dtype=pl.Int64)
     near = pl.col("tmdb_id").is_between(ids.min(), ids.max())
     return near & pl.col("tmdb_id").is_in(ids.implode())

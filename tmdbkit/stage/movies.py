@@ -121,6 +121,16 @@ class MovieLog:
             rows = rows.filter(is_any_of(list(tmdb_ids)))
         return _without_dropped(rows, self.payloads.scan(parts))
 
+    def ever_like(self, like: pl.Expr, besides: list[int]) -> list[int] | None:
+        """Return the ids that were like something at any time, and others; None for all.
+
+        Titles that come from another language stand in payloads alone.
+        """
+        if self._options.languages[1:]:
+            return None
+        rows = self.derived.scan_files(self.parts()).filter(like).select("tmdb_id")
+        return [*rows.collect()["tmdb_id"], *besides]
+
     def versions(self, tmdb_ids: Iterable[int] | None = None) -> pl.DataFrame:
         """Return the `KEYS` of every payload there was, as they came, each once; none dropped."""
         rows = self._standing(self.parts(), tmdb_ids).sort("part", maintain_order=True)

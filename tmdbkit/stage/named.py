@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 
 from tmdbkit.display import plain
@@ -9,15 +11,20 @@ from tmdbkit.exceptions import NoSuchMovie, UsageError
 from tmdbkit.stage.storage import Root
 from tmdbkit.tables import id_in
 
+Like = Callable[[pl.Expr], pl.LazyFrame]
+
 COLUMNS = ("tmdb_id", "imdb_id", "title", "original_title", "release_date")
 MOST = 3  # movies that a line names
 _TITLES = pl.col("title", "original_title").str.to_lowercase()
 
 
-def meant_by(text: str, rows: pl.LazyFrame, root: Root) -> int:
-    """Return the id of the one movie that a text means; the staged ones have `COLUMNS`.
+def meant_by(text: str, rows: Like, root: Root) -> int:
+    """Return the id of the one movie that a text means.
 
-    It is an id, an address of TMDB's or IMDb's, or a whole title in any case.
+    Args:
+        text: An id, an address of TMDB's or IMDb's, or a whole title in any case.
+        rows: Returns the staged movies that are like something, in `COLUMNS`.
+        root: Where they are staged.
 
     Raises:
         NoSuchMovie: None is; the line names titles that have the text in them.
@@ -28,7 +35,7 @@ def meant_by(text: str, rows: pl.LazyFrame, root: Root) -> int:
     of_id = pl.col("imdb_id" if isinstance(asked, str) else "tmdb_id") == pl.lit(asked)
     by_id = pl.lit(value=False) if asked is None else of_id
     has_title = pl.any_horizontal(_TITLES.eq(word.lower()))
-    found = rows.filter(by_id | has_title).with_columns(by_id=by_id).sort("tmdb_id").collect()
+    found = rows(by_id | has_title).with_columns(by_id=by_id).sort("tmdb_id").collect()
     if found.height == 1:
         return int(found["tmdb_id"].item())
     if found.is_empty():
@@ -44,14 +51,14 @@ def meant_by(text: str, rows: pl.LazyFrame, root: Root) -> int:
     )
 
 
-def no_such(movie: int | str, rows: pl.LazyFrame, root: Root) -> NoSuchMovie:
+def no_such(movie: int | str, rows: Like, root: Root) -> NoSuchMovie:
     """Return the error about a movie that is not staged, and what may be meant instead."""
     has_text = pl.any_horizontal(_TITLES.str.contains(str(movie).strip().lower(), literal=True))
-    near = rows.filter(has_text).sort("tmdb_id").head(MOST).collect()
+    near = rows(has_text).sort("tmdb_id").head(MOST).collect()
     hint = ""
     if isinstance(movie, str) and not near.is_empty():
         hint = f"; did you mean {' or '.join(map(_named, near.iter_rows(named=True)))}?"
-    elif rows.head(1).collect().is_empty():
+    elif rows(pl.lit(value=True)).head(1).collect().is_empty():
         hint = f", which is empty; looked in {root.full}"
     return NoSuchMovie(f"{plain(repr(movie), 80)} is not staged in {root}{hint}")
 

@@ -99,7 +99,7 @@ class Stage(Drawn):
             tmdb_id = self.id_of(movie)
             versions = self._movies.versions([tmdb_id])
             if versions.is_empty():
-                raise no_such(movie, self._titles(), self._root)
+                raise no_such(movie, self._titled, self._root)
             return history.history(self._movies.rows_of(versions))
 
     def drift(self, since: date) -> pl.DataFrame:
@@ -257,7 +257,7 @@ class Stage(Drawn):
             overlay = self.store.overlay([tmdb_id])
             rows = overlay.over(self._movies.rows_of(found)).drop("part").collect()
         if rows.is_empty():
-            raise no_such(movie, self._titles(), self._root)
+            raise no_such(movie, self._titled, self._root)
         row = flat(rows).row(0, named=True)
         if "translated" in rows.columns:
             row["translated"] = rows["translated"].item()
@@ -280,10 +280,16 @@ class Stage(Drawn):
         """
         if not isinstance(movie, str):
             return checked_ids([movie])[0]
-        return meant_by(movie, self._titles(), self._root)
+        return meant_by(movie, self._titled, self._root)
 
-    def _titles(self) -> pl.LazyFrame:
-        return self.store.overlay([]).with_fields(self._movies.rows().select(COLUMNS))
+    def _titled(self, like: pl.Expr) -> pl.LazyFrame:
+        """Return the movies, in `COLUMNS`, that are like something; no others are read whole."""
+        sets_one = pl.col("field").is_in(COLUMNS) & pl.col("tmdb_id").is_not_null()
+        said = self.store.decisions.scan().filter(sets_one).select("tmdb_id").unique().collect()
+        corrected = said["tmdb_id"].to_list()
+        found = self._movies.newest(self._movies.ever_like(like, corrected)).collect()
+        rows = self._movies.rows_of(found).select(COLUMNS)
+        return self.store.overlay(corrected).with_fields(rows).filter(like)
 
     def _unless_empty(self, found: pl.DataFrame) -> pl.DataFrame:
         """Return what was found; where nothing ever was, say once where it was looked for."""
@@ -340,9 +346,9 @@ class Stage(Drawn):
         self.store.add_fields(rows.with_columns(set_at=pl.lit(self.store.now())))
         return rows.height
 
-    def drop(self, tmdb_ids: Iterable[int], *, now: datetime | None = None) -> int:
-        """Take movies out, and return how many; they can be staged again."""
-        going = sorted(self.ids() & set(checked_ids(tmdb_ids)))
+    def drop(self, movies: Iterable[int | str], *, now: datetime | None = None) -> int:
+        """Take movies out, by id or title, and return how many; they can be staged again."""
+        going = sorted(self.ids() & {self.id_of(movie) for movie in movies})
         if going:
             at = now or self.store.now()
             self.store.marker.begin()

@@ -215,17 +215,35 @@ class StageStore:
             rated = rated.filter(is_any_of(tmdb_ids))
         newest = rated.sort("part", maintain_order=True).unique(SAME_RATING, keep="last")
         collected = validation.ratings(newest.select(RATINGS.names()).collect())
-        return Overlay(collected, self.settings.providers, overrides(self.decided()))
+        said = self.decided_in(None, tmdb_ids).drop("part")
+        return Overlay(collected, self.settings.providers, overrides(said))
 
     def decided(self) -> pl.DataFrame:
         """Return the log of decisions, in `DECISIONS`, the newest last."""
         return self.decided_in(None).drop("part")
 
-    def decided_in(self, parts: list[str] | None) -> pl.DataFrame:
-        """Return some parts of the log of decisions, or all, with the `part` that each came in."""
+    def decided_in(
+        self, parts: list[str] | None, tmdb_ids: Sequence[int] | None = None
+    ) -> pl.DataFrame:
+        """Return some parts of the log of decisions, or all, with the `part` that each came in.
+
+        Args:
+            parts: Which parts; None for all.
+            tmdb_ids: Only the decisions on these movies, and undos of or by these.
+        """
         with reading(self.root):
-            rows = self.decisions.scan(parts).sort("part", maintain_order=True).collect()
-        return validation.decisions(rows).unique("decision", maintain_order=True)
+            rows = self.decisions.scan([] if tmdb_ids == [] else parts)
+            of_these = pl.lit(value=True)
+            if tmdb_ids:
+                of_these = is_any_of(tmdb_ids)
+                named = rows.filter(of_these).select("decision", "undoes").collect()
+                undone = pl.col("decision").is_in(named["undoes"].implode())
+                of_these |= undone | pl.col("undoes").is_in(named["decision"].implode())
+            found = rows.filter(of_these).collect()
+            if found["decision"].has_nulls():  # then its place among all is its name
+                found = validation.named(rows).filter(of_these).collect()
+        in_order = found.sort("part", maintain_order=True)
+        return validation.decisions(in_order).unique("decision", maintain_order=True)
 
     def imported(self) -> pl.LazyFrame:
         """Return the rows of the import log, with the `part` that each came in."""

@@ -6,17 +6,21 @@ import json
 import warnings
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.exceptions import PassedOver
 from tmdbkit.progress import counted
 from tmdbkit.schema import LAST_ID
-from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS, not_judged
+from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS, unreadable
 from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import DECISIONS, OUTCOMES
 from tmdbkit.stage.waivers import WAIVERS
 from tmdbkit.surrogates import loads
+
+if TYPE_CHECKING:
+    from tmdbkit.ratings.rows import Frame
 
 CHANGES = ("create", "update", "delete")
 KINDS = (*VERDICTS, "undecide", "override", "waive", "undo")
@@ -36,15 +40,13 @@ def decisions(rows: pl.DataFrame) -> pl.DataFrame:
     Args:
         rows: In the log's order, with the `part` that each came in.
     """
-    at_place = pl.format("{}:{}", "part", pl.int_range(pl.len()).over("part"))
-    whole = rows.with_columns(
+    whole = named(rows).with_columns(
         *(pl.col(name).fill_null("") for name in TEXTS),
         at=pl.col("at").fill_null(LONG_AGO),
         waived=pl.col("waived").fill_null(pl.lit([], pl.List(pl.String))),
-        decision=pl.coalesce("decision", at_place),
         batch=pl.when(pl.col("batch") != "").then("batch"),
     )
-    nothing = pl.col("judged").is_in(not_judged(whole["judged"].unique()))
+    nothing = pl.col("judged").is_in(unreadable(whole["judged"].unique()))
     whole = whole.with_columns(judged=pl.when(~nothing).then("judged").otherwise(pl.lit("")))
     is_override = pl.col("kind").eq_missing("override")
     held = _held_values(whole.filter(is_override).select("field", "value").unique())
@@ -58,6 +60,12 @@ def decisions(rows: pl.DataFrame) -> pl.DataFrame:
     _say_passed_over(found.with_row_index("place"), is_understood)
     value = pl.when(is_override).then("held").otherwise("value")
     return found.filter(is_understood).with_columns(value=value).select(*DECISIONS.names(), "part")
+
+
+def named(rows: Frame) -> Frame:
+    """Return all decisions of some parts, each with a name: its place, where it has none."""
+    at_place = pl.format("{}:{}", "part", pl.int_range(pl.len()).over("part"))
+    return rows.with_columns(decision=pl.coalesce("decision", at_place))
 
 
 def ratings(rows: pl.DataFrame) -> pl.DataFrame:

@@ -12,9 +12,9 @@ import polars as pl
 
 from tmdbkit.convex.read import movies_of
 from tmdbkit.display import Drawn, counted_facts
-from tmdbkit.exceptions import OfflineError, StopError
+from tmdbkit.exceptions import OfflineError, StopError, carrying
 from tmdbkit.executors import run_on
-from tmdbkit.progress import counted
+from tmdbkit.progress import counted, showing
 from tmdbkit.ratings.model import FAILED, RATINGS
 from tmdbkit.ratings.providers import BY_NAME, open_providers
 from tmdbkit.schema import checked_ids
@@ -204,24 +204,26 @@ def collect(
     next run goes on from there.
     """
     oldest = None if older_than is None else now - older_than
-    failed, stopped = [_no_failures()], []
+    failed = [_no_failures()]
+    stopped: list[str] = []
     before = sum(provider.requests for provider in providers)
-    progress.begin("rating", wanted.height * len(providers))
-    done = 0
-    try:
+
+    def result() -> RatingsResult:
+        requests = sum(provider.requests for provider in providers) - before
+        return _result(providers, wanted, stage, pl.concat(failed), stopped, requests)
+
+    total, done = wanted.height * len(providers), 0
+    with carrying(lambda: result().counts()), showing(progress, "rating", total) as update:
         for provider in providers:
             left = due(provider, wanted, stage, oldest)
             done += wanted.height - left.height
             asking = _Asking(provider, left, stage, now, lookup)
             for settled in asking:
                 done += settled
-                progress.update(done)
+                update(done)
             failed.append(asking.failures())
             stopped += [asking.stopped] * bool(asking.stopped)
-    finally:
-        progress.end()
-    requests = sum(provider.requests for provider in providers) - before
-    return _result(providers, wanted, stage, pl.concat(failed), stopped, requests)
+    return result()
 
 
 class _Asking:

@@ -11,7 +11,14 @@ import polars as pl
 
 from tmdbkit import progress as progresses
 from tmdbkit.display import Drawn, counted_facts
-from tmdbkit.exceptions import NotFound, OfflineError, PassingFault, RequestRefused, UsageError
+from tmdbkit.exceptions import (
+    NotFound,
+    OfflineError,
+    PassingFault,
+    RequestRefused,
+    UsageError,
+    carrying,
+)
 from tmdbkit.files import write_text
 from tmdbkit.matching.asked import Asked, asked_in, columns_of
 from tmdbkit.matching.candidates import Match
@@ -142,14 +149,18 @@ def match_titles(
     def beside(columns: pl.DataFrame) -> pl.DataFrame:
         return pl.concat([columns, answers(told_apart(rows.matches()))], how="horizontal")
 
+    def result() -> Matches:
+        return Matches(beside(typed), session.requests - before, rows.failures(), (*asked,))
+
     try:
-        for count, _ in enumerate(rows.ask(client), start=1):
-            if out is not None and count % WRITTEN_AFTER == 0:
-                write_matched(beside(own), out)
+        with carrying(lambda: result().counts()):
+            for count, _ in enumerate(rows.ask(client), start=1):
+                if out is not None and count % WRITTEN_AFTER == 0:
+                    write_matched(beside(own), out)
     finally:
         if out is not None:
             write_matched(beside(own), out)
-    return Matches(beside(typed), session.requests - before, rows.failures(), (*asked,))
+    return result()
 
 
 class _Rows:

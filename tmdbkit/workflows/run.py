@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,9 +15,10 @@ from tmdbkit.convex.delivery import corrected
 from tmdbkit.convex.importer import CHUNK, Importer
 from tmdbkit.convex.intents import UnsettledIntents
 from tmdbkit.convex.plan import Plan
-from tmdbkit.convex.results import TOLD, add_up
-from tmdbkit.exceptions import StageError, StopError
+from tmdbkit.convex.results import add_up
+from tmdbkit.exceptions import StageError, StopError, carrying
 from tmdbkit.executors import prefetch
+from tmdbkit.progress import showing
 from tmdbkit.stage.pushes import PushLog
 from tmdbkit.workflows.contracts import contact
 
@@ -94,7 +95,7 @@ class Run:
         self.target.preflight(writing=False)
         parts = [outgoing.plan_of_failures(self.target)]
         with (
-            self._showing("planning", outgoing.total) as update,
+            showing(self._progress, "planning", outgoing.total) as update,
             self._importer(
                 self.unsettled(needed=False), earlier=self.stage.store.earlier
             ) as importer,
@@ -131,26 +132,34 @@ class Run:
             str(title),
             title.identity,
         )
-        outcomes: list[pl.DataFrame] = []
         done = 0
-        with (
-            self._showing("pushing", total) as update,
-            self._importer(self.unsettled(), log.append) as importer,
-            self._stopping(_named(importer, plans(importer)), interrupt) as planned,
-        ):
-            for named in planned:
-                outcomes.append(importer.send(named).select(TOLD))
-                done += outcomes[-1].height
-                update(done)
-        result = add_up(
-            str(title),
-            self.push,
-            [corrected(some, importer.otherwise) for some in outcomes],
-            batches=importer.batches,
-            left_out=importer.left_out(),
-            advice=self.target.advice(),
-        )
-        return replace(result, notes=importer.notes())
+
+        def result(importer: Importer) -> PushResult:
+            return add_up(
+                str(title),
+                self.push,
+                [corrected(some, importer.otherwise) for some in importer.outcomes],
+                batches=importer.batches,
+                left_out=importer.left_out(),
+                advice=self.target.advice(),
+            )
+
+        def tell(settled: int, note: str) -> None:
+            update(done + settled, note or f"{importer.batches:,} batches sent")
+
+        with showing(self._progress, "pushing", total) as update:
+            importer = self._importer(self.unsettled(), log.append)
+            with (
+                carrying(lambda: result(importer).counts()),
+                importer,
+                self._stopping(
+                    _named(importer, plans(importer), partial(tell, 0)), interrupt
+                ) as planned,
+            ):
+                for named in planned:
+                    done += importer.send(named, tell).height
+                    tell(0, "")
+        return replace(result(importer), notes=importer.notes())
 
     def send_parts(self, plan: Plan) -> PushResult:
         """Send a saved plan, exactly as it is."""
@@ -163,14 +172,6 @@ class Run:
         earlier: Earlier = lambda _: {},
     ) -> Importer:
         return Importer(self.target, self.options, self.contact, unsettled, log, self.now, earlier)
-
-    @contextmanager
-    def _showing(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
-        self._progress.begin(what, total)
-        try:
-            yield self._progress.update
-        finally:
-            self._progress.end()
 
     @contextmanager
     def _stopping(
@@ -187,13 +188,15 @@ class Run:
             planned.close()
 
 
-def _named(importer: Importer, plans: Generator[Plan]) -> Generator[PlanWithNames]:
+def _named(
+    importer: Importer, plans: Generator[Plan], tell: Callable[[str], None]
+) -> Generator[PlanWithNames]:
     """Yield plans whose people and genres were sent; what makes the plans ends with it.
 
     Left to the garbage collector, its thread would be waited for wherever that happens to run.
     """
     with closing(plans):
-        yield from prefetch(map(importer.send_names, plans), importer.press)
+        yield from prefetch(map(importer.send_names, plans), importer.press, tell)
 
 
 def _now() -> datetime:

@@ -1,0 +1,82 @@
+"""One movie of many: what is read for it, and by which name it is found."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from tests.stage.conftest import T0, answers, payload
+from tmdbkit.exceptions import NoSuchMovie
+from tmdbkit.stage import decisions
+from tmdbkit.stage.decisions import IN_VIEW, decision, judged, unreadable
+from tmdbkit.stage.tables import DECISIONS
+
+if TYPE_CHECKING:
+    from tmdbkit import Stage
+
+
+def verdict(tmdb_id: int, name: str, text: str = "") -> pl.DataFrame:
+    return decision(tmdb_id, "hold", name=name, by="Ann", at=T0, judged=text)
+
+
+@pytest.mark.parametrize(
+    "title", ["Alpha", 'a "quoted" \\ one', "two\nlines", "千と千尋", None, ""]
+)
+@pytest.mark.parametrize("points", [8.0, 7.25, 0.1 + 0.2, None, -1.0])
+def test_what_a_verdict_writes_is_read_without_parsing_each(
+    title: str | None, points: float | None
+) -> None:
+    values = dict.fromkeys(IN_VIEW.to_schema()) | {"title": title, "imdb_points": points}
+    written = pl.DataFrame([values], IN_VIEW.to_schema()).select(judged()).to_series()
+    decisions._is_judged.cache_clear()
+    assert unreadable(written) == []
+    assert decisions._is_judged.cache_info().misses == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"title":null', '"title":7'),
+        ("null}", "null} "),
+        ("null}", 'null,"x":1}'),
+        (":null", ":01"),
+    ],
+)
+def test_what_another_hand_writes_is_parsed_and_judged_by_itself(old: str, new: str) -> None:
+    values = dict.fromkeys(IN_VIEW.to_schema())
+    written = pl.DataFrame([values], IN_VIEW.to_schema()).select(judged()).item()
+    text = written.replace(old, new, 1)
+    assert unreadable(pl.Series([text])) == ([] if decisions._is_judged(text) else [text])
+
+
+def test_of_decisions_only_those_on_a_movie_are_read_for_it(stage: Stage) -> None:
+    stage.store.add_decisions(pl.concat([verdict(n, f"d{n}") for n in range(1, 6)]))
+    assert stage.store.decided_in(None, [3])["decision"].to_list() == ["d3"]
+
+
+def test_a_decision_without_a_name_has_the_same_one_whatever_is_read(stage: Stage) -> None:
+    rows = pl.concat([verdict(1, "d1"), verdict(2, "d2"), verdict(2, "d3")])
+    stage.store.add_decisions(rows.with_columns(decision=pl.lit(None, DECISIONS["decision"])))
+    every = stage.store.decided_in(None).filter(tmdb_id=2)
+    assert stage.store.decided_in(None, [2])["decision"].to_list() == every["decision"].to_list()
+
+
+def test_a_movie_is_found_by_the_title_that_it_has_now_and_by_no_earlier_one(stage: Stage) -> None:
+    stage.store.add(answers((1, payload(1, "Alpha"), T0), (2, payload(2, "Beta"), T0)))
+    stage.store.add(answers((1, payload(1, "Gamma"), T0 + timedelta(days=1))))
+    assert stage.id_of("gamma") == 1
+    with pytest.raises(NoSuchMovie):
+        stage.id_of("alpha")
+
+
+def test_a_movie_is_found_by_the_title_that_somebody_set(stage: Stage) -> None:
+    stage.store.add(answers((1, payload(1, "Alpha"), T0), (2, payload(2, "Beta"), T0)))
+    stage.store.add_decisions(
+        decision(2, "override", name="d", by="Ann", at=T0, field="title", value="Alpha Two")
+    )
+    assert stage.id_of("alpha two") == 2
+    assert stage.id_of("alpha") == 1
+    assert stage["alpha two"].title == "Alpha Two"

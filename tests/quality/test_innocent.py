@@ -13,6 +13,7 @@ from tests.benchmarks.accuracy import share
 from tests.benchmarks.planted import RESCALED, on_scale, shifted, swapped, with_votes
 from tests.ratings.drawn import AT_LARGE, BEST, OLD, POPULAR, WORST, draw, twin
 from tmdbkit.quality import RULES, find, withheld
+from tmdbkit.ratings.columns import explain
 from tmdbkit.schema import SYSTEMS
 
 if TYPE_CHECKING:
@@ -138,3 +139,56 @@ def test_a_twin_s_votes_in_thousands_are_withheld(system: str, factor: float) ->
     )
     told = case.wrong.join(counted, on="tmdb_id", how="semi")
     assert share(judged(case.ratings).filter(rule="votes_scale"), told) >= 0.95
+
+
+def test_one_vote_a_thousand_times_is_withheld() -> None:
+    ratings = twin(200, seed=7)
+    tmdb = ratings.filter(system="tmdb").sort("votes").head(10)["tmdb_id"].to_list()
+    few = ratings.with_columns(
+        votes=pl.when(pl.col("tmdb_id").is_in(tmdb) & (pl.col("system") == "tmdb"))
+        .then(1)
+        .otherwise("votes")
+    )
+    case = with_votes(few, "tmdb", 1_000.0, tmdb)
+    assert share(judged(case.ratings).filter(rule="votes_scale"), case.wrong) >= 0.8
+
+
+@pytest.mark.parametrize("part", [0.05, 0.2])
+@pytest.mark.parametrize(
+    ("system", "scale"), [("imdb", 5.0), ("letterboxd", 10.0), ("metacritic", 10.0), ("tmdb", 5.0)]
+)
+def test_a_part_of_a_twin_s_column_on_another_scale_is_withheld_and_hardly_another_value(
+    system: str, scale: float, part: float
+) -> None:
+    ratings = twin(400, seed=8)
+    rated = ratings.filter(system=system)["tmdb_id"].to_list()
+    case = on_scale(ratings, system, scale, rated[: round(part * len(rated))])
+    kept_back = withheld(judged(case.ratings))
+    assert share(kept_back, case.wrong) >= (0.8 if scale == 5 else 0.95)
+    right = kept_back.join(case.wrong, on=["tmdb_id", "system"], how="anti")
+    assert right.height <= 0.01 * ratings.height
+
+
+def test_the_worst_films_whose_voters_are_angry_are_taken_for_no_mix_of_scales() -> None:
+    stages = [draw(WORST, 200, seed) for seed in range(3)]
+    found = pl.concat(map(errors, stages))
+    rated = sum(stage.height for stage in stages)
+    assert found.filter(rule="scale_mix_up").height <= 0.005 * rated
+
+
+@pytest.mark.parametrize("part", [0.1, 0.2])
+def test_wrong_values_widen_none_of_what_a_stage_is_judged_by(part: float) -> None:
+    ratings = twin(1_000, seed=9)
+    wrong = pl.col("tmdb_id") <= part * 1_000
+    moved = pl.when(pl.col("points") > pl.col("scale") / 2).then(0.1).otherwise(0.9)
+    bad = ratings.with_columns(
+        points=pl.when(wrong & (pl.col("system") == "tmdb"))
+        .then(moved * pl.col("scale"))
+        .otherwise("points")
+    )
+    before, after = (
+        columns.select("system", "score_width").drop_nulls().unique("system").sort("system")
+        for columns in (explain(ratings), explain(bad))
+    )
+    wider = (after["score_width"] / before["score_width"]).to_list()
+    assert wider == pytest.approx([1.0] * 5, abs=0.15)

@@ -26,7 +26,6 @@ HALVED, BETTER_HALVED, ALL_OTHERS = 5.0, 9.0, 4
 # is asked by TMDB's id gives no other film's.
 TOGETHER, OF_VOTES, ALONE = 1.2, 0.5, 1.5
 FEW = {"imdb": 10, "letterboxd": 10, "metacritic": 5, "rotten_tomatoes": 5, "tmdb": 5}
-FAR_OF_ONE = 1.5  # bands from the only other system, of which either may be wrong
 PUBLISHED = 10  # votes from which on every system publishes points
 # A column gives votes when more of its ratings than this have them; reviews are often untold.
 COUNTS = {"rotten_tomatoes": 0.8}
@@ -114,7 +113,6 @@ EXPECTED_VOTES = pl.lit(10.0).pow(pl.col("count_expected")).round_sig_figs(2).ca
 ALL_OF_IT = pl.lit(value=True)
 BY = {-3.0: "in thousands", 3.0: "times a thousand"}
 
-IS_FAR = (FAR > 1) & (pl.col("others") >= 2) | (FAR > FAR_OF_ONE) & (pl.col("others") == 1)
 OF_ANOTHER = (
     pl.when(pl.col("system") != "imdb")
     .then(pl.col("count_off") > ALONE)
@@ -217,7 +215,7 @@ RATING_RULES = (
         "far_off",
         "warning",
         "The rating is far from what the other systems say",
-        is_rated() & is_on(SCALE) & IS_FAR,
+        is_rated() & is_on(SCALE) & (pl.col("others") >= 2) & (FAR > 1),
         why=SUGGESTED,
         degree=FAR,
     ),

@@ -153,9 +153,10 @@ def refuse(monkeypatch: pytest.MonkeyPatch, step: str, number: int) -> None:
 def test_where_a_folder_cannot_be_synced_work_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, number: int
 ) -> None:
-    refuse(monkeypatch, step, number)
-    make_folder(tmp_path / "a")
-    write_text(tmp_path / "a" / "plan.json", "{}")
+    with monkeypatch.context() as patched:  # the folder itself is deleted afterwards
+        refuse(patched, step, number)
+        make_folder(tmp_path / "a")
+        write_text(tmp_path / "a" / "plan.json", "{}")
     assert (tmp_path / "a" / "plan.json").read_text() == "{}"
 
 
@@ -163,9 +164,10 @@ def test_where_a_folder_cannot_be_synced_work_goes_on(
 def test_a_disk_that_fails_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    refuse(monkeypatch, "fsync", number)
-    with pytest.raises(OSError, match=os.strerror(number)):
-        write_text(tmp_path / "plan.json", "{}")
+    with monkeypatch.context() as patched:
+        refuse(patched, "fsync", number)
+        with pytest.raises(OSError, match=os.strerror(number)):
+            write_text(tmp_path / "plan.json", "{}")
 
 
 # All that the commands write.

@@ -30,7 +30,8 @@ default_role = "code"  # docstrings put code between single backticks, as Markdo
 # References are checked where they are written by hand. What stands in signatures is of Python, of
 # polars, or imported for types alone: those are of no page here, and would need a network.
 INSIDE = (
-    r"tmdbkit\.(convex\.(contract|changes|target)|matching|review\.assessment|stage\.status)\..*"
+    r"tmdbkit\.(convex\.(contract|changes|install|target)|http\.answers|matching|progress"
+    r"|review\.assessment|settings\.secret|stage\.pushes)\..*"
 )
 nitpick_ignore_regex = [("py:.*", r"(?!tmdbkit\.).*"), ("py:class", INSIDE)]
 

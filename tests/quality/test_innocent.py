@@ -13,7 +13,10 @@ from tests.benchmarks.accuracy import share
 from tests.benchmarks.planted import RESCALED, on_scale, shifted, swapped, with_votes
 from tests.ratings.drawn import AT_LARGE, BEST, OLD, POPULAR, WORST, draw, twin
 from tmdbkit.quality import RULES, find, withheld
+from tmdbkit.ratings.aggregate import wide
+from tmdbkit.ratings.agreement import POINTS
 from tmdbkit.ratings.columns import explain
+from tmdbkit.ratings.scales import put_on_scale, without_others
 from tmdbkit.schema import SYSTEMS
 
 if TYPE_CHECKING:
@@ -192,3 +195,19 @@ def test_wrong_values_widen_none_of_what_a_stage_is_judged_by(part: float) -> No
     )
     wider = (after["score_width"] / before["score_width"]).to_list()
     assert wider == pytest.approx([1.0] * 5, abs=0.15)
+
+
+def test_of_two_providers_parts_on_another_scale_neither_tells_what_a_stage_is_like() -> None:
+    ratings = twin(600, seed=10)
+    is_even = pl.col("tmdb_id") % 2 == 0
+    wrong = (pl.col("system") == "metacritic") & (pl.col("tmdb_id") % 5 == 0)
+    bad = ratings.with_columns(
+        points=pl.when(wrong).then(pl.col("points") / 10).otherwise("points"),
+        provider=pl.when(is_even).then(pl.lit("another")).otherwise("provider"),
+    )
+    gains, table = put_on_scale(wide(bad), POINTS)
+    kept = without_others(table, POINTS, gains).filter(pl.col("metacritic_raw").is_not_null())
+    of_wrong = kept.filter(pl.col("tmdb_id") % 5 == 0)
+    left = of_wrong.group_by(is_even).agg(pl.col("metacritic_score").is_not_null().mean())
+    assert left.height == 2
+    assert left["metacritic_score"].max() <= 0.2  # type: ignore[operator]

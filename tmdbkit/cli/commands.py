@@ -71,7 +71,8 @@ def refresh(args: argparse.Namespace) -> int:
         if args.language is None:
             staged.store.marker.check(session.settings.language)  # before TMDB is asked for ids
         ids = given_ids(args)
-        tell_not_staged(ids or [], staged)
+        if ids:
+            tell_not_staged(ids, staged)
         result = refresh_movies(
             session,
             staged,

@@ -86,14 +86,21 @@ def without_others(table: pl.DataFrame, model: Model, gains: Iterable[Gain]) -> 
         return table
     compared = model.compare(table)
     clear = {
-        gain.column[0]: pl.col(f"{gain.column[0]}_provider").eq_missing(gain.column[1])
-        & (_gain(model, gain.column[0], gain.other) > CLEARLY)
-        for gain in partly
+        system: [_is_clear(model, g) for g in partly if g.column[0] == system] for system in SYSTEMS
     }
     kept = compared.select(
-        pl.when(~clear[s]).then(model.value(s)).alias(model.name(s)) for s in clear
+        pl.when(~pl.any_horizontal(exprs)).then(model.value(s)).alias(model.name(s))
+        for s, exprs in clear.items()
+        if exprs
     )
     return table.with_columns(kept)
+
+
+def _is_clear(model: Model, gain: Gain) -> pl.Expr:
+    """Return whether a value is of the column, and clearly on the other scale."""
+    system, provider = gain.column
+    its = pl.col(f"{system}_provider").eq_missing(provider)
+    return its & (_gain(model, system, gain.other) > CLEARLY)
 
 
 def _gains(compared: pl.DataFrame, model: Model) -> Iterator[Gain]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import combinations, combinations_with_replacement
 from typing import TYPE_CHECKING
 
@@ -77,16 +78,12 @@ class Model:
             for what, expr in (("expected", self._expected(s)), ("deviation", self._deviation(s)))
         )
         judged = table.drop(expected.columns, strict=False)
-        return (
-            pl.concat([judged, expected], how="horizontal")
-            .with_columns(
-                self.residual(s, self.value(s)).alias(f"{self.name(s)}_residual") for s in SYSTEMS
-            )
-            .with_columns(
-                self.off(s, pl.col(f"{self.name(s)}_residual")).alias(f"{self.name(s)}_off")
-                for s in SYSTEMS
-            )
-        )
+        residual = {f"{self.name(s)}_residual": self.residual(s, self.value(s)) for s in SYSTEMS}
+        off = {
+            f"{self.name(s)}_off": self.off(s, pl.col(f"{self.name(s)}_residual")) for s in SYSTEMS
+        }
+        rows = pl.concat([judged, expected], how="horizontal").lazy()
+        return rows.with_columns(**residual).with_columns(**off).collect()
 
     def odds_without(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return of each row and system how far off the worst of the others is without its value.
@@ -115,10 +112,7 @@ class Model:
         )
         swept = cells.lazy().with_columns(pl.lit(0.0).alias(LOG_DETERMINANT))
         for pivot in SYSTEMS:
-            swept = swept.select(
-                *(_swept(a, b, pivot).alias(cell(a, b)) for a, b in CELLS),
-                pl.col(LOG_DETERMINANT) - pl.col(cell(pivot, pivot)).log(),
-            )
+            swept = swept.select(_sweep(pivot))
         return swept.select(-pl.all()).collect()
 
     def log_density(self, table: pl.DataFrame) -> pl.Series:
@@ -269,6 +263,13 @@ def cell(one: str, other: str) -> str:
 
 
 CELLS = tuple(combinations_with_replacement(SYSTEMS, 2))
+
+
+@cache
+def _sweep(pivot: str) -> list[pl.Expr]:
+    """Return all cells and the determinant after one more sweep."""
+    determinant = pl.col(LOG_DETERMINANT) - pl.col(cell(pivot, pivot)).log()
+    return [*(_swept(a, b, pivot).alias(cell(a, b)) for a, b in CELLS), determinant]
 
 
 def _swept(one: str, other: str, pivot: str) -> pl.Expr:

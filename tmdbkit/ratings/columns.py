@@ -73,12 +73,13 @@ def explain(ratings: pl.DataFrame) -> pl.DataFrame:
     """
     columns = _described(ratings)
     faults: dict[Column, tuple[str, str | None]] = dict.fromkeys(_same(columns), ("same", None))
-    table = wide(_enough(_without(ratings, faults)))
+    some = _enough(ratings)
+    table = wide(_without(some, faults))
     scales, factors = list[Gain](), list[Gain]()
     if table.filter(WITNESSED).height >= FEW:
         beside, scales, factors = _beside_each_other(table)
         faults = beside | faults
-    right = wide(_without(_enough(ratings), [c for c, f in faults.items() if f[0] != "one_of_two"]))
+    right = wide(_without(some, [c for c, f in faults.items() if f[0] != "one_of_two"]))
     found = [(*column, *fault) for column, fault in faults.items()]
     told = pl.DataFrame(found, {n: COLUMNS[n] for n in (*COLUMN, "fault", "fits")}, orient="row")
     shares = (_shares(scales, "column_scale"), _shares(factors, "column_factor"))
@@ -113,6 +114,8 @@ def _beside_each_other(
 
 def without(ratings: pl.DataFrame, columns: pl.DataFrame) -> pl.DataFrame:
     """Return the ratings but for those of some columns."""
+    if columns.is_empty():  # as they mostly are, and the join reads all ratings
+        return ratings
     return ratings.join(columns, on=COLUMN, how="anti", nulls_equal=True, maintain_order="left")
 
 
@@ -147,7 +150,8 @@ def _without(ratings: pl.DataFrame, columns: Iterable[Column]) -> pl.DataFrame:
 
 def _enough(ratings: pl.DataFrame) -> pl.DataFrame:
     """Return all ratings of so many movies that each column has `ENOUGH`, taken from all over."""
-    columns = ratings.filter(is_rated()).partition_by(COLUMN, maintain_order=True)
+    rated = ratings.filter(is_rated()).select("tmdb_id", *COLUMN)
+    columns = rated.partition_by(COLUMN, maintain_order=True)
     ordered = (column["tmdb_id"].sort() for column in columns)
     movies = [ids.gather_every(len(ids) // ENOUGH + 1) for ids in ordered]
     chosen = pl.concat([*movies, ratings["tmdb_id"].clear()]).unique()

@@ -186,9 +186,10 @@ def convert(source: Path, parquet: Path, columns: pl.Schema, version: Version) -
     try:
         check_lines(source)
         with atomic_write(parquet) as aside:
-            _rows(source, columns).sink_parquet(
-                aside, compression="lz4", row_group_size=ROW_GROUP, metadata=version.kept
-            )
+            with aside.open("wb") as file:  # polars may create one of its own after it has failed
+                _rows(source, columns).sink_parquet(
+                    file, compression="lz4", row_group_size=ROW_GROUP, metadata=version.kept
+                )
             if not pl.scan_parquet(aside).select(pl.len()).collect().item():
                 raise pl.exceptions.NoDataError("it has no rows")
             _looked(aside, version.looked_at)

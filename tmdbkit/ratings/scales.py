@@ -106,10 +106,14 @@ def _is_clear(model: Model, gain: Gain) -> pl.Expr:
 def _gains(compared: pl.DataFrame, model: Model) -> Iterator[Gain]:
     for system in SYSTEMS:
         raw = pl.col(f"{system}_{'raw' if model.of == 'score' else 'count'}")
-        judged = compared.filter(raw.is_not_null(), model.others(system) > 0)
         others = [o for o in OTHERS[model.of] if model.of == "count" or o != SCALES[system]]
-        columns = judged.group_by(f"{system}_provider", maintain_order=True).agg(
-            pl.len(), *(_fit(model, system, other).alias(str(other)) for other in others)
+        judged = compared.filter(raw.is_not_null(), model.others(system) > 0).select(
+            pl.col(f"{system}_provider").alias("provider"),
+            *(_gain(model, system, other).alias(f"gain {other}") for other in others),
+            *(_misfit_there(model, system, other).alias(f"misfit {other}") for other in others),
+        )
+        columns = judged.group_by("provider", maintain_order=True).agg(
+            pl.len(), *(_fit(system, other).alias(str(other)) for other in others)
         )
         for provider, movies, *fits in columns.rows():
             for other, fit in zip(others, fits, strict=True):
@@ -126,16 +130,16 @@ def _gains(compared: pl.DataFrame, model: Model) -> Iterator[Gain]:
                 )
 
 
-def _fit(model: Model, system: str, other: float) -> pl.Expr:
+def _fit(system: str, other: float) -> pl.Expr:
     """Return how well a column's values fit on another scale, as a struct."""
-    gain = _gain(model, system, other)
+    gain = pl.col(f"gain {other}")
     by_chance = BY_CHANCE[system] * gain.is_between(0, CLEARLY).sum()
     surplus = (gain > CLEARLY).sum() - by_chance
     is_sure = surplus > 2 * (by_chance + 1).sqrt()
     return pl.struct(
         each=gain.mean(),
         errors=gain.mean() / (gain.std() + 0.1) * pl.len().sqrt(),
-        misfit=_misfit_there(model, system, other).mean(),
+        misfit=pl.col(f"misfit {other}").mean(),
         share=pl.when(is_sure).then(surplus / SEEN / pl.len()).otherwise(0.0).clip(0.0, MOST),
     )
 

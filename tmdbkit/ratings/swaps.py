@@ -50,7 +50,8 @@ def impossible(table: pl.DataFrame) -> Iterator[Swap]:
         )
         for provider, another, movies, share in impossible.rows():
             swap = Swap(0.0, (one, provider), (other, another), as_they_are=True)
-            if movies >= LEAST // 2 and share > MOST and _fits(table, swap):
+            is_likely = movies >= LEAST // 2 and share > MOST
+            if is_likely and _fits(POINTS.compare(table), swap):
                 yield swap
 
 
@@ -65,12 +66,16 @@ def swaps(table: pl.DataFrame) -> Iterator[Swap]:
 
 
 def _likely_swaps(table: pl.DataFrame) -> Iterator[Swap]:
-    precision = pl.concat([table, POINTS.precision(table)], how="horizontal")
+    compared = POINTS.compare(table)
+    gains = pl.concat([table, POINTS.precision(table)], how="horizontal").select(
+        *(f"{system}_provider" for system in SYSTEMS),
+        *(POINTS.gain_by_swap(*pair).alias(" ".join(pair)) for pair in PAIRS),
+    )
     right = {model.of: model.log_density(table) for model in (POINTS, VOTES)}
     for one, other in PAIRS:
         its, theirs = f"{one}_provider", f"{other}_provider"
         pairs = (
-            precision.with_columns(POINTS.gain_by_swap(one, other).alias("gain"))
+            gains.select(its, theirs, gain=f"{one} {other}")
             .drop_nulls("gain")
             .group_by(its, theirs, maintain_order=True)
             .agg(pl.len(), pl.col("gain").clip(-FARTHEST_GAIN, FARTHEST_GAIN).mean())
@@ -82,7 +87,7 @@ def _likely_swaps(table: pl.DataFrame) -> Iterator[Swap]:
         )
         for provider, another, shared, _ in pairs.rows():
             swap = Swap(0.0, (one, provider), (other, another))
-            if not _fits(table, swap):
+            if not _fits(compared, swap):
                 continue
             swapped = exchanged(table, swap)
             points, votes = (
@@ -93,11 +98,11 @@ def _likely_swaps(table: pl.DataFrame) -> Iterator[Swap]:
                 pl.col(f"{s}_score").is_not_null() & (POINTS.others(s) > 0) for s in (one, other)
             )
             judged = table.select(several & _is_of(swap)).to_series()
-            gains = [gain.filter(judged) for gain in (points, points + votes)]
-            errors = max(map(_errors, gains))
+            swap_gains = [gain.filter(judged) for gain in (points, points + votes)]
+            errors = max(map(_errors, swap_gains))
             few = shared < max(LEAST, SHARED * int(judged.sum()))
             needed = ERRORS_BY_FEW if few else ERRORS
-            if errors > needed and _mean(gains[0]) > BY_POINTS:
+            if errors > needed and _mean(swap_gains[0]) > BY_POINTS:
                 yield swap._replace(errors=errors)
 
 
@@ -112,26 +117,26 @@ def _mean(gain: pl.Series) -> float:
     return float(gain.mean() or 0.0)  # type: ignore[arg-type]
 
 
-def _fits(table: pl.DataFrame, swap: Swap) -> bool:
+def _fits(compared: pl.DataFrame, swap: Swap) -> bool:
     """Return whether two columns fit by each other's names as closely as right ones do.
 
     The best films are beyond what a normal distribution lets one expect of the critics: what fits
     by half as much misfit may fit less closely.
     """
-    before, after = (_misfits(each, swap) for each in (table, exchanged(table, swap)))
+    before = _misfits(compared, swap)
+    after = _misfits(POINTS.compare(exchanged(compared, swap)), swap)
     limit = FITS_BY_HALF if sum(after) < sum(before) / 2 else FITS
     return max(after) < limit
 
 
-def _misfits(table: pl.DataFrame, swap: Swap) -> list[float]:
-    compared, worst = POINTS.compare(table), FARTHEST**2 / 2
-    fits = (
-        compared.filter(POINTS.others(system) > 0, pl.col(f"{system}_raw").is_not_null())
-        .select(misfit(pl.col(f"{system}_score_residual")).fill_null(worst).mean())
-        .item()
-        for system, _ in (swap.one, swap.other)
+def _misfits(compared: pl.DataFrame, swap: Swap) -> list[float]:
+    worst = FARTHEST**2 / 2
+    known = {s: (POINTS.others(s) > 0) & pl.col(f"{s}_raw").is_not_null() for s in SYSTEMS}
+    fits = compared.select(
+        misfit(pl.col(f"{s}_score_residual")).fill_null(worst).filter(known[s]).mean().alias(s)
+        for s, _ in (swap.one, swap.other)
     )
-    return [worst if fit is None else fit for fit in fits]
+    return [worst if fit is None else fit for fit in fits.row(0)]
 
 
 def _is_of(swap: Swap) -> pl.Expr:

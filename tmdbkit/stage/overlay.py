@@ -38,7 +38,19 @@ class Overlay:
 
     def over(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """Return `transform.ROWS` with the overrides, and with what is known of all systems."""
-        return self._with_votes(self.with_fields(rows))
+        return self.rated(rows, self.chosen(rows)) if self._rates() else self.with_fields(rows)
+
+    def rated(self, rows: pl.LazyFrame, chosen: pl.DataFrame) -> pl.LazyFrame:
+        """Return the same of rows whose ratings that count were `chosen` before."""
+        unrated = self.with_fields(rows).drop(VOTE_FIELDS)
+        votes = vote_objects(chosen).lazy()
+        return unrated.join(votes, on="tmdb_id", how="left", maintain_order="left")
+
+    def chosen(self, rows: pl.LazyFrame) -> pl.DataFrame:
+        """Return the ratings of some rows that count, TMDB's own among them, in `RATINGS`."""
+        own = _own(rows)
+        of_these = self.collected.join(own, on="tmdb_id", how="semi")
+        return self._chosen(self._set_by_hand(pl.concat([of_these, own])))
 
     def beside(self, staged: set[int]) -> pl.DataFrame:
         """Return `tmdb_id, title` and the vote fields of movies that are rated, and not staged."""
@@ -60,15 +72,6 @@ class Overlay:
             .sort(SAME_RATING)
         )
 
-    def _with_votes(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        if self.collected.is_empty() and self._rating_overrides().is_empty():
-            return rows
-        own = _own(rows)
-        of_these = self.collected.join(own, on="tmdb_id", how="semi")
-        chosen = self._chosen(self._set_by_hand(pl.concat([of_these, own])))
-        votes = vote_objects(chosen).lazy()
-        return rows.drop(VOTE_FIELDS).join(votes, on="tmdb_id", how="left", maintain_order="left")
-
     def with_fields(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """Return rows with the overrides of the fields that they have, their ratings aside."""
         plain = self.overrides.filter(pl.col("field").is_in(rows.collect_schema().names()))
@@ -86,6 +89,9 @@ class Overlay:
 
     def _chosen(self, ratings: pl.DataFrame) -> pl.DataFrame:
         return prefer(ratings, (BY_HAND, *self.providers))
+
+    def _rates(self) -> bool:
+        return not (self.collected.is_empty() and self._rating_overrides().is_empty())
 
     def _rating_overrides(self) -> pl.DataFrame:
         """Return `tmdb_id, system, part, number, at` of the ratings that were set."""

@@ -184,20 +184,26 @@ class StageStore:
         """Return the flat table lazily, without what it takes all movies to know, in no order."""
         return asked.beside(flat(self.overlay().over(self.movies.rows())), self.listed)
 
-    def for_rules(self, tmdb_ids: Iterable[int] | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Return what the rules look at: the flat table of movies, and the ratings that count."""
+    def for_rules(
+        self, tmdb_ids: Iterable[int] | None = None, columns: Collection[str] | None = None
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return what the rules look at: the flat table of movies, and the ratings that count.
+
+        Args:
+            tmdb_ids: Only these movies.
+            columns: Only these of the flat table's, `tmdb_id` among them.
+        """
+        wanted = None if tmdb_ids is None else list(tmdb_ids)
         with reading(self.root):
-            if tmdb_ids is None:
-                rows, overlay = self.movies.rows(), self.overlay()
-            else:
-                wanted = list(tmdb_ids)
-                found = self.movies.newest(wanted).collect()
-                rows, overlay = self.movies.rows_of(found), self.overlay(wanted)
-            read = rows.collect().lazy()  # the overlay looks at them more than once
-            movies = asked.beside(flat(overlay.over(read)), self.listed).sort("tmdb_id").collect()
-            movies = movies.join(self.movies.gone(tmdb_ids), on="tmdb_id", how="left")
-            ratings = overlay.ratings(read).filter("chosen")
-        return movies, ratings.join(movies, on="tmdb_id", how="semi").select(RATINGS.names())
+            rows = self.movies.rows_of(self.movies.newest(wanted).collect())
+            overlay = self.overlay(wanted)
+            chosen = overlay.chosen(rows)
+            table = asked.beside(flat(overlay.rated(rows, chosen)), self.listed)
+            if columns is not None:
+                table = table.select(n for n in table.collect_schema().names() if n in columns)
+            movies = table.sort("tmdb_id").collect()
+            movies = movies.join(self.movies.gone(wanted), on="tmdb_id", how="left")
+        return movies, chosen.filter(pl.any_horizontal(pl.col("points", "votes").is_not_null()))
 
     def rated_only(self, tmdb_ids: Iterable[int] | None = None) -> pl.DataFrame:
         """Return `tmdb_id, title` and the vote fields of movies that are rated, and not staged.
@@ -213,8 +219,9 @@ class StageStore:
         rated = self.ratings.scan().filter(pl.col("system").ne_missing(""))
         if tmdb_ids is not None:
             rated = rated.filter(is_any_of(tmdb_ids))
-        newest = rated.sort("part", maintain_order=True).unique(SAME_RATING, keep="last")
-        collected = validation.ratings(newest.select(RATINGS.names()).collect())
+        in_order = rated.collect().sort("part", maintain_order=True)
+        newest = in_order.unique(SAME_RATING, keep="last")
+        collected = validation.ratings(newest.select(RATINGS.names()))
         said = self.decided_in(None, tmdb_ids).drop("part")
         return Overlay(collected, self.settings.providers, overrides(said))
 

@@ -244,9 +244,10 @@ def convert(source: Path, parquet: Path, path: str) -> None:
     try:
         check_lines(source)
         with atomic_write(parquet) as aside:
-            pl.scan_ndjson(source, schema=COLUMNS).sink_parquet(
-                aside, compression="zstd", row_group_size=ROW_GROUP
-            )
+            with aside.open("wb") as file:  # polars may create one of its own after it has failed
+                pl.scan_ndjson(source, schema=COLUMNS).sink_parquet(
+                    file, compression="zstd", row_group_size=ROW_GROUP
+                )
             made = pl.scan_parquet(aside).select(pl.len(), ids.null_count())
             rows, without = made.collect().row(0)
             if not rows or without:

@@ -42,18 +42,19 @@ PIECE = 20_000  # movies that a worker reads at a time
 
 
 def tables_for_rules(
-    source: Stage | pl.DataFrame | pl.LazyFrame | Target,
+    source: Stage | pl.DataFrame | pl.LazyFrame | Target, rules: Sequence[Rule]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the flat table of movies, and the ratings that count.
 
     Args:
         source: A stage; a target; or a frame, of documents or of the flat table.
+        rules: What will be looked for; a stage's other columns are not read.
 
     Raises:
         UsageError: The frame has no `tmdb_id`, or a column of another kind.
     """
     if isinstance(source, Stage):
-        return source.store.for_rules()
+        return source.store.for_rules(columns=_columns(rules))
     if isinstance(source, pl.DataFrame | pl.LazyFrame):
         table = _flat(_typed(source.lazy().collect()))
     else:
@@ -71,10 +72,9 @@ def tables_for_rules_on(
     """
     ids = sorted(stage.ids())
     if not ids:
-        return stage.store.for_rules()
-    needed = {name for rule in rules for name in rule.needs()}
-    columns = {*OF_EVERY_RULE, *needed}
-    work = partial(read_for_rules, stage.store.root.full, stage.store.settings.keyless(), columns)
+        return tables_for_rules(stage, rules)
+    keyless = stage.store.settings.keyless()
+    work = partial(read_for_rules, stage.store.root.full, keyless, _columns(rules))
     pieces = (ids[first : first + PIECE] for first in range(0, len(ids), PIECE))
     read = list(run_on(executor, work, pieces, workers))
     movies = pl.concat([movies for movies, _ in read]).sort("tmdb_id")
@@ -85,8 +85,11 @@ def read_for_rules(
     root: str, settings: Settings, columns: Collection[str], ids: list[int]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return some columns of some movies of a stage, and their ratings, as a worker does."""
-    movies, ratings = Stage(root, settings=settings).store.for_rules(ids)
-    return movies.select(name for name in movies.columns if name in columns), ratings
+    return Stage(root, settings=settings).store.for_rules(ids, columns)
+
+
+def _columns(rules: Sequence[Rule]) -> set[str]:
+    return {*OF_EVERY_RULE, *(name for rule in rules for name in rule.needs())}
 
 
 def beside_imdb(movies: pl.DataFrame, titles: IMDbTitles, source: object) -> pl.DataFrame:
@@ -153,7 +156,9 @@ def withheld_unless_approved(stage: Stage, errors: pl.DataFrame) -> Withheld:
 
 def withheld_rows(rows: pl.DataFrame, now: datetime) -> Withheld:
     """Return the ratings of rows that were just fetched which break an error rule."""
-    return Withheld(ratings=_reasons(find(*tables_for_rules(rows), RATING_ERRORS, now=now)))
+    return Withheld(
+        ratings=_reasons(find(*tables_for_rules(rows, RATING_ERRORS), RATING_ERRORS, now=now))
+    )
 
 
 SEEN_BY_ERRORS = ["tmdb_id", *JUDGED, *(f"{system}_points" for system in SYSTEMS)]

@@ -160,7 +160,7 @@ def check(
             executor, workers or workers_of(executor), source, chosen
         )
     else:
-        movies, ratings = tables_for_rules(source)
+        movies, ratings = tables_for_rules(source, chosen)
     if imdb is not None:
         movies = beside_imdb(movies, imdb, source)
     at = now or (source.store.now() if isinstance(source, Stage) else _now())

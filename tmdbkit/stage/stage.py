@@ -289,7 +289,9 @@ class Stage(Drawn):
         corrected = said["tmdb_id"].to_list()
         found = self._movies.newest(self._movies.ever_like(like, corrected)).collect()
         rows = self._movies.rows_of(found).select(COLUMNS)
-        return self.store.overlay(corrected).with_fields(rows).filter(like)
+        if corrected:
+            rows = self.store.overlay(corrected).with_fields(rows)
+        return rows.filter(like)
 
     def _unless_empty(self, found: pl.DataFrame) -> pl.DataFrame:
         """Return what was found; where nothing ever was, say once where it was looked for."""

@@ -40,6 +40,8 @@ def decisions(rows: pl.DataFrame) -> pl.DataFrame:
     Args:
         rows: In the log's order, with the `part` that each came in.
     """
+    if rows.is_empty():
+        return rows.select(*DECISIONS.names(), "part")
     whole = named(rows).with_columns(
         *(pl.col(name).fill_null("") for name in TEXTS),
         at=pl.col("at").fill_null(LONG_AGO),

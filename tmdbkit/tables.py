@@ -58,13 +58,13 @@ def scan(source: Source) -> pl.LazyFrame:
     return reader(path)
 
 
-def texts(source: Source) -> pl.DataFrame:
+def texts(source: Source, title: str = "") -> pl.DataFrame:
     """Return all columns as text, null where they are blank; `movie.year` of what lies in others.
 
     Raises:
-        UsageError: It cannot be read.
+        UsageError: It cannot be read; the line calls it by its title.
     """
-    with reading(title_of(source)):
+    with reading(title or title_of(source)):
         rows = scan(source).collect()
     if any(dtype.is_nested() for dtype in rows.dtypes):
         rows = _of_records(rows.to_dicts())
@@ -86,7 +86,8 @@ def reading(title: str, done: str = "read") -> Iterator[None]:
     except UnicodeDecodeError:
         raise UsageError(f"{title} cannot be read: it is not text in UTF-8") from None
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
+        said = getattr(error, "strerror", None) or str(error)
+        first = (said.splitlines() or [type(error).__name__])[0]
         raise UsageError(f"{title} cannot be {done}: {first}") from None
 
 

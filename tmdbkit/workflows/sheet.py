@@ -100,7 +100,7 @@ def _read(path: Path, title: str) -> tuple[pl.DataFrame, Reader]:
     """Return the rows of a sheet, each with its number, and how its cells are to be read."""
     with reading(title):
         text, gone = _text_of(path.read_bytes(), title)
-        table = texts(scan_csv_text(text.encode()))
+        table = texts(scan_csv_text(text.encode()), title)
     lacking = [name for name in ("tmdb_id", EXPORT) if name not in table.columns]
     if lacking:
         raise UsageError(

@@ -21,10 +21,12 @@ LINE = "UsageError: . is not empty; name a new folder for the sample"
 def shown(folder: Path, *command: str) -> str:
     """What is shown, in a folder with something in it."""
     (folder / "mine.txt").write_text("mine")
+    # IPython warns where the shell says that another environment than this is active.
+    active = {"IPYTHONDIR": str(folder / "ipython"), "VIRTUAL_ENV": sys.prefix}
     done = subprocess.run(
         [sys.executable, *command],
         cwd=folder,
-        env={**os.environ, "IPYTHONDIR": str(folder / "ipython")},
+        env={**os.environ, **active},
         capture_output=True,
         text=True,
         check=False,

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from tmdbkit.exceptions import UsageError
 from tmdbkit.surrogates import decoded, loads
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    Source = str | Path | pl.DataFrame | pl.LazyFrame
-    Named = tuple[str, str]  # a column, and whose ids it holds
+Source = str | Path | pl.DataFrame | pl.LazyFrame
+Named = tuple[str, str]  # a column, and whose ids it holds
 
 SITES = {"tmdb": r"themoviedb\.org/movie/", "imdb": r"imdb\.com/(?:[a-z-]+/)?title/"}
 _ADDRESS = r"(?i)^(?:https?://)?(?:[a-z]+\.)?"

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from tmdbkit.exceptions import UsageError
 from tmdbkit.matching.titles import upright
 from tmdbkit.tables import ASKED, first_named, id_columns, id_in, ids_in
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import polars as pl
 
 # By what each thing is known, of Letterboxd, Trakt, IMDb, and of spreadsheets.
 NAMES = {

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tmdbkit.matching.asked import Asked
 from tmdbkit.matching.titles import BARE, last_part, likeness, words
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from tmdbkit.matching.asked import Asked
 
 APART = {0: 1.0, 1: 0.92, 2: 0.7, 3: 0.5}  # by years between what is asked for and the release
 FAR, NO_YEAR, UNDATED = 0.35, 0.9, 0.8  # more years; none is asked for; the film has none

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
+from tmdbkit.matching.asked import Asked
 from tmdbkit.matching.candidates import Candidate, Match
 from tmdbkit.surrogates import loads
 from tmdbkit.tables import ASKED, id_in
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from tmdbkit.matching.asked import Asked
 
 COLUMNS = pl.Schema(
     {

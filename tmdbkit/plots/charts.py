@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
@@ -11,9 +12,6 @@ from tmdbkit.display import SYSTEM_NAMES
 from tmdbkit.plots import marks
 from tmdbkit.plots.marks import NAMES
 from tmdbkit.plots.picture import Picture, altair
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 # Mid-tones, to be seen on white and on black; in the order of SYSTEMS.
 COLOURS = ["#b58300", "#2e9e5b", "#7b5ea7", "#d0402b", "#2b7bba"]

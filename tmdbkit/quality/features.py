@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -15,9 +15,6 @@ from tmdbkit.ratings.columns import STEPS, explain, without
 from tmdbkit.ratings.model import AUDIENCE, POINTS_OF, RATINGS
 from tmdbkit.ratings.scales import OTHERS, misfit
 from tmdbkit.schema import INSTANT, SYSTEMS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TOLD = (
     "others",

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from datetime import datetime
 
 import polars as pl
 
 from tmdbkit.quality.features import features
 from tmdbkit.quality.movie_rules import MOVIE_RULES
 from tmdbkit.quality.rating_rules import RATING_RULES
+from tmdbkit.quality.rule import Rule
 from tmdbkit.quality.same_film import SAME_FILM_RULES
 from tmdbkit.schema import INSTANT
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from tmdbkit.quality.rule import Rule
 
 RULES: tuple[Rule, ...] = (*RATING_RULES, *MOVIE_RULES, *SAME_FILM_RULES)
 FINDINGS = pl.Schema(

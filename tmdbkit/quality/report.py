@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from tmdbkit.display import (
     BADGES,
@@ -21,11 +23,7 @@ from tmdbkit.display import (
     row,
 )
 from tmdbkit.progress import counted
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from tmdbkit.quality import Rule
+from tmdbkit.quality import Rule
 
 # The rest of a rule's findings is a number, so that a report of any size is drawn at once.
 DRAWN = 12  # movies under a rule

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -13,11 +13,7 @@ from tmdbkit.matching.titles import likeness
 from tmdbkit.quality.movie_rules import DAY, FORM
 from tmdbkit.quality.rule import Rule
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
-
-    MoreTitles = Callable[[list[int]], Mapping[int, Iterable[str]]]
+MoreTitles = Callable[[list[int]], Mapping[int, Iterable[str]]]
 
 # What speaks for one film, and against it, as natural logarithms of how many times as often it is
 # so of right ids as of wrong ones; fitted by `tests.benchmarks.same_film`.

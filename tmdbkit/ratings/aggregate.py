@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import mean
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.ratings.agreement import POINTS as MODEL
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.schema import POINTS, SCALES, SYSTEMS, VOTES
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 DECIMALS = 3  # as fine as TMDB, the finest of the five
 # The scale of a consensus: where the five systems lie, and how far apart films are, on average.

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import combinations, combinations_with_replacement
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.schema import SYSTEMS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PAIRS = tuple(combinations(SYSTEMS, 2))
 LOG_DETERMINANT = "log determinant"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import polars as pl
 
@@ -10,14 +10,9 @@ from tmdbkit.ratings.aggregate import is_rated, wide
 from tmdbkit.ratings.agreement import POINTS, VOTES
 from tmdbkit.ratings.misaligned import misaligned
 from tmdbkit.ratings.model import AUDIENCE
-from tmdbkit.ratings.scales import Gain, is_whole, put_on_scale, without_others
+from tmdbkit.ratings.scales import Column, Gain, is_whole, put_on_scale, without_others
 from tmdbkit.ratings.swaps import exchanged, impossible, swaps
 from tmdbkit.schema import SYSTEMS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tmdbkit.ratings.scales import Column
 
 COLUMN = ["system", "provider"]
 COLUMNS = pl.Schema(

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from collections.abc import Iterator
+from typing import Unpack
 
 import polars as pl
 
 from tmdbkit.ratings.imdb_files import TERMS, IMDbFile, rows_of
 from tmdbkit.ratings.model import RATINGS, Collected, Cost
 from tmdbkit.ratings.rows import as_ratings, by_imdb_id
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tmdbkit.ratings.web import Timing
-    from tmdbkit.settings import Settings
+from tmdbkit.ratings.web import Timing
+from tmdbkit.settings import Settings
 
 FILE = "title.ratings.tsv.gz"
 COLUMNS = pl.Schema({"tconst": pl.String(), "averageRating": pl.Float64(), "numVotes": pl.Int64()})

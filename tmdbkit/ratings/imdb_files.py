@@ -5,28 +5,25 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Unpack
+from pathlib import Path
+from typing import Unpack
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
 from tmdbkit.exceptions import ServiceError, StopError
 from tmdbkit.files import atomic_write, make_folder, sweep
+from tmdbkit.http.answers import Download
 from tmdbkit.http.files import check_lines
 from tmdbkit.http.service import Service
 from tmdbkit.http.session import Connected, Session
+from tmdbkit.progress import Progress
+from tmdbkit.ratings.web import Timing
 from tmdbkit.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tmdbkit.http.answers import Download
-    from tmdbkit.progress import Progress
-    from tmdbkit.ratings.web import Timing
 
 PIECE = 8 * 2**20  # bytes, unpacked, that are read at once
 ROW_GROUP = 50_000  # rows that a thread holds in memory at once; larger ones are no faster to join

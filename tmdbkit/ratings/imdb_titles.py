@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from datetime import datetime
+from typing import Unpack
 
 import polars as pl
 
+from tmdbkit.progress import Progress
 from tmdbkit.ratings.imdb_files import TERMS, IMDbFile, rows_of
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from tmdbkit.progress import Progress
-    from tmdbkit.ratings.web import Timing
-    from tmdbkit.settings import Settings
+from tmdbkit.ratings.web import Timing
+from tmdbkit.settings import Settings
 
 FILE = "title.basics.tsv.gz"
 # Years and minutes as text: one of twelve million that is no number is a number less, no fault.

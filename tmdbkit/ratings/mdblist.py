@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import polars as pl
 
 from tmdbkit.exceptions import OfflineError, ServiceError, StopError
 from tmdbkit.ratings.model import AUDIENCE, POINTS_OF, Collected
@@ -19,12 +23,6 @@ from tmdbkit.ratings.web import (
     votes,
     within,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
-
-    import polars as pl
 
 BATCH = 200  # the most that one request may name
 PATH = "/tmdb/movie"

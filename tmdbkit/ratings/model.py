@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import polars as pl
 
 from tmdbkit.schema import INSTANT, SCALES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # A rating of no system of the document, which tells whether the critics' one is right.
 AUDIENCE = "rotten_tomatoes_audience"

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import requests
 
 from tmdbkit.exceptions import (
     Interrupted,
@@ -28,13 +33,6 @@ from tmdbkit.ratings.web import (
     votes,
     within,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
-
-    import polars as pl
-    import requests
 
 PATH = "/"
 RATE = 10.0  # requests a second

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import polars as pl
 
 from tmdbkit.ratings.model import FAILED, Collected, Cost
 from tmdbkit.ratings.rows import Frame, as_ratings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SYSTEM = "tmdb"
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
 from tmdbkit.exceptions import UsageError
 from tmdbkit.ratings.imdb import IMDb
 from tmdbkit.ratings.mdblist import MDBList
 from tmdbkit.ratings.model import Provider
 from tmdbkit.ratings.omdb import OMDb
+from tmdbkit.ratings.web import WebProvider
 from tmdbkit.schema import SYSTEMS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from tmdbkit.ratings.web import WebProvider
-    from tmdbkit.settings import Secret, Settings
+from tmdbkit.settings import Secret, Settings
 
 
 class OpenProvider(Provider, Protocol):

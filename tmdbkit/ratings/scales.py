@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import polars as pl
 
 from tmdbkit.ratings.agreement import POINTS, VOTES, Model
 from tmdbkit.schema import SCALES, SYSTEMS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 Column = tuple[str, str | None]
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import polars as pl
 
 from tmdbkit.ratings.agreement import PAIRS, POINTS, VOTES
 from tmdbkit.ratings.scales import FARTHEST, LEAST, Column, misfit
 from tmdbkit.schema import SCALES, SYSTEMS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # Nats that one movie may say for or against; their mean, that of the points alone, their sum, and
 # by how many standard errors the mean must be above 0.

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import polars as pl
 
 from tmdbkit.exceptions import UsageError
 from tmdbkit.ratings.model import FAILED, MOST_VOTES, POINTS_OF, Collected, Cost
 from tmdbkit.ratings.rows import as_ratings, by_imdb_id
-from tmdbkit.tables import ids, reading, scan, title_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from tmdbkit.tables import Source
-
+from tmdbkit.tables import Source, ids, reading, scan, title_of
 
 IDS = {"tmdb": "TMDB ids, such as 603", "imdb": "IMDb ids, such as tt0133093"}
 LONGEST_VALUE = 40  # characters of a value that is shown

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import polars as pl
+import requests
 
 from tmdbkit.exceptions import PassingFault, QuotaUsedUp, ServiceError, SettingsError, UsageError
 from tmdbkit.http.answers import read_told
@@ -18,15 +20,7 @@ from tmdbkit.http.service import Service
 from tmdbkit.http.session import Connected, Session
 from tmdbkit.ratings.model import FAILED, MOST_VOTES, RATINGS, Collected, Cost
 from tmdbkit.ratings.rows import as_ratings
-from tmdbkit.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Unpack
-
-    import requests
-
-    from tmdbkit.settings import Secret
+from tmdbkit.settings import Secret, Settings
 
 LIMIT_REACHED = re.compile(r"limit\b.*\b(reached|exceeded)", re.IGNORECASE)
 KEY_REFUSED = re.compile(r"\bapi ?key\b", re.IGNORECASE)

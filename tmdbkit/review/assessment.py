@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from tmdbkit import __version__, transform
 from tmdbkit.exceptions import StopError
-from tmdbkit.quality import FINDINGS, RULES, find, withheld
+from tmdbkit.quality import FINDINGS, RULES, Rule, find, withheld
 from tmdbkit.ratings.aggregate import CONSENSUS, consensus
 from tmdbkit.ratings.columns import COLUMNS, explain
 from tmdbkit.stage.asked import TOLD
 from tmdbkit.stage.card import AGREED, FOR_RULES_ALONE, flat
 from tmdbkit.stage.decisions import overrides
 from tmdbkit.stage.log import Log
+from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.store import ASSESSED
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from tmdbkit.quality import Rule
-    from tmdbkit.stage.stage import Stage
 
 MANY = 500  # changed movies from which on all are judged anew
 TABLE = pl.Schema(

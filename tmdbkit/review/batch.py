@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ import polars as pl
 from tmdbkit.display import SYSTEM_NAMES, plain_lines
 from tmdbkit.exceptions import UsageError
 from tmdbkit.progress import counted
+from tmdbkit.review.assessment import Assessment
+from tmdbkit.review.item import Filter, Item
 from tmdbkit.review.shown import findings, in_words
 from tmdbkit.schema import SYSTEMS
 from tmdbkit.stage.decisions import judged
@@ -24,11 +27,7 @@ from tmdbkit.stage.waivers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from tmdbkit.review.assessment import Assessment
     from tmdbkit.review.decided import Decided
-    from tmdbkit.review.item import Filter, Item
 
 SHOWN = 5
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from getpass import getuser
 from secrets import token_hex
 from time import sleep
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -23,12 +25,7 @@ from tmdbkit.stage.decisions import (
     standing,
     verdicts,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-    from datetime import datetime
-
-    from tmdbkit.stage.stage import Stage
+from tmdbkit.stage.stage import Stage
 
 Decision = dict[str, Any]
 OF_HISTORY = ("at", "by", "kind", "field", "value", "old", "note")

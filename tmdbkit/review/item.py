@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
 
 from tmdbkit.display import (
     SYSTEM_NAMES,
@@ -21,12 +25,6 @@ from tmdbkit.schema import SCALES, SYSTEMS
 from tmdbkit.stage.card import MovieCard
 from tmdbkit.stage.decisions import POINTS_FIELD, WORDS, field_named
 from tmdbkit.stage.fitting import fitting
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    import polars as pl
 
 STATES = ("undecided", "changed", "decided", "all")
 

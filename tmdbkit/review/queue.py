@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import polars as pl
 
 from tmdbkit.exceptions import NoSuchMovie, UsageError
-from tmdbkit.quality import RULES
+from tmdbkit.quality import RULES, Rule
 from tmdbkit.review import batch as batches
 from tmdbkit.review import shown as views
 from tmdbkit.review.assessment import Assessment, assess
@@ -20,14 +21,9 @@ from tmdbkit.review.sample import Sample
 from tmdbkit.settings.arguments import checked
 from tmdbkit.stage.decisions import VERDICTS, field_named
 from tmdbkit.stage.fitting import fitting
+from tmdbkit.stage.stage import Stage
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
-
-    from tmdbkit.quality import Rule
-    from tmdbkit.stage.stage import Stage
-
-    Confirm = Callable[[Batch], bool]
+Confirm = Callable[[Batch], bool]
 
 __all__ = ["STATES", "Batch", "Filter", "Item", "ReviewQueue"]
 

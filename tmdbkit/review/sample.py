@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, exp, lgamma, log, log1p
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.stage.decisions import live, standing
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 CONFIDENCE = 0.95
 STEPS = 60  # halvings, after which a Float64 has no more to give

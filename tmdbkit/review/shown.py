@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import MAXYEAR
 from random import Random
@@ -12,16 +13,14 @@ import polars as pl
 from tmdbkit.display import SYSTEM_NAMES, plain
 from tmdbkit.exceptions import UsageError, did_you_mean
 from tmdbkit.progress import counted
+from tmdbkit.quality import Rule
+from tmdbkit.review.assessment import Assessment
 from tmdbkit.review.item import STATES, Filter, Item
 from tmdbkit.schema import SYSTEMS
+from tmdbkit.stage.stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from tmdbkit.quality import Rule
-    from tmdbkit.review.assessment import Assessment
     from tmdbkit.review.decided import Decided
-    from tmdbkit.stage.stage import Stage
 
 
 DIGITS = 16  # that an id has at most

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
 
 from tmdbkit.display import plain
 from tmdbkit.progress import counted
 from tmdbkit.stage.decisions import WORDS
-
-if TYPE_CHECKING:
-    from datetime import datetime, timedelta
-
-    import polars as pl
 
 NOBODY = "somebody"  # where a decision has no name
 DONE = {**WORDS, "undecide": "set back to undecided", "override": "set", "undo": "took back"}

@@ -6,9 +6,10 @@ import math
 import os
 import re
 import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tmdbkit.exceptions import SettingsError, SettingsWarning, forget_locals
 from tmdbkit.settings import values
@@ -23,9 +24,6 @@ from tmdbkit.settings.sources import (
     slips,
     strange_places,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 POSTER_SIZES = ("w92", "w154", "w185", "w342", "w500", "w780", "original")
 BACKDROP_SIZES = ("w300", "w780", "w1280", "original")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import io
 from collections import ChainMap
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tmdbkit.exceptions import SettingsError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
-
     from dotenv.parser import Binding
 
-    Sources = dict[str, Mapping[str, str]]
+Sources = dict[str, Mapping[str, str]]
 
 ENVIRONMENT = "the environment"
 OURS = "TMDBKIT_"  # begins the names that nobody else's settings have

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import polars as pl
 
@@ -10,9 +10,6 @@ from tmdbkit import transform
 from tmdbkit.exceptions import UsageError, did_you_mean
 from tmdbkit.schema import CREW
 from tmdbkit.transform.payloads import NAMED, decode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _NAMING = pl.Struct(
     {

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
 from reprlib import repr as shortened
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from tmdbkit.surrogates import whole
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # Polars parses a column in one thread, and the fewer at a time, the more stays in the processor's
 # cache: so chunks are shared among threads, and each is parsed in pieces.

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.schema import CREW, GENRE, INSTANT, POINTS, ROW, SYSTEMS, VOTES
 from tmdbkit.transform.languages import LANGUAGES
 from tmdbkit.transform.payloads import MALFORMED, decode
-from tmdbkit.transform.shape import DEFAULTS, FLAGS, ROWS, STORED, TIERS, line_of, shaped
+from tmdbkit.transform.shape import (
+    DEFAULTS,
+    FLAGS,
+    ROWS,
+    STORED,
+    TIERS,
+    Options,
+    Tier,
+    line_of,
+    shaped,
+)
 from tmdbkit.transform.slugs import movie_slug
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tmdbkit.transform.shape import Options, Tier
 
 # Raise it whenever the same payload would give another row: stages follow by themselves.
 VERSION = 4

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.images import PREFIX
 from tmdbkit.schema import IMAGES, INSTANT, ROW
-
-if TYPE_CHECKING:
-    from tmdbkit.settings import Settings
+from tmdbkit.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import polars as pl
 
 from tmdbkit.schema import INSTANT
 from tmdbkit.transform.slugs import movie_slug
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 TEXTS = ("title", "synopsis", "tagline")
 PATCHED = (*TEXTS, "slug")

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.convex.changes import Withheld
 from tmdbkit.convex.read import movies_of
+from tmdbkit.convex.target import Target
 from tmdbkit.exceptions import UsageError
 from tmdbkit.executors import run_on
 from tmdbkit.matching.candidates import candidate
-from tmdbkit.quality import find, same_film, withheld
+from tmdbkit.quality import Rule, find, same_film, withheld
 from tmdbkit.quality.features import FACTS, feature_names
+from tmdbkit.ratings.imdb_titles import IMDbTitles
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.ratings.rows import IMDB_ID, as_ratings
 from tmdbkit.schema import INSTANT, ROW, SYSTEMS
+from tmdbkit.settings import Settings
 from tmdbkit.stage.asked import TOLD
 from tmdbkit.stage.decisions import JUDGED, WORDS, changed_since, moved, verdicts
 from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.waivers import RATING_ERRORS, with_waivers
 from tmdbkit.surrogates import loads
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-    from concurrent.futures import Executor
-    from datetime import datetime
-
-    from tmdbkit.convex.target import Target
-    from tmdbkit.quality import Rule
-    from tmdbkit.ratings.imdb_titles import IMDbTitles
-    from tmdbkit.settings import Settings
 
 OF_EVERY_RULE = (
     *("tmdb_id", "title", "original_title", "release_date", "imdb_id"),

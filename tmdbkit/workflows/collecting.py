@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.convex.read import movies_of
+from tmdbkit.convex.target import Target
 from tmdbkit.display import Drawn, counted_facts
 from tmdbkit.exceptions import OfflineError, StopError, carrying
 from tmdbkit.executors import run_on
-from tmdbkit.progress import counted, showing
-from tmdbkit.ratings.model import FAILED, RATINGS
+from tmdbkit.progress import Progress, counted, showing
+from tmdbkit.ratings.model import FAILED, RATINGS, Collected, Provider
 from tmdbkit.ratings.providers import BY_NAME, open_providers
 from tmdbkit.schema import checked_ids
 from tmdbkit.settings import Settings
+from tmdbkit.stage.stage import Stage
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from concurrent.futures import Executor
-    from datetime import datetime
-
-    from tmdbkit.convex.target import Target
-    from tmdbkit.progress import Progress
-    from tmdbkit.ratings.model import Collected, Provider
-    from tmdbkit.stage.stage import Stage
-
-    Lookup = Callable[[Provider, pl.DataFrame], Iterator[Collected]]
+Lookup = Callable[[Provider, pl.DataFrame], Iterator[Collected]]
 
 CONFIRMED_FOR = timedelta(days=30)  # then a rating that is still the same is noted again
 NOTHING = ""  # the system of a row which says that a provider has no rating of a movie

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from tmdbkit.convex.contract import Contract
 from tmdbkit.convex.read import Contact
 from tmdbkit.convex.snapshot import ConvexSnapshot
+from tmdbkit.convex.target import Target
 from tmdbkit.exceptions import TMDBKitError
 from tmdbkit.schema import own_validator
 from tmdbkit.stage.kept import Contracts, KeptContract
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import polars as pl
-
-    from tmdbkit.convex.target import Target
-    from tmdbkit.stage.stage import Stage
+from tmdbkit.stage.stage import Stage
 
 
 def contact(stage: Stage, target: Target, own: Mapping[str, pl.DataType]) -> Contact:

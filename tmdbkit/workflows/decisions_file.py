@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -30,19 +31,14 @@ from tmdbkit.stage.decisions import (
     standing,
 )
 from tmdbkit.stage.fitting import fitting
+from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.tables import DECISIONS
 from tmdbkit.stage.validation import KINDS
 from tmdbkit.stage.validation import TEXTS as FILLED_IN
 from tmdbkit.stage.waivers import WAIVERS
 from tmdbkit.surrogates import decoded, loads
 from tmdbkit.tables import file_to_write, reading
-from tmdbkit.workflows.pending import PendingDecisions, by_key, key_of, said_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from tmdbkit.stage.stage import Stage
-    from tmdbkit.workflows.pending import Key, Row
+from tmdbkit.workflows.pending import Key, PendingDecisions, Row, by_key, key_of, said_of
 
 TEXTS = tuple(name for name, kind in DECISIONS.items() if kind == pl.String)
 TEXT_FIELDS = tuple(name for name in PLAIN_FIELDS if ROW[name] == pl.String)

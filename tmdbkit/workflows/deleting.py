@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from tmdbkit.convex.deletion import deletions, guarded
 from tmdbkit.convex.delivery import asked
@@ -11,18 +11,14 @@ from tmdbkit.convex.intents import unknown
 from tmdbkit.convex.merge import PushOptions
 from tmdbkit.convex.plan import Plan
 from tmdbkit.convex.results import DeleteResult
+from tmdbkit.convex.target import Target
 from tmdbkit.convex.undo import standing
+from tmdbkit.progress import Progress
 from tmdbkit.schema import checked_ids
 from tmdbkit.settings.arguments import checked
+from tmdbkit.stage.stage import Stage
 from tmdbkit.workflows.pushing import push
 from tmdbkit.workflows.run import Run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from tmdbkit.convex.target import Target
-    from tmdbkit.progress import Progress
-    from tmdbkit.stage.stage import Stage
 
 
 @checked

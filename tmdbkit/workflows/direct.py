@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tmdbkit import transform
+from tmdbkit.convex.importer import Importer
 from tmdbkit.convex.merge import PushOptions
+from tmdbkit.convex.plan import Plan
+from tmdbkit.convex.results import PushResult
+from tmdbkit.convex.target import Target
 from tmdbkit.fetch.staging import THREADS, fetch_movies
+from tmdbkit.images import ImageForm
+from tmdbkit.progress import Progress
 from tmdbkit.schema import ROW, checked_ids
 from tmdbkit.settings.arguments import checked
 from tmdbkit.stage.stage import Stage
+from tmdbkit.tmdb.session import TMDBSession
 from tmdbkit.workflows.checking import withheld_rows
 from tmdbkit.workflows.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
-
-    from tmdbkit.convex.importer import Importer
-    from tmdbkit.convex.plan import Plan
-    from tmdbkit.convex.results import PushResult
-    from tmdbkit.convex.target import Target
-    from tmdbkit.images import ImageForm
-    from tmdbkit.progress import Progress
-    from tmdbkit.tmdb.session import TMDBSession
     from tmdbkit.workflows.outgoing import Piece
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -13,21 +14,16 @@ from tmdbkit import progress as progresses
 from tmdbkit.exceptions import SettingsError, UsageError
 from tmdbkit.executors import workers_of
 from tmdbkit.fetch.cluster import stage_ids_on
+from tmdbkit.fetch.pool import Gate
 from tmdbkit.fetch.staging import THREADS, StageResult, stage_ids
+from tmdbkit.progress import Progress
 from tmdbkit.schema import checked_ids
 from tmdbkit.settings.arguments import checked
 from tmdbkit.settings.values import is_language
+from tmdbkit.stage.stage import Stage
 from tmdbkit.tmdb.changes import stale_ids
 from tmdbkit.tmdb.client import TMDBClient
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from concurrent.futures import Executor
-
-    from tmdbkit.fetch.pool import Gate
-    from tmdbkit.progress import Progress
-    from tmdbkit.stage.stage import Stage
-    from tmdbkit.tmdb.session import TMDBSession
+from tmdbkit.tmdb.session import TMDBSession
 
 
 @checked

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from tmdbkit.convex.results import PushResult
+from tmdbkit.convex.target import Target
+from tmdbkit.fetch.staging import StageResult
+from tmdbkit.progress import Progress
 from tmdbkit.schema import checked_ids
 from tmdbkit.settings.arguments import checked
+from tmdbkit.stage.stage import Stage
+from tmdbkit.tmdb.session import TMDBSession
 from tmdbkit.workflows.fetching import stage_movies
 from tmdbkit.workflows.pushing import push
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tmdbkit.convex.results import PushResult
-    from tmdbkit.convex.target import Target
-    from tmdbkit.fetch.staging import StageResult
-    from tmdbkit.progress import Progress
-    from tmdbkit.stage.stage import Stage
-    from tmdbkit.tmdb.session import TMDBSession
 
 
 @checked

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -32,20 +32,15 @@ from tmdbkit.matching.matched import (
     own_columns,
     told_apart,
 )
+from tmdbkit.progress import Progress
 from tmdbkit.settings.arguments import checked
 from tmdbkit.stage.asked import note
+from tmdbkit.stage.stage import Stage
 from tmdbkit.surrogates import decoded
-from tmdbkit.tables import ASKED, READERS, reading, scan, texts, title_of
+from tmdbkit.tables import ASKED, READERS, Source, reading, scan, texts, title_of
 from tmdbkit.tmdb.client import TMDBClient, ask_each
+from tmdbkit.tmdb.session import TMDBSession
 from tmdbkit.workflows.searching import find
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from tmdbkit.progress import Progress
-    from tmdbkit.stage.stage import Stage
-    from tmdbkit.tables import Source
-    from tmdbkit.tmdb.session import TMDBSession
 
 WRITTEN_AFTER = 250  # rows, of which a kill loses no more
 OF_THE_ROW = (NotFound, RequestRefused, PassingFault, OfflineError)

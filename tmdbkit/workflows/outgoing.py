@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.convex.changes import Change, Withheld
 from tmdbkit.convex.importer import CHUNK
+from tmdbkit.convex.merge import Scope
 from tmdbkit.convex.plan import Plan
+from tmdbkit.convex.target import Target
 from tmdbkit.schema import RATINGS, checked_ids
 from tmdbkit.stage.decisions import verdicts
+from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.tables import PAYLOADS
 from tmdbkit.stage.waivers import summary, waived
 from tmdbkit.workflows.checking import errors_of, withheld_of, withheld_unless_approved
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from tmdbkit.convex.merge import Scope
-    from tmdbkit.convex.target import Target
-    from tmdbkit.stage.stage import Stage
 
 Piece = tuple[pl.DataFrame, pl.DataFrame, Withheld]
 NOT_STAGED = "not staged; tmdbkit stage {} fetches it"

@@ -7,20 +7,18 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from getpass import getuser
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from tmdbkit.display import Drawn, counted_facts, first_facts
 from tmdbkit.exceptions import UsageError
 from tmdbkit.stage.decisions import WORDS, decision, live, standing
+from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.tables import DECISIONS
 
-if TYPE_CHECKING:
-    from tmdbkit.stage.stage import Stage
-
-    Row = dict[str, Any]
-    Key = tuple[int, str]  # a movie, and the field of a correction
+Row = dict[str, Any]
+Key = tuple[int, str]  # a movie, and the field of a correction
 
 
 @dataclass(frozen=True, repr=False)

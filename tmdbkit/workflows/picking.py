@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from tmdbkit.matching.candidates import SHOWN
+from tmdbkit.matching.candidates import SHOWN, Candidate
 from tmdbkit.matching.matched import candidates_of, with_choice
 from tmdbkit.progress import Silent
 from tmdbkit.tables import id_in
 from tmdbkit.tmdb.client import TMDBClient, ask_each
-from tmdbkit.workflows.matching import OF_THE_ROW, write_matched
+from tmdbkit.tmdb.session import TMDBSession
+from tmdbkit.workflows.matching import OF_THE_ROW, Matches, write_matched
 from tmdbkit.workflows.searching import by_id, details, found_by
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tmdbkit.matching.candidates import Candidate
-    from tmdbkit.tmdb.session import TMDBSession
-    from tmdbkit.workflows.matching import Matches
 
 
 class Picking:

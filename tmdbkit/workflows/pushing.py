@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tmdbkit.convex.deletion import guarded
+from tmdbkit.convex.importer import Importer
 from tmdbkit.convex.intents import unknown
 from tmdbkit.convex.merge import ALL, PushOptions, Scope
 from tmdbkit.convex.parsing import id_of
 from tmdbkit.convex.plan import Plan
 from tmdbkit.convex.read import pages
-from tmdbkit.convex.results import Verification
+from tmdbkit.convex.results import PushResult, Verification
+from tmdbkit.convex.target import Target
 from tmdbkit.convex.undo import WROTE, plan_undo
 from tmdbkit.exceptions import UsageError
 from tmdbkit.executors import prefetch
-from tmdbkit.progress import Silent, counted
+from tmdbkit.images import ImageForm
+from tmdbkit.progress import Progress, Silent, counted
 from tmdbkit.schema import IMAGES, SYSTEMS
 from tmdbkit.settings.arguments import checked
+from tmdbkit.stage.stage import Stage
 from tmdbkit.workflows.outgoing import Outgoing
 from tmdbkit.workflows.run import Run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
-    from datetime import datetime
-
-    from tmdbkit.convex.importer import Importer
-    from tmdbkit.convex.results import PushResult
-    from tmdbkit.convex.target import Target
-    from tmdbkit.images import ImageForm
-    from tmdbkit.progress import Progress
-    from tmdbkit.stage.stage import Stage
 
 
 @checked

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from tmdbkit import progress as progresses
+from tmdbkit.convex.target import Target
 from tmdbkit.exceptions import UsageError
 from tmdbkit.executors import workers_of
-from tmdbkit.quality import RULES, find
+from tmdbkit.progress import Progress
+from tmdbkit.quality import RULES, Rule, find
 from tmdbkit.quality.report import Report
+from tmdbkit.ratings.imdb_titles import IMDbTitles
+from tmdbkit.ratings.model import Provider
 from tmdbkit.settings import Settings
 from tmdbkit.settings.arguments import checked
 from tmdbkit.stage.stage import Stage
@@ -29,18 +36,6 @@ from tmdbkit.workflows.collecting import (
     opened,
     wanted_of,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-    from concurrent.futures import Executor
-
-    import polars as pl
-
-    from tmdbkit.convex.target import Target
-    from tmdbkit.progress import Progress
-    from tmdbkit.quality import Rule
-    from tmdbkit.ratings.imdb_titles import IMDbTitles
-    from tmdbkit.ratings.model import Provider
 
 
 @checked

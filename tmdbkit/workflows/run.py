@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,32 +10,26 @@ from functools import cached_property, partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, TypeVar
 
+import polars as pl
+
 from tmdbkit import progress as progresses
-from tmdbkit.convex.changes import note_of
+from tmdbkit.convex.changes import Earlier, note_of
 from tmdbkit.convex.delivery import corrected
-from tmdbkit.convex.importer import CHUNK, Importer
+from tmdbkit.convex.importer import CHUNK, Importer, PlanWithNames
 from tmdbkit.convex.intents import UnsettledIntents
+from tmdbkit.convex.merge import PushOptions
 from tmdbkit.convex.plan import Plan
-from tmdbkit.convex.results import add_up
+from tmdbkit.convex.read import Contact
+from tmdbkit.convex.results import PushResult, add_up
+from tmdbkit.convex.target import Target
 from tmdbkit.exceptions import StageError, StopError, carrying
 from tmdbkit.executors import prefetch
-from tmdbkit.progress import showing
+from tmdbkit.progress import Progress, showing
 from tmdbkit.stage.pushes import PushLog
+from tmdbkit.stage.stage import Stage
 from tmdbkit.workflows.contracts import contact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
-
-    import polars as pl
-
-    from tmdbkit.convex.changes import Earlier
-    from tmdbkit.convex.importer import PlanWithNames
-    from tmdbkit.convex.merge import PushOptions
-    from tmdbkit.convex.read import Contact
-    from tmdbkit.convex.results import PushResult
-    from tmdbkit.convex.target import Target
-    from tmdbkit.progress import Progress
-    from tmdbkit.stage.stage import Stage
     from tmdbkit.workflows.outgoing import Outgoing
 
 T = TypeVar("T")

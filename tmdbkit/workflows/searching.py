@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tmdbkit.exceptions import NotFound
+from tmdbkit.matching.asked import Asked
 from tmdbkit.matching.candidates import (
     FITS,
     POSSIBLE,
@@ -18,13 +20,8 @@ from tmdbkit.matching.candidates import (
     queries,
 )
 from tmdbkit.matching.titles import BEGINS, LAST_PART, bare, likeness
+from tmdbkit.tmdb.client import TMDBClient
 from tmdbkit.tmdb.discovery import id_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from tmdbkit.matching.asked import Asked
-    from tmdbkit.tmdb.client import TMDBClient
 
 DETAILS = "alternative_titles,credits,translations"
 SHORT = 7  # letters of a title that hundreds begin with

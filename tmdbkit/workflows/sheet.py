@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -18,17 +19,12 @@ from tmdbkit.settings.arguments import checked
 from tmdbkit.stage.cells import Reader, as_cells, normal
 from tmdbkit.stage.decisions import PLAIN_FIELDS, POINTS_FIELD, VOTES_FIELD, standing
 from tmdbkit.stage.fitting import fitting
+from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.tables import DECISIONS
 from tmdbkit.tables import decoded_text, file_to_write, reading, scan_csv_text, separator_of, texts
-from tmdbkit.workflows.pending import PendingDecisions, by_key, decided, who_works_on
+from tmdbkit.workflows.pending import PendingDecisions, Row, by_key, decided, who_works_on
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tmdbkit.stage.stage import Stage
-    from tmdbkit.workflows.pending import Row
-
-    Fields = dict[int, dict[str, Any]]  # of movies, by id
+Fields = dict[int, dict[str, Any]]  # of movies, by id
 
 EXPORT = "export_id"  # the last column
 ROW = "\0row"  # a name that no column of a sheet has

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from itertools import combinations, combinations_with_replacement
 
 import polars as pl
@@ -69,18 +69,10 @@ class Model:
             deviations, `_off` in bands, all after `{system}_{of}`.
         """
         told = self._heard(table)
-        expected = pl.concat([told, self.precision(told)], how="horizontal").select(
-            expr.alias(f"{self.name(s)}_{what}")
-            for s in SYSTEMS
-            for what, expr in (("expected", self._expected(s)), ("deviation", self._deviation(s)))
-        )
+        expected = pl.concat([told, self.precision(told)], how="horizontal").select(self._told)
         judged = table.drop(expected.columns, strict=False)
-        residual = {f"{self.name(s)}_residual": self.residual(s, self.value(s)) for s in SYSTEMS}
-        off = {
-            f"{self.name(s)}_off": self.off(s, pl.col(f"{self.name(s)}_residual")) for s in SYSTEMS
-        }
         rows = pl.concat([judged, expected], how="horizontal").lazy()
-        return rows.with_columns(**residual).with_columns(**off).collect()
+        return rows.with_columns(self._residuals).with_columns(self._offs).collect()
 
     def odds_without(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return of each row and system how far off the worst of the others is without its value.
@@ -88,14 +80,9 @@ class Model:
         From the precision of all: leaving one out is one more sweep.
         """
         told = self._heard(table)
-        cells = pl.concat([told, self.precision(told)], how="horizontal")
-        pulls = cells.with_columns(self._pull(s).alias(f"{s}_pull") for s in SYSTEMS)
-        return pulls.select(
-            pl.when(self.value(silent).is_not_null())
-            .then(pl.max_horizontal(self._off_without(s, silent) for s in SYSTEMS if s != silent))
-            .alias(silent)
-            for silent in SYSTEMS
-        )
+        cells = pl.concat([told, self.precision(told)], how="horizontal").lazy()
+        pulls = cells.with_columns(pull.alias(f"{s}_pull") for s, pull in self._pulls.items())
+        return pulls.select(self._odds_without).collect()
 
     def precision(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return the inverse of the covariance of each row's values, noise included.
@@ -103,11 +90,7 @@ class Model:
         By sweeping (Goodnight, "A tutorial on the SWEEP operator", The American Statistician 33,
         1979), all rows at a time.
         """
-        cells = table.select(
-            (self._diagonal(a) if a == b else pl.lit(self.covariance(a, b))).alias(cell(a, b))
-            for a, b in CELLS
-        )
-        swept = cells.lazy().with_columns(pl.lit(0.0).alias(LOG_DETERMINANT))
+        swept = table.lazy().select(*self._covariances, pl.lit(0.0).alias(LOG_DETERMINANT))
         for pivot in SYSTEMS:
             swept = swept.select(_sweep(pivot))
         return swept.select(-pl.all()).collect()
@@ -115,14 +98,14 @@ class Model:
     def log_density(self, table: pl.DataFrame) -> pl.Series:
         """Return how likely each row's values are together, up to what is the same for as many."""
         cells = pl.concat([table, self.precision(table)], how="horizontal")
-        distance = pl.sum_horizontal(self._away(s) * self._pull(s) for s in SYSTEMS)
+        distance = pl.sum_horizontal(self._away(s) * self._pulls[s] for s in SYSTEMS)
         density = -(distance + pl.col(LOG_DETERMINANT)) / 2
         return cells.select(density.alias("density")).to_series()
 
     def gain_by_swap(self, one: str, other: str) -> pl.Expr:
         """Return how much likelier a row is with two values exchanged, from its precision."""
         step = self.value(other) - self.value(one)
-        pull = self._pull(one) - self._pull(other)
+        pull = self._pulls[one] - self._pulls[other]
         curve = pl.col(cell(one, one)) + pl.col(cell(other, other)) - 2 * pl.col(cell(one, other))
         return -step * pull - step**2 * curve / 2
 
@@ -193,6 +176,45 @@ class Model:
         correlation = self.correlation[PAIRS.index((min(one, other), max(one, other)))]
         return correlation * self.dispersion[one] * self.dispersion[other]
 
+    # What is made of a table, built once: it takes longer than small tables take to compute.
+
+    @cached_property
+    def _covariances(self) -> list[pl.Expr]:
+        return [
+            (self._diagonal(a) if a == b else pl.lit(self.covariance(a, b))).alias(cell(a, b))
+            for a, b in CELLS
+        ]
+
+    @cached_property
+    def _pulls(self) -> dict[str, pl.Expr]:
+        away = {s: self._away(s) for s in SYSTEMS}
+        return {
+            s: pl.sum_horizontal(pl.col(cell(s, o)) * away[o] for o in SYSTEMS) for s in SYSTEMS
+        }
+
+    @cached_property
+    def _told(self) -> list[pl.Expr]:
+        told = {"expected": self._expected, "deviation": self._deviation}
+        return [of(s).alias(f"{self.name(s)}_{what}") for s in SYSTEMS for what, of in told.items()]
+
+    @cached_property
+    def _residuals(self) -> list[pl.Expr]:
+        return [self.residual(s, self.value(s)).alias(f"{self.name(s)}_residual") for s in SYSTEMS]
+
+    @cached_property
+    def _offs(self) -> list[pl.Expr]:
+        names = {s: self.name(s) for s in SYSTEMS}
+        return [self.off(s, pl.col(f"{n}_residual")).alias(f"{n}_off") for s, n in names.items()]
+
+    @cached_property
+    def _odds_without(self) -> list[pl.Expr]:
+        return [
+            pl.when(self.value(silent).is_not_null())
+            .then(pl.max_horizontal(self._off_without(s, silent) for s in SYSTEMS if s != silent))
+            .alias(silent)
+            for silent in SYSTEMS
+        ]
+
     def _heard(self, table: pl.DataFrame) -> pl.DataFrame:
         silent = {s: f"{self.name(s)}_silent" for s in SYSTEMS}
         return table.with_columns(
@@ -219,12 +241,9 @@ class Model:
     def _away(self, system: str) -> pl.Expr:
         return (self.value(system) - self.level[system]).fill_null(0.0)
 
-    def _pull(self, system: str) -> pl.Expr:
-        return pl.sum_horizontal(pl.col(cell(system, s)) * self._away(s) for s in SYSTEMS)
-
     def _expected(self, system: str) -> pl.Expr:
         own = self.level[system] + self._away(system)
-        return own - self._pull(system) / pl.col(cell(system, system))
+        return own - self._pulls[system] / pl.col(cell(system, system))
 
     def _inner(self, told: pl.DataFrame, known: Mapping[str, pl.Expr]) -> dict[str, float]:
         """Return within how many deviations `INNER` of the residuals of movies in order lie.

@@ -77,21 +77,25 @@ def wide(ratings: pl.DataFrame) -> pl.DataFrame:
     `{system}_points`, `_votes`, `_provider`; `_raw`, the points of 100; `_score`, the same where it
     is on the scale; `_count`, log10 of the votes.
     """
-    table = ratings.select("tmdb_id").unique(maintain_order=True)
     points = pl.when(is_rated()).then("points")
+    scale = pl.col("system").replace_strict(SCALES, default=None, return_dtype=pl.Float64)
+    raw = points * 100 / scale
+    long = ratings.select(
+        "tmdb_id",
+        "system",
+        points=points,
+        votes=pl.when(pl.col("votes") > 0).then("votes"),
+        provider="provider",
+        raw=pl.when(raw.is_finite()).then(raw),
+        score=pl.when(is_on(scale)).then(raw),
+        count=log10_votes(),
+    )
+    by_system = long.partition_by("system", as_dict=True, include_key=False)
+    table = ratings.select("tmdb_id").unique(maintain_order=True)
     for system in SYSTEMS:
-        raw = points * 100 / SCALES[system]
-        own = ratings.filter(pl.col("system") == system).unique("tmdb_id", keep="first")
-        named = own.select(
-            "tmdb_id",
-            points.alias(f"{system}_points"),
-            pl.when(pl.col("votes") > 0).then("votes").alias(f"{system}_votes"),
-            pl.col("provider").alias(f"{system}_provider"),
-            pl.when(raw.is_finite()).then(raw).alias(f"{system}_raw"),
-            pl.when(is_on(SCALES[system])).then(raw).alias(f"{system}_score"),
-            log10_votes().alias(f"{system}_count"),
-        )
-        table = table.join(named, on="tmdb_id", how="left", maintain_order="left")
+        own = by_system.get((system,), long.clear().drop("system")).unique("tmdb_id", keep="first")
+        own.columns = [n if n == "tmdb_id" else f"{system}_{n}" for n in own.columns]
+        table = table.join(own, on="tmdb_id", how="left", maintain_order="left")
     # Two systems never count the same: who says so made one up, and it tells nothing.
     count = {s: pl.col(f"{s}_count") for s in SYSTEMS}
     alike = {

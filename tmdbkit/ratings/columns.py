@@ -74,7 +74,8 @@ def explain(ratings: pl.DataFrame) -> pl.DataFrame:
     if table.filter(WITNESSED).height >= FEW:
         beside, scales, factors = _beside_each_other(table)
         faults = beside | faults
-    right = wide(_without(some, [c for c, f in faults.items() if f[0] != "one_of_two"]))
+    wrong = [column for column, (fault, _) in faults.items() if fault != "one_of_two"]
+    right = wide(_without(some, wrong)) if wrong else table
     found = [(*column, *fault) for column, fault in faults.items()]
     told = pl.DataFrame(found, {n: COLUMNS[n] for n in (*COLUMN, "fault", "fits")}, orient="row")
     shares = (_shares(scales, "column_scale"), _shares(factors, "column_factor"))

@@ -161,6 +161,8 @@ class MovieLog:
     def _taken_back(self, tmdb_ids: Iterable[int] | None) -> pl.DataFrame:
         times = self._standing(self.parts(), tmdb_ids).group_by("tmdb_id").len()
         again = times.filter(pl.col("len") > 1).collect()["tmdb_id"].to_list()
+        if not again:
+            return GONE.to_frame().select("tmdb_id", "taken_back")
         collection = (
             pl.col("belong_to_collection").struct.field("name").alias("belong_to_collection")
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import unicodedata
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,26 +131,27 @@ DRAWINGS: dict[str, Callable[[Stage, ConvexSnapshot], Any]] = {
 }
 
 
-def drawn(kind: str, title: str, folder: Path) -> tuple[str, str]:
+@cache
+def drawn(kind: str, title: str) -> tuple[str, str]:
     """The text and the HTML of a thing of a kind."""
+    folder = Path(kind, "hostile" if title == HOSTILE else "tame").resolve()
     thing = DRAWINGS[kind](made(title, folder), ConvexSnapshot(folder / "snapshot"))
     return repr(thing), thing._repr_html_()
 
 
 @pytest.mark.parametrize("kind", DRAWINGS)
 def test_no_text_of_a_drawing_steers_a_terminal_or_takes_more_than_its_line(
-    kind: str, tmp_path: Path
+    kind: str,
 ) -> None:
-    text, _ = drawn(kind, HOSTILE, tmp_path / "hostile")
-    tame, _ = drawn(kind, TAME, tmp_path / "tame")
+    (text, _), (tame, _) = drawn(kind, HOSTILE), drawn(kind, TAME)
     assert "Alpha" in text or kind in ("status", "push result")
     assert steers(text.replace("\n", "")) == []
     assert text.count("\n") == tame.count("\n")
 
 
 @pytest.mark.parametrize("kind", DRAWINGS)
-def test_no_text_of_a_drawing_is_mathematics_in_jupyterlab(kind: str, tmp_path: Path) -> None:
-    _, html = drawn(kind, HOSTILE, tmp_path)
+def test_no_text_of_a_drawing_is_mathematics_in_jupyterlab(kind: str) -> None:
+    _, html = drawn(kind, HOSTILE)
     assert Runs(html).formulas() == []
     assert steers(html) == []
 

@@ -41,10 +41,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture
-def mine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def mine(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sample's movies in a stage whose name has a space."""
-    run("demo")
-    Path("tmdbkit-demo/stage").rename("my films")
+    (demo / "stage").rename("my films")
     monkeypatch.setenv("TMDBKIT_OFFLINE", "1")
 
 

@@ -6,6 +6,7 @@ import argparse
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -170,14 +171,27 @@ def test_an_option_that_makes_a_command_another_thing_brings_its_keys(
     assert ended(f"{line} --json", keys)["exit"] == 2
 
 
+@pytest.fixture(scope="module")
+def pushed(demo_made_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the demo's stage, three movies of which were pushed to a snapshot."""
+    folder = tmp_path_factory.mktemp("pushed")
+    shutil.copytree(demo_made_once / "stage", folder / "stage")
+    stage, target = tmdbkit.Stage(folder / "stage"), tmdbkit.ConvexSnapshot(folder / "snap")
+    tmdbkit.push(stage, target, limit=3)
+    return folder
+
+
 @pytest.mark.parametrize("line", LINES.values(), ids=LINES)
 def test_what_goes_well_has_the_same_keys_in_the_same_order(
-    line: str, ended: Ended, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    line: str,
+    pushed: Path,
+    ended: Ended,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    main(["demo"])
-    monkeypatch.setenv("TMDBKIT_STAGE", "tmdbkit-demo/stage")
+    shutil.copytree(pushed, ".", dirs_exist_ok=True)
+    monkeypatch.setenv("TMDBKIT_STAGE", "stage")
     monkeypatch.setenv("TMDBKIT_OFFLINE", "1")
-    main(["push", "--snapshot", "snap", "--limit", "3"])
     Path("titles.txt").write_text("The Matrix\n")
     Path("mine.csv").write_text("tmdb_id,rating\n603,8.7\n")
     Path("nowhere/convex").mkdir(parents=True)

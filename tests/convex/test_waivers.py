@@ -241,8 +241,8 @@ WAYS = (approved, approved_with_all, waived, corrected, corrected_in_its_votes)
 @pytest.mark.parametrize(
     ("way", "system", "value"),
     [
-        *((approved, *rating) for rating in OFF_THEIR_SCALES),
-        *((way, *rating) for way in WAYS[1:] for rating in OFF_THEIR_SCALES[:2]),
+        *((way, *OFF_THEIR_SCALES[0]) for way in WAYS),
+        *((approved, *rating) for rating in OFF_THEIR_SCALES[-2:]),
     ],
 )
 def test_a_value_outside_its_scale_is_in_no_plan_whatever_is_decided(

@@ -10,8 +10,7 @@ import polars as pl
 
 from tmdbkit.quality import RULES, find
 from tmdbkit.ratings.agreement import POINTS
-from tmdbkit.ratings.columns import STEPS
-from tmdbkit.ratings.model import RATINGS
+from tmdbkit.ratings.model import RATINGS, STEPS
 from tmdbkit.schema import SCALES, SYSTEMS
 
 from .measure import Line, medians, seconds

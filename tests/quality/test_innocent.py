@@ -122,6 +122,22 @@ def test_a_twin_s_columns_that_changed_their_names_are_withheld(one: str, other:
     assert share(judged(case.ratings).filter(rule="swapped_systems"), case.wrong) == 1
 
 
+@pytest.mark.parametrize("seed", [6, 7, 10])
+def test_the_steps_of_a_column_tell_whose_it_is_where_forty_films_tell_too_little(
+    seed: int,
+) -> None:
+    case = swapped(twin(40, seed), "imdb", "letterboxd")
+    assert share(judged(case.ratings).filter(rule="swapped_systems"), case.wrong) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_column_that_somebody_rounded_has_its_own_name_still(seed: int) -> None:
+    in_tenths = pl.col("points").round(1)
+    rounded = pl.col("system").is_in(["letterboxd", "tmdb"])
+    points = pl.when(rounded).then(in_tenths).otherwise("points")
+    assert judged(twin(40, seed).with_columns(points=points)).filter(of_column=True).is_empty()
+
+
 @pytest.mark.parametrize(("system", "scale"), RESCALED)
 def test_a_twin_s_column_on_another_scale_is_withheld_and_no_other(
     system: str, scale: float

@@ -15,8 +15,7 @@ from tmdbkit.demo import RECORDED_AT, sample_payloads
 from tmdbkit.quality import FINDINGS, RULES, Rule, find, withheld
 from tmdbkit.quality.same_film import SAME_FILM_RULES
 from tmdbkit.ratings.agreement import POINTS
-from tmdbkit.ratings.columns import STEPS
-from tmdbkit.ratings.model import AUDIENCE, POINTS_OF, RATINGS
+from tmdbkit.ratings.model import AUDIENCE, POINTS_OF, RATINGS, STEPS
 from tmdbkit.schema import SCALES, SYSTEMS
 from tmdbkit.stage.card import flat
 from tmdbkit.stage.tables import PAYLOADS, STAGED

@@ -12,8 +12,7 @@ from statistics import NormalDist
 import polars as pl
 
 from tmdbkit.ratings.agreement import POINTS, VOTES
-from tmdbkit.ratings.columns import STEPS
-from tmdbkit.ratings.model import RATINGS
+from tmdbkit.ratings.model import RATINGS, STEPS
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.schema import SCALES, SYSTEMS
 

@@ -11,8 +11,8 @@ import polars as pl
 
 from tmdbkit.ratings.aggregate import wide
 from tmdbkit.ratings.agreement import POINTS, VOTES, Model
-from tmdbkit.ratings.columns import STEPS, explain, without
-from tmdbkit.ratings.model import AUDIENCE, POINTS_OF, RATINGS
+from tmdbkit.ratings.columns import explain, without
+from tmdbkit.ratings.model import AUDIENCE, POINTS_OF, RATINGS, STEPS
 from tmdbkit.ratings.scales import OTHERS, misfit
 from tmdbkit.schema import INSTANT, SYSTEMS
 

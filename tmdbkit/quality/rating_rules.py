@@ -10,8 +10,7 @@ import polars as pl
 from tmdbkit.display import SYSTEM_NAMES
 from tmdbkit.quality.rule import Rule
 from tmdbkit.ratings.aggregate import is_on, is_rated
-from tmdbkit.ratings.columns import too_fine
-from tmdbkit.ratings.model import BY_HAND
+from tmdbkit.ratings.model import BY_HAND, too_fine
 from tmdbkit.schema import SYSTEMS
 
 # A value is on another scale when that explains it by so many nats better; points that the

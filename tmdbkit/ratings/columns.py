@@ -36,14 +36,6 @@ COLUMNS = pl.Schema(
     }
 )
 
-# The finest step that a system shows; TMDB shows thousandths, Letterboxd hundredths.
-STEPS = {
-    "imdb": 0.1,
-    "letterboxd": 0.01,
-    "metacritic": 1.0,
-    "rotten_tomatoes": 1.0,
-    "tmdb": 0.001,
-}
 ENOUGH = 1_000  # ratings of a column that tell of all of it
 FEW = 3  # movies with two systems or more; of fewer, none tells anything of a whole column
 WITNESSED = pl.sum_horizontal(pl.col(f"{s}_raw").is_not_null() for s in SYSTEMS) > 1
@@ -113,12 +105,6 @@ def without(ratings: pl.DataFrame, columns: pl.DataFrame) -> pl.DataFrame:
     if columns.is_empty():  # as they mostly are, and the join reads all ratings
         return ratings
     return ratings.join(columns, on=COLUMN, how="anti", nulls_equal=True, maintain_order="left")
-
-
-def too_fine(points: pl.Expr, step: float | pl.Expr) -> pl.Expr:
-    """Return whether points cannot be multiples of a step; what Float32 does to them is none."""
-    steps = points / step
-    return (steps - steps.round()).abs() > 0.02
 
 
 def _described(ratings: pl.DataFrame) -> pl.DataFrame:

@@ -15,6 +15,14 @@ AUDIENCE = "rotten_tomatoes_audience"
 BY_HAND = "override"  # the provider of a rating that a person set: it wins over any other
 POINTS_OF = {**SCALES, AUDIENCE: 100.0}  # the highest points of each system that is logged
 MOST_VOTES = 10**9  # far more than any film has
+# The finest step that a system shows; TMDB shows thousandths, Letterboxd hundredths.
+STEPS = {
+    "imdb": 0.1,
+    "letterboxd": 0.01,
+    "metacritic": 1.0,
+    "rotten_tomatoes": 1.0,
+    "tmdb": 0.001,
+}
 
 RATINGS = pl.Schema(
     {
@@ -99,3 +107,9 @@ class Provider(Protocol):
             QuotaUsedUp: No more today; what was yielded before stays good.
             StopError: Going on is pointless for another reason.
         """
+
+
+def too_fine(points: pl.Expr, step: float | pl.Expr) -> pl.Expr:
+    """Return whether points cannot be multiples of a step; what Float32 does to them is none."""
+    steps = points / step
+    return (steps - steps.round()).abs() > 0.02

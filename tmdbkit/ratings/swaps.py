@@ -9,6 +9,7 @@ from typing import NamedTuple
 import polars as pl
 
 from tmdbkit.ratings.agreement import PAIRS, POINTS, VOTES
+from tmdbkit.ratings.model import STEPS, too_fine
 from tmdbkit.ratings.scales import FARTHEST, LEAST, Column, misfit
 from tmdbkit.schema import SCALES, SYSTEMS
 
@@ -17,6 +18,8 @@ from tmdbkit.schema import SCALES, SYSTEMS
 FARTHEST_GAIN, EACH, BY_POINTS, TOGETHER, ERRORS = 3.0, 0.15, 0.1, 6.0, 3.0
 # The same where few movies have both: what only one has may fit the other by its level alone.
 ERRORS_BY_FEW, SHARED = 8.0, 0.15
+# The same where the finer system's column has no more than the other's steps.
+ERRORS_BY_STEPS, WORTH_A_LOOK = 1.5, -0.25
 # Nats: columns that have their right names have less misfit on average.
 FITS, FITS_BY_HALF = 1.5, 2.0
 MOST = 0.5  # of the movies that two columns could share: columns are swapped as a whole
@@ -79,13 +82,15 @@ def _likely_swaps(table: pl.DataFrame) -> Iterator[Swap]:
             .agg(pl.len(), pl.col("gain").clip(-FARTHEST_GAIN, FARTHEST_GAIN).mean())
             .filter(
                 pl.col("len") >= LEAST // 2,
-                pl.col("gain") > 0,
+                pl.col("gain") > WORTH_A_LOOK,
                 *(pl.col("len") > MOST * pl.col("len").sum().over(name) for name in (its, theirs)),
             )
         )
-        for provider, another, shared, _ in pairs.rows():
+        for provider, another, shared, gain in pairs.rows():
             swap = Swap(0.0, (one, provider), (other, another))
-            if not _fits(compared, swap):
+            by_steps = _has_steps_of_the_other(table, swap)
+            most = FITS_BY_HALF if by_steps else FITS
+            if not ((by_steps or gain > 0) and _fits(compared, swap, most)):
                 continue
             swapped = exchanged(table, swap)
             points, votes = (
@@ -99,9 +104,22 @@ def _likely_swaps(table: pl.DataFrame) -> Iterator[Swap]:
             swap_gains = [gain.filter(judged) for gain in (points, points + votes)]
             errors = max(map(_errors, swap_gains))
             few = shared < max(LEAST, SHARED * int(judged.sum()))
-            needed = ERRORS_BY_FEW if few else ERRORS
+            needed = ERRORS_BY_STEPS if by_steps else ERRORS_BY_FEW if few else ERRORS
             if errors > needed and _mean(swap_gains[0]) > BY_POINTS:
                 yield swap._replace(errors=errors)
+
+
+def _has_steps_of_the_other(table: pl.DataFrame, swap: Swap) -> bool:
+    """Return whether the finer system's column has only values that the coarser one could have.
+
+    Where a system's own digits are shown, a fifth of its values are such by chance, or fewer.
+    """
+    steps = {s: STEPS[s] * 100 / SCALES[s] for s, _ in (swap.one, swap.other)}
+    fine, coarse = sorted(steps, key=lambda s: steps[s])
+    values = table.filter(_is_of(swap))[f"{fine}_raw"].drop_nulls()
+    if steps[fine] == steps[coarse] or len(values) < LEAST:
+        return False
+    return not values.to_frame("raw").select(too_fine(pl.col("raw"), steps[coarse]).any()).item()
 
 
 def _errors(gain: pl.Series) -> float:
@@ -115,7 +133,7 @@ def _mean(gain: pl.Series) -> float:
     return float(gain.mean() or 0.0)  # type: ignore[arg-type]
 
 
-def _fits(compared: pl.DataFrame, swap: Swap) -> bool:
+def _fits(compared: pl.DataFrame, swap: Swap, most: float = FITS) -> bool:
     """Return whether two columns fit by each other's names as closely as right ones do.
 
     The best films are beyond what a normal distribution lets one expect of the critics: what fits
@@ -123,7 +141,7 @@ def _fits(compared: pl.DataFrame, swap: Swap) -> bool:
     """
     before = _misfits(compared, swap)
     after = _misfits(POINTS.compare(exchanged(compared, swap)), swap)
-    limit = FITS_BY_HALF if sum(after) < sum(before) / 2 else FITS
+    limit = FITS_BY_HALF if sum(after) < sum(before) / 2 else most
     return max(after) < limit
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars import selectors as cs
 
+import tmdbkit
 from tmdbkit import quality, transform
 from tmdbkit.demo import RECORDED_AT, sample_payloads
+from tmdbkit.exceptions import UsageError
 from tmdbkit.quality import FINDINGS, RULES, Rule, find, withheld
 from tmdbkit.quality.same_film import SAME_FILM_RULES
 from tmdbkit.ratings.agreement import POINTS
@@ -516,6 +520,24 @@ def test_a_rule_takes_three_lines() -> None:
     found = find(table(movie(budget=101), movie(2)), frame(), [rule], now=NOW)
     said = ("It is dear", None, None, False)
     assert found.rows() == [(1, "Film 1", "dear", "warning", None, "101", *said)]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [pl.all(), pl.exclude("title"), pl.col("budget", "year"), pl.col("^.*e$"), cs.string()],
+    ids=str,
+)
+def test_a_rule_may_look_at_columns_of_a_stage_that_it_does_not_name(columns: pl.Expr) -> None:
+    stage = tmdbkit.sample()
+    lacks = pl.any_horizontal(columns.is_null())
+    rule = Rule("lacks", "warning", "It lacks something", lacks, "movie", pl.struct(columns).hash())
+    found = tmdbkit.check(stage, rules=[rule], now=NOW).findings
+    assert found.rows() == find(*stage.store.for_rules(), [rule], now=NOW).rows() != []
+
+
+def test_two_rules_of_one_name_are_one_clear_line() -> None:
+    with pytest.raises(UsageError, match="far_off is the name of two rules"):
+        tmdbkit.check(table(movie()), rules=[*RULES, replace(RULES[0], name="far_off")])
 
 
 def test_rules_have_names_of_their_own_and_sentences() -> None:

@@ -77,13 +77,16 @@ def tables_for_rules_on(
 
 
 def read_for_rules(
-    root: str, settings: Settings, columns: Collection[str], ids: list[int]
+    root: str, settings: Settings, columns: Collection[str] | None, ids: list[int]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return some columns of some movies of a stage, and their ratings, as a worker does."""
+    """Return columns of some movies of a stage, and their ratings, as a worker does."""
     return Stage(root, settings=settings).store.for_rules(ids, columns)
 
 
-def _columns(rules: Sequence[Rule]) -> set[str]:
+def _columns(rules: Sequence[Rule]) -> set[str] | None:
+    """Return the columns that rules look at; None for all."""
+    if any(rule.selects() for rule in rules):
+        return None
     return {*OF_EVERY_RULE, *(name for rule in rules for name in rule.needs())}
 
 

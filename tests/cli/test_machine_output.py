@@ -211,6 +211,21 @@ def test_what_goes_well_has_the_same_keys_in_the_same_order(
     assert told["exit"] in (0, 1)
 
 
+@pytest.mark.parametrize("log", ["payloads", "ratings"])
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
+def test_a_damaged_part_of_the_stage_still_ends_with_the_object(
+    line: str, log: str, ended: Ended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMDBKIT_OFFLINE", "1")
+    tmdbkit.sample("data/stage")
+    for part in Path("data/stage", log).glob("*.parquet"):
+        part.write_bytes(b"")
+    Path("titles.txt").write_text("The Matrix\n")
+    Path("mine.csv").write_text("tmdb_id,rating\n603,8.7\n")
+    told = ended(f"{line} --json")
+    assert told["exit"] in (0, 1, 2, 3)
+
+
 def test_counts_so_far_are_told_where_a_signal_ends_it() -> None:
     with TMDBServer.process(latency=0.02, size=500, missing_share=0) as server:
         surroundings = {

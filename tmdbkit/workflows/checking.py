@@ -124,7 +124,7 @@ def applicable(rules: Sequence[Rule], movies: pl.DataFrame) -> list[Rule]:
 
 def errors_of(stage: Stage) -> pl.DataFrame:
     """Return the errors of a stage's ratings, and which of them a person let go."""
-    table = stage.store.scan_table().select(SEEN_BY_ERRORS).collect()
+    table = stage.store.look_up(SEEN_BY_ERRORS)
     errors = find(table, stage.ratings().filter("chosen"), RATING_ERRORS, now=stage.store.now())
     return with_waivers(errors, table, stage.decisions())
 
@@ -142,7 +142,7 @@ def withheld_of(stage: Stage, errors: pl.DataFrame) -> Withheld:
 
 def withheld_unless_approved(stage: Stage, errors: pl.DataFrame) -> Withheld:
     """Return what no push of approved movies sends: those as well that have changed since."""
-    table = stage.store.scan_table().select(SEEN_BY_ERRORS).collect()
+    table = stage.store.look_up(SEEN_BY_ERRORS)
     approved = verdicts(stage.decisions()).filter(pl.col("kind") == "approve")
     changed = {
         tmdb_id: f"changed since it was approved: {'; '.join(moved(before, now))}"

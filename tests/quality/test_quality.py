@@ -514,6 +514,27 @@ def test_documents_of_a_target_may_have_decimals_and_ids_for_people() -> None:
     assert found.schema == FINDINGS
 
 
+def test_a_frame_may_have_names_in_one_text_and_flags_as_numbers() -> None:
+    films = pl.DataFrame({"tmdb_id": [1, 2], "directors": ["Ann, Bob", ""], "adult": [0, 1]})
+    found = tmdbkit.check(films).findings
+    assert set(found.select("tmdb_id", "rule").rows()) == {(2, "director_missing"), (2, "adult")}
+
+
+@pytest.mark.parametrize("votes", [math.nan, math.inf, 1e30])
+def test_votes_of_a_frame_that_are_no_number_of_votes_are_none(votes: float) -> None:
+    rated = {"tmdb_id": [1, 2], "imdb_points": [6.1, 7.2], "imdb_votes": [900.0, votes]}
+    assert tmdbkit.check(pl.DataFrame(rated)).counts()["movies"] == 2
+
+
+@pytest.mark.parametrize("name", ["imdb_points", "imdb_votes", "runtime_minutes", "title", "adult"])
+@pytest.mark.parametrize("value", [[1], {"a": 1}])
+def test_a_column_of_a_frame_with_many_values_a_movie_is_one_clear_line(
+    name: str, value: object
+) -> None:
+    with pytest.raises(UsageError, match=f"^{name} of the frame is a .* is wanted$"):
+        tmdbkit.check(pl.DataFrame({"tmdb_id": [1], name: [value]}))
+
+
 def test_a_rule_takes_three_lines() -> None:
     broken_at = pl.col("budget") > 100
     rule = Rule("dear", "warning", "It is dear", broken_at, "movie", pl.col("budget"))

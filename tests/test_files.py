@@ -97,6 +97,31 @@ def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path, name: str) -
     assert caught.value.filename == str(tmp_path / name)
 
 
+def test_a_pipe_is_written_to_and_no_file_takes_its_place(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_text(pipe, "{}")
+    assert (os.read(reader, 9), pipe.is_fifo()) == (b"{}", True)
+    os.close(reader)
+
+
+def test_a_device_that_is_full_is_said_by_its_name_and_stays(tmp_path: Path) -> None:
+    device = tmp_path / "device"
+    device.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_text(device, "{}")
+    assert (caught.value.filename, device.is_char_device()) == (str(device), True)
+
+
+def test_where_a_link_is_named_the_file_that_it_leads_to_is_written(tmp_path: Path) -> None:
+    file, link = tmp_path / "plan.json", tmp_path / "latest.json"
+    file.write_text("older")
+    link.symlink_to("plan.json")
+    write_text(link, "{}")
+    assert (file.read_text(), link.is_symlink()) == ("{}", True)
+
+
 # On the disk.
 
 

@@ -52,20 +52,26 @@ def sweep(folder: Path, *names: str, now: datetime | None = None) -> None:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a file to write, which takes the place of `path` at the end, or is gone on an error."""
-    aside = aside_of(path)
+    """Yield a file to write, which takes the place of `path` at the end, or is gone on an error.
+
+    A device or a pipe, such as `/dev/null`, is written itself: no file may take its place.
+    """
+    is_special = path.exists() and not (path.is_file() or path.is_dir())
+    aside = path if is_special else aside_of(path)
     try:
         yield aside
-        _sync(aside, os.O_RDWR)  # Windows syncs no file that was opened to read it
-        aside.replace(path)
-        _sync(path.parent, os.O_RDONLY)
+        if not is_special:
+            _sync(aside, os.O_RDWR)  # Windows syncs no file that was opened to read it
+            aside.replace(path)
+            _sync(path.parent, os.O_RDONLY)
     except OSError as error:
         if error.errno and error.filename in (None, str(aside)):
             error.filename = str(path)  # the name that whoever reads the error knows
         raise
     finally:
-        with suppress(OSError):  # gone by its rename; or the error that led here is to be told
-            aside.unlink()
+        if not is_special:
+            with suppress(OSError):  # gone by its rename; or the error that led here is to be told
+                aside.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -92,7 +98,8 @@ def create_bytes(path: Path, content: bytes) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file of UTF-8 whole or not at all."""
+    """Write a file of UTF-8 whole or not at all; where `path` is a link, the file it leads to."""
+    path = path.resolve() if path.is_file() else path
     sweep(path.parent, path.name)
     write_bytes(path, text.encode())
 

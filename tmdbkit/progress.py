@@ -52,7 +52,8 @@ class Pace:
         if done <= first or seconds <= 0 or done >= self._total:
             return ""
         rate = (done - first) / seconds
-        return f"{rate:.3g} a second, {_duration((self._total - done) / rate)} left"
+        shown = f"{rate:.3g}" if rate < 100 else f"{rate:,.0f}"
+        return f"{shown} a second, {_duration((self._total - done) / rate)} left"
 
 
 def counted(count: int, noun: str) -> str:
@@ -63,7 +64,7 @@ def counted(count: int, noun: str) -> str:
 def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"
 
 
 class Silent:

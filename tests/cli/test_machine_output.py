@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import tmdbkit
+from tests.cli.terminal import COMMAND
 from tests.servers.tmdb import TMDBServer
 from tmdbkit.cli import output
 from tmdbkit.cli.ending import KEYS
@@ -102,6 +103,28 @@ def test_wrong_settings_still_end_with_the_object(
     reads_none = line.split()[0] in ("demo", "rules", "functions")
     told = ended(f"{line} --json")
     assert reads_none or (told["exit"], "TMDBKIT_REGION" in told["error"]) == (2, True)
+
+
+def test_a_value_for_the_option_itself_still_ends_with_the_object(ended: Ended) -> None:
+    assert ended("show --json=1")["exit"] == 2
+
+
+def test_a_film_of_the_name_of_the_option_asks_for_no_object(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    status = main(["show", "--stage", "nowhere", "--", "--json"])
+    assert (status, capsys.readouterr().out) == (2, "")
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+def test_a_stream_that_is_closed_shows_nothing_and_changes_no_status(stream: int) -> None:
+    ran = subprocess.run(
+        [*COMMAND, "show", "603", "--stage=nowhere", "--json"],
+        capture_output=True,
+        preexec_fn=lambda: os.close(stream),
+    )
+    shown = (ran.stderr, ran.stdout)[stream - 1]
+    assert (ran.returncode, len(shown.splitlines())) == (2, 1)
 
 
 @pytest.mark.parametrize("line", [line for v, line in LINES.items() if v in TARGETS], ids=TARGETS)
@@ -200,6 +223,21 @@ def test_what_goes_well_has_the_same_keys_in_the_same_order(
     capsys.readouterr()
     told = ended(f"{line.replace('show 603', 'show')} --json")
     assert told["exit"] in (0, 1)
+
+
+@pytest.mark.parametrize("log", ["payloads", "ratings"])
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
+def test_a_damaged_part_of_the_stage_still_ends_with_the_object(
+    line: str, log: str, ended: Ended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMDBKIT_OFFLINE", "1")
+    tmdbkit.sample("data/stage")
+    for part in Path("data/stage", log).glob("*.parquet"):
+        part.write_bytes(b"")
+    Path("titles.txt").write_text("The Matrix\n")
+    Path("mine.csv").write_text("tmdb_id,rating\n603,8.7\n")
+    told = ended(f"{line} --json")
+    assert told["exit"] in (0, 1, 2, 3)
 
 
 def test_counts_so_far_are_told_where_a_signal_ends_it() -> None:

@@ -24,7 +24,7 @@ from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.tables import DECISIONS, IMPORTS, PAYLOADS, STAGED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import pytest
@@ -217,9 +217,9 @@ class Shelf:
         """What TMDB gave of movies before: nothing."""
         return {}
 
-    def scan_table(self) -> pl.LazyFrame:
+    def look_up(self, names: Sequence[str]) -> pl.DataFrame:
         """What rules look at: of these movies, nothing is wrong."""
-        return flat(transform.ROWS.to_frame().lazy())
+        return flat(transform.ROWS.to_frame()).select(names)
 
     def ratings(self) -> pl.DataFrame:
         """The ratings of all systems."""

@@ -355,7 +355,7 @@ def test_a_terminal_shows_pages_and_then_movies_with_rate_time_left_and_what_cam
         remember(server, tmp_path, range(1, 6))
         command = words(tmp_path, "stage", "--list", "popular", "--pages", "10")
         told = shown(command, surroundings(server, tmp_path, rate=150))
-    staging = r"staging \d+ of 200 · [\d.e+]+ a second, \d+ s left · 5 cached, 1 missing, 1 failed"
+    staging = r"staging \d+ of 200 · [\d.,]+ a second, \d+ s left · 5 cached, 1 missing, 1 failed"
     assert any(re.fullmatch(staging, line) for line in told)
     assert any(line.startswith("reading page 10 of 10") for line in told)
     assert told[-1] == ""

@@ -34,6 +34,11 @@ class Clock:
         (10_000, 400, 10, "40 a second, 4 min left"),
         (1_000_000, 380, 10, "38 a second, 7.3 h left"),
         (100, 100, 5, ""),
+        (0, 0, 5, ""),
+        (2, 1, 100, "0.01 a second, 2 min left"),
+        (100_000, 12_340, 10, "1,234 a second, 71 s left"),
+        (10**9, 10**8, 10, "10,000,000 a second, 2 min left"),
+        (10**9, 1, 100, "0.01 a second, 27,777,777.8 h left"),
     ],
 )
 def test_a_pace_tells_the_rate_and_the_time_that_is_left(
@@ -134,6 +139,13 @@ def test_a_view_shows_how_far_it_is_and_escapes_what_it_is_told() -> None:
     view.update(250, "3 cached, <b>")
     assert view._bar.value == 250
     assert view._line.value == "250 of 1,000 · 3 cached, &lt;b&gt;"
+
+
+def test_a_view_of_nothing_to_do_says_so() -> None:
+    view = ProgressView()
+    view.begin("pushing", 0)
+    view.update(0)
+    assert view._line.value == "0 of 0"
 
 
 SENDS = """

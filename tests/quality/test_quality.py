@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars import selectors as cs
 
+import tmdbkit
 from tmdbkit import quality, transform
 from tmdbkit.demo import RECORDED_AT, sample_payloads
+from tmdbkit.exceptions import UsageError
 from tmdbkit.quality import FINDINGS, RULES, Rule, find, withheld
 from tmdbkit.quality.same_film import SAME_FILM_RULES
 from tmdbkit.ratings.agreement import POINTS
@@ -509,12 +513,51 @@ def test_documents_of_a_target_may_have_decimals_and_ids_for_people() -> None:
     assert found.schema == FINDINGS
 
 
+def test_a_frame_may_have_names_in_one_text_and_flags_as_numbers() -> None:
+    films = pl.DataFrame({"tmdb_id": [1, 2], "directors": ["Ann, Bob", ""], "adult": [0, 1]})
+    found = tmdbkit.check(films).findings
+    assert set(found.select("tmdb_id", "rule").rows()) == {(2, "director_missing"), (2, "adult")}
+
+
+@pytest.mark.parametrize("votes", [math.nan, math.inf, 1e30])
+def test_votes_of_a_frame_that_are_no_number_of_votes_are_none(votes: float) -> None:
+    rated = {"tmdb_id": [1, 2], "imdb_points": [6.1, 7.2], "imdb_votes": [900.0, votes]}
+    assert tmdbkit.check(pl.DataFrame(rated)).counts()["movies"] == 2
+
+
+@pytest.mark.parametrize("name", ["imdb_points", "imdb_votes", "runtime_minutes", "title", "adult"])
+@pytest.mark.parametrize("value", [[1], {"a": 1}])
+def test_a_column_of_a_frame_with_many_values_a_movie_is_one_clear_line(
+    name: str, value: object
+) -> None:
+    with pytest.raises(UsageError, match=f"^{name} of the frame is a .* is wanted$"):
+        tmdbkit.check(pl.DataFrame({"tmdb_id": [1], name: [value]}))
+
+
 def test_a_rule_takes_three_lines() -> None:
     broken_at = pl.col("budget") > 100
     rule = Rule("dear", "warning", "It is dear", broken_at, "movie", pl.col("budget"))
     found = find(table(movie(budget=101), movie(2)), frame(), [rule], now=NOW)
     said = ("It is dear", None, None, False)
     assert found.rows() == [(1, "Film 1", "dear", "warning", None, "101", *said)]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [pl.all(), pl.exclude("title"), pl.col("budget", "year"), pl.col("^.*e$"), cs.string()],
+    ids=str,
+)
+def test_a_rule_may_look_at_columns_of_a_stage_that_it_does_not_name(columns: pl.Expr) -> None:
+    stage = tmdbkit.sample()
+    lacks = pl.any_horizontal(columns.is_null())
+    rule = Rule("lacks", "warning", "It lacks something", lacks, "movie", pl.struct(columns).hash())
+    found = tmdbkit.check(stage, rules=[rule], now=NOW).findings
+    assert found.rows() == find(*stage.store.for_rules(), [rule], now=NOW).rows() != []
+
+
+def test_two_rules_of_one_name_are_one_clear_line() -> None:
+    with pytest.raises(UsageError, match="far_off is the name of two rules"):
+        tmdbkit.check(table(movie()), rules=[*RULES, replace(RULES[0], name="far_off")])
 
 
 def test_rules_have_names_of_their_own_and_sentences() -> None:

@@ -112,6 +112,22 @@ def test_each_system_of_a_movie_has_exactly_one_rating_that_counts(rated: Stage)
     assert counted["chosen"].to_list() == [1] * counted.height
 
 
+@pytest.mark.parametrize("at", [T0 - timedelta(days=1), T0, LATER])
+@pytest.mark.parametrize("points", [8.2, 80.0])
+def test_one_rating_counts_where_tmdb_s_own_was_collected_too(
+    rated: Stage, at: datetime, points: float
+) -> None:
+    rate(rated, "tmdb", (1, "tmdb", points if at != T0 else 8.2, 100), at=at)
+    (counts,) = rated.ratings().filter("chosen", system="tmdb")["points"]
+    assert {"tmdb": (counts, 100)} == shown(rated)
+
+
+def test_a_rating_of_nobody_named_counts_where_it_is_the_only_one(rated: Stage) -> None:
+    no_name = pl.DataFrame([(2, "imdb", 7.0, 10.0, 70.0, 9, None, T0)], RATINGS, orient="row")
+    rated.store.add_ratings(no_name)
+    assert (chosen(rated, 2), shown(rated, 2)) == ({"imdb": (None, 7.0)}, {"imdb": (7.0, 9)})
+
+
 def test_that_a_provider_has_no_rating_is_known_and_is_no_rating(rated: Stage) -> None:
     nothing = [(2, "", None, None, None, None, "omdb", T0)]
     rated.store.add_ratings(pl.DataFrame(nothing, RATINGS, orient="row"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ KEYS: dict[str, Facts] = {
 
 def wants_json(words: Sequence[str]) -> bool:
     """Tell whether a line asks for the object; it may be too wrong for its grammar to say so."""
-    return "--json" in words or "--rows" in words
+    options = takewhile(lambda word: word != "--", words)
+    return any(option.partition("=")[0] in ("--json", "--rows") for option in options)
 
 
 def nothing_yet() -> argparse.Namespace:

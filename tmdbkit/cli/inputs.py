@@ -102,6 +102,8 @@ def output_file(name: str, option: str) -> Path:
     path = Path(name).expanduser()
     if path.is_dir():
         raise UsageError(f"{path} is a folder; {option} takes a file")
+    if path.exists() and not path.is_file():  # a device or a pipe, which is written itself
+        return path
     try:
         TemporaryFile(dir=path.parent).close()
     except OSError:

@@ -107,7 +107,7 @@ def tell_left_out(file: str, listed: pl.DataFrame) -> None:
 
 def tell_not_staged(ids: Iterable[int | str], stage: Stage) -> None:
     """Say how many of some ids, TMDB's or IMDb's, are not staged, and have no part in it."""
-    known = stage.scan().select("tmdb_id", "imdb_id").collect()
+    known = stage.store.look_up(["tmdb_id", "imdb_id"])
     there = {*map(str, known["tmdb_id"]), *known["imdb_id"]}
     if others := len({*map(str, ids)} - there):
         say_aside(f"{counted(others, 'movie')} not staged: left out")

@@ -29,7 +29,7 @@ def name_staged(args: argparse.Namespace, stage: Stage) -> None:
     if all(isinstance(id_in(word), int) for word in args.ids):
         return
     names = ("tmdb_id", "imdb_id", "title", "original_title", "year")
-    table = stage.store.scan_table().select(names).sort("tmdb_id").collect()
+    table = stage.store.look_up(names)
     args.ids = [_staged(word, table) for word in args.ids]
 
 

@@ -144,7 +144,12 @@ def collected_warnings() -> Iterator[set[str]]:
 
 
 def take_any_text() -> None:
-    r"""Let no letter end a command: one that an encoding lacks is shown as `\u30de`."""
+    r"""Let no letter end a command: one that an encoding lacks is shown as `\u30de`.
+
+    What is closed, as by `>&-`, takes all and shows nothing; Python has no stream for it.
+    """
+    sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # those of a notebook or a test take all text
             with suppress(UnsupportedOperation):  # one that was read from stays as it is

@@ -18,19 +18,19 @@ class ProgressView:
 
         self._bar = ipywidgets.IntProgress(max=1, layout={"width": "16em"})
         self._line = ipywidgets.HTML()
-        self._pace = Pace(0)
+        self._total, self._pace = 0, Pace(0)
         self.widget = ipywidgets.HBox([self._bar, self._line], layout={"flex_flow": "row wrap"})
 
     def begin(self, what: str, total: int) -> None:
         """Begin anew."""
-        self._pace = Pace(total)
+        self._total, self._pace = total, Pace(total)
         self._bar.max, self._bar.value = max(total, 1), 0
         self._line.value = escaped(f"{what} {total:,}" if total else what)
 
     def update(self, done: int, note: str = "") -> None:
         """Move it."""
         self._bar.value = done
-        parts = (f"{done:,} of {self._bar.max:,}", self._pace.describe(done), note)
+        parts = (f"{done:,} of {self._total:,}", self._pace.describe(done), note)
         self._line.value = escaped(" · ".join(part for part in parts if part))
 
     def stop(self) -> None:

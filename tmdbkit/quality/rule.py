@@ -43,8 +43,12 @@ class Rule:
     proposal: tuple[pl.Expr, pl.Expr] | None = field(default=None, repr=False)
 
     def needs(self) -> set[str]:
-        """Return the columns that it looks at."""
+        """Return the columns that it names."""
         return {name for part in self._parts() for name in part.meta.root_names()}
+
+    def selects(self) -> bool:
+        """Return whether it looks at columns that it does not name, such as `pl.all()`."""
+        return any(part.meta.has_multiple_outputs() for part in self._parts())
 
     def finds(self, rows: pl.DataFrame, kept: Sequence[str]) -> pl.DataFrame:
         """Return `FINDINGS` of the rows given, as far as the kept columns go, and `degree`."""

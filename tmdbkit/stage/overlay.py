@@ -64,10 +64,13 @@ class Overlay:
         TMDB's own come from the rows, in `transform.ROWS`.
         """
         every = self._set_by_hand(pl.concat([self.collected, _own(rows)]))
-        found = every.filter(pl.any_horizontal(pl.col("points", "votes").is_not_null()))
-        chosen = self._chosen(found).select(SAME_RATING, chosen=pl.lit(value=True))
+        rated = every.filter(pl.any_horizontal(pl.col("points", "votes").is_not_null()))
+        # TMDB's own may have been collected as well, and be older than what was fetched since.
+        one = [*SAME_RATING, "fetched_at"]
+        found = rated.unique(one, keep="first", maintain_order=True)
+        chosen = self._chosen(found).select(one, chosen=pl.lit(value=True))
         return (
-            found.join(chosen, on=SAME_RATING, how="left")
+            found.join(chosen, on=one, how="left", nulls_equal=True)
             .with_columns(pl.col("chosen").fill_null(value=False))
             .sort(SAME_RATING)
         )

@@ -78,7 +78,8 @@ class Stage(Drawn):
         return self._rows().join(own.lazy(), on="tmdb_id", how="left")
 
     def _rows(self) -> pl.LazyFrame:
-        return self.store.overlay().over(self._movies.rows()).select(ROW.names())
+        with reading(self._root):  # ratings are chosen at once
+            return self.store.overlay().over(self._movies.rows()).select(ROW.names())
 
     def ids(self) -> set[int]:
         """Return the ids that are staged."""

@@ -184,6 +184,11 @@ class StageStore:
         """Return the flat table lazily, without what it takes all movies to know, in no order."""
         return asked.beside(flat(self.overlay().over(self.movies.rows())), self.listed)
 
+    def look_up(self, names: Sequence[str]) -> pl.DataFrame:
+        """Return some columns of the flat table, `tmdb_id` among them, in its order."""
+        with reading(self.root):
+            return self.scan_table().select(names).sort("tmdb_id").collect()
+
     def for_rules(
         self, tmdb_ids: Iterable[int] | None = None, columns: Collection[str] | None = None
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -219,7 +224,8 @@ class StageStore:
         rated = self.ratings.scan().filter(pl.col("system").ne_missing(""))
         if tmdb_ids is not None:
             rated = rated.filter(is_any_of(tmdb_ids))
-        in_order = rated.collect().sort("part", maintain_order=True)
+        with reading(self.root):
+            in_order = rated.collect().sort("part", maintain_order=True)
         newest = in_order.unique(SAME_RATING, keep="last")
         collected = validation.ratings(newest.select(RATINGS.names()))
         said = self.decided_in(None, tmdb_ids).drop("part")

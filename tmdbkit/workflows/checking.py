@@ -24,15 +24,18 @@ from tmdbkit.ratings.rows import IMDB_ID, as_ratings
 from tmdbkit.schema import INSTANT, ROW, SYSTEMS
 from tmdbkit.settings import Settings
 from tmdbkit.stage.asked import TOLD
+from tmdbkit.stage.card import flat
 from tmdbkit.stage.decisions import JUDGED, WORDS, changed_since, moved, verdicts
 from tmdbkit.stage.stage import Stage
 from tmdbkit.stage.waivers import RATING_ERRORS, with_waivers
 from tmdbkit.surrogates import loads
+from tmdbkit.transform import ROWS
 
 OF_EVERY_RULE = (
     *("tmdb_id", "title", "original_title", "release_date", "imdb_id"),
     *(f"{system}_points" for system in SYSTEMS),
 )
+_FLAT = flat(ROWS.to_frame()).schema
 PIECE = 20_000  # movies that a worker reads at a time
 
 
@@ -77,13 +80,16 @@ def tables_for_rules_on(
 
 
 def read_for_rules(
-    root: str, settings: Settings, columns: Collection[str], ids: list[int]
+    root: str, settings: Settings, columns: Collection[str] | None, ids: list[int]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return some columns of some movies of a stage, and their ratings, as a worker does."""
+    """Return columns of some movies of a stage, and their ratings, as a worker does."""
     return Stage(root, settings=settings).store.for_rules(ids, columns)
 
 
-def _columns(rules: Sequence[Rule]) -> set[str]:
+def _columns(rules: Sequence[Rule]) -> set[str] | None:
+    """Return the columns that rules look at; None for all."""
+    if any(rule.selects() for rule in rules):
+        return None
     return {*OF_EVERY_RULE, *(name for rule in rules for name in rule.needs())}
 
 
@@ -121,7 +127,7 @@ def applicable(rules: Sequence[Rule], movies: pl.DataFrame) -> list[Rule]:
 
 def errors_of(stage: Stage) -> pl.DataFrame:
     """Return the errors of a stage's ratings, and which of them a person let go."""
-    table = stage.store.scan_table().select(SEEN_BY_ERRORS).collect()
+    table = stage.store.look_up(SEEN_BY_ERRORS)
     errors = find(table, stage.ratings().filter("chosen"), RATING_ERRORS, now=stage.store.now())
     return with_waivers(errors, table, stage.decisions())
 
@@ -139,7 +145,7 @@ def withheld_of(stage: Stage, errors: pl.DataFrame) -> Withheld:
 
 def withheld_unless_approved(stage: Stage, errors: pl.DataFrame) -> Withheld:
     """Return what no push of approved movies sends: those as well that have changed since."""
-    table = stage.store.scan_table().select(SEEN_BY_ERRORS).collect()
+    table = stage.store.look_up(SEEN_BY_ERRORS)
     approved = verdicts(stage.decisions()).filter(pl.col("kind") == "approve")
     changed = {
         tmdb_id: f"changed since it was approved: {'; '.join(moved(before, now))}"
@@ -176,16 +182,34 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
         **{name: kind for name, kind in ROW.items() if not kind.is_nested()},
         **{f"{system}_points": pl.Float64() for system in SYSTEMS},
         **{f"{system}_votes": pl.Int64() for system in SYSTEMS},
+        **{n: kind for n, kind in _FLAT.items() if kind in (pl.Boolean, pl.List)},
     }
+    known = {name: kind for name, kind in frame.schema.items() if name in kinds}
+    for name, kind in known.items():
+        if kind.is_nested() and not isinstance(kinds[name], pl.List):
+            raise UsageError(f"{name} of the frame is a {kind}; {kinds[name]} is wanted")
     casts = [
-        pl.col(name).cast(kinds[name])
-        for name, kind in frame.schema.items()
-        if name in kinds and (name == "tmdb_id" or not kind.is_numeric() & kinds[name].is_numeric())
+        _as(kinds[name], pl.col(name)).alias(name)
+        for name, kind in known.items()
+        if name == "tmdb_id" or not _is_as_good(kind, kinds[name])
     ]
     try:
         return frame.with_columns(casts)
     except pl.exceptions.PolarsError as error:
         raise UsageError(f"a column of the frame is of another kind: {_first(error)}") from None
+
+
+def _as(wanted: pl.DataType, column: pl.Expr) -> pl.Expr:
+    """Return a column as another kind; one text of names is a list of one."""
+    if not isinstance(wanted, pl.List):
+        return column.cast(wanted)
+    return pl.concat_list(column.cast(pl.String).replace("", None)).list.drop_nulls()
+
+
+def _is_as_good(kind: pl.DataType, wanted: pl.DataType) -> bool:
+    """Tell whether rules can look at a column of a kind as well: of any numbers, of any lists."""
+    both = (kind, wanted)
+    return all(k.is_numeric() for k in both) or all(isinstance(k, pl.List) for k in both)
 
 
 def _first(error: Exception) -> str:
@@ -223,7 +247,7 @@ def _ratings_of(table: pl.DataFrame) -> pl.DataFrame:
                 "tmdb_id",
                 pl.lit(system).alias("system"),
                 pl.col(f"{system}_points").cast(pl.Float64).alias("points"),
-                pl.col(f"{system}_votes").cast(pl.Int64).alias("votes"),
+                pl.col(f"{system}_votes").cast(pl.Int64, strict=False).alias("votes"),
                 known.alias("fetched_at"),
             ),
             "document",

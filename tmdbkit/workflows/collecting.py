@@ -131,8 +131,8 @@ def wanted_of(stage: Stage, target: Target | None, ids: Iterable[int] | None) ->
     """Return `tmdb_id, imdb_id` of what is to be rated, as the stage or the target has them."""
     if target is not None:
         target.preflight(writing=False)
-    known = movies_of(target).lazy() if target is not None else stage.scan()
-    rows = known.select(pl.col(name).cast(kind) for name, kind in WANTED.items()).collect()
+    known = movies_of(target) if target is not None else stage.store.look_up(WANTED.names())
+    rows = known.select(pl.col(name).cast(kind) for name, kind in WANTED.items())
     rows = rows.unique("tmdb_id", keep="first", maintain_order=True).sort("tmdb_id")
     if ids is None:
         return rows

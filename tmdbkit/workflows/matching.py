@@ -254,7 +254,7 @@ def note_asked(stage: Stage, source: Source, *, id: str | None = None) -> int:  
 
 def note_listed(stage: Stage, listed: pl.DataFrame) -> int:
     """Do what `note_asked` says, of frames of `LISTED`."""
-    staged = stage.scan().select("tmdb_id", "imdb_id").collect()
+    staged = stage.store.look_up(["tmdb_id", "imdb_id"])
     of_tmdb = listed.with_columns(pl.col("id").cast(pl.Int64, strict=False).alias("tmdb_id"))
     of_imdb = listed.join(staged, left_on="id", right_on="imdb_id")
     columns = ["tmdb_id", pl.col("title").alias("asked_title"), pl.col("year").alias("asked_year")]

@@ -134,7 +134,7 @@ def check(
         workers: How many pieces are read at once; default what the executor says of itself.
 
     Raises:
-        UsageError: A name to skip that no rule has, or a frame without `tmdb_id`.
+        UsageError: A name to skip that no rule has, or that two have, or a frame without `tmdb_id`.
         OfflineError: Offline, and IMDb's data set was not downloaded before.
         StopError: IMDb's data set does not come, or is none.
 
@@ -146,8 +146,10 @@ def check(
         [('!!!', 'metacritic', '5.4 of 100')]
     """
     looked_for = RULES if rules is None else rules
-    names = {rule.name for rule in looked_for}
-    if unknown := sorted(set(skip) - names):
+    names = [rule.name for rule in looked_for]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UsageError(f"{min(twice)} is the name of two rules; each has one of its own")
+    if unknown := sorted(set(skip).difference(names)):
         raise UsageError(f"no rule {unknown[0]!r}; there are {', '.join(sorted(names))}")
     chosen = [rule for rule in looked_for if rule.name not in skip]
     if executor is not None and isinstance(source, Stage):

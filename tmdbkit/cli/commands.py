@@ -51,8 +51,10 @@ def stage(args: argparse.Namespace) -> int:
     result = replace(result, http_requests=result.http_requests + args.requests)
     status = show(args, result, failed=result.failed)
     if not args.json:
-        same = same_stage(args)
-        say(f"in {staged.store.root.full}; next: tmdbkit show{same}, tmdbkit ratings{same}")
+        told = {"show": len(staged), "ratings": len(staged)}
+        told |= {"show --not-on-tmdb": result.missing, "show --failed": result.failed}
+        after = ", ".join(f"tmdbkit {verb}{same_stage(args)}" for verb, of in told.items() if of)
+        say(f"in {staged.store.root.full}{after and f'; next: {after}'}")
     return status
 
 

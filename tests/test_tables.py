@@ -54,6 +54,9 @@ def test_an_id_is_read_by_itself_or_from_an_address(word: str, found: int | str 
         ({"movieId": ["1", "2"], "imdbId": ["0133093", "0234215"]}, ["tt0133093", "tt0234215"]),
         ({"Year": ["1999", "2003"], "Const": ["tt0133093", ""]}, ["tt0133093", None]),
         ({"Position": ["1", "2"], "Page": ["imdb.com/title/tt0133093", None]}, ["tt0133093", None]),
+        ({"Film": ["603", "tt0234215", "77"]}, ["603", "tt0234215", "77"]),
+        ({"Page": ["www.themoviedb.org/movie/603", "604"]}, ["603", "604"]),
+        ({"value": ["603", "604"]}, ["603", "604"]),  # a list of JSON
     ],
 )
 def test_the_column_of_ids_is_recognised(
@@ -72,6 +75,14 @@ def test_the_column_of_ids_is_recognised(
         {"Title": ["2012"]},
         {"movieId": ["603"]},  # MovieLens has its own
         {"id": ["1", "2", "3"]},
+        {"Note": ["9,5", "8", "7"]},
+        {"Rating": ["8", "n/a", "7"]},
+        {"Rating": ["8/10", "8", "7"]},
+        {"Votes": ["1,204", "870", "99"]},
+        {"Length": ["136 min", "109", "120"]},
+        {"Stars": ["-", "4", "5"]},
+        {"Film": ["2012", "1917", "Heat"]},
+        {"Title": ["Heat", "Alien"], "Value": ["8", "9"]},
     ],
 )
 def test_numbers_of_another_kind_are_no_ids(columns: dict[str, list[str]]) -> None:

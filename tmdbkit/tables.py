@@ -28,8 +28,9 @@ IMDB_WORD = r"(?i)^(?:tt[0-9]{7,10}$|(?:https?://)?(?:[a-z]+\.)?imdb\.com/)"
 ID_NAMES = {
     "tmdb": ("tmdbid", "tmdb", "themoviedbid", "tmdbmovieid", "moviedbid"),
     "imdb": ("imdbid", "imdb", "const", "tconst", "imdbconst", "imdburl", "imdblink"),
-    "": ("id", "url", "link", "uri", "value"),
+    "": ("id", "url", "link", "uri"),
 }
+PLAIN = "value"  # the column of a list that has no objects in it
 ASKED = "asked_"  # before the name of a list's column, where what is found has one of that name
 OF_OTHERS = re.compile(r"(?:^|\.)(?:show|season|episode|person|list)\.")  # in Trakt's exports
 SEPARATORS = ",;\t|"
@@ -142,8 +143,9 @@ def id_columns(
         if column and (of in _whose(table[column]) or _is_clear(table, column, of)):
             found.append((column, of))
     for column in table.columns if not found else ():
-        is_named = key_of(column) in ID_NAMES[""] and numbers and not _counts_rows(table[column])
-        if is_named or not _are_numbers(table[column]):
+        is_named = key_of(column) in ID_NAMES[""] or table.columns == [PLAIN]
+        is_meant = is_named and numbers and not _counts_rows(table[column])
+        if is_meant or _marks_ids(table[column]):
             found += [(column, of) for of in _whose(table[column])]
     return found
 
@@ -200,8 +202,9 @@ def _counts_rows(values: pl.Series) -> bool:
     return any(values.to_list() == [str(first + n) for n in range(len(values))] for first in (0, 1))
 
 
-def _are_numbers(values: pl.Series) -> bool:
-    return bool(values.drop_nulls().str.contains(r"^[0-9.]+$").all())
+def _marks_ids(values: pl.Series) -> bool:
+    """Tell whether an id among them is unlike any other number: tt…, or a page's address."""
+    return bool(values.str.contains(f"{IMDB_WORD}|{_PATTERNS['tmdb'][1]}").any())
 
 
 def decoded_text(content: bytes) -> str:
@@ -256,8 +259,8 @@ def _records(found: Any) -> list[Any]:
 
 
 def _of_records(records: list[Any]) -> pl.DataFrame:
-    """Return rows of texts; what is no object is the value of a column `value`."""
-    rows = [dict(_flat(row if isinstance(row, dict) else {"value": row})) for row in records]
+    """Return rows of texts; what is no object is a value of the column `PLAIN`."""
+    rows = [dict(_flat(row if isinstance(row, dict) else {PLAIN: row})) for row in records]
     names = dict.fromkeys(name for row in rows for name in row)
     return pl.DataFrame(rows, dict.fromkeys(names, pl.String))
 

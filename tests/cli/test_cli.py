@@ -182,7 +182,11 @@ def test_a_value_that_cannot_be_meant_is_one_line(
         (["push", "--snapshot", "empty.txt"], "the stage is empty"),
         (["delete", "603"], "no deployment: set CONVEX_URL"),
         (["delete", "603", "--snapshot", "empty.txt"], "--snapshot takes a folder or a .zip"),
-        (["delete", "603", "--snapshot", "prdo.zip"], "there is no prdo.zip; name a folder"),
+        (["import", "603", "--snapshot", "prdo.zip"], "there is no prdo.zip; name a folder"),
+        (["delete", "603", "--snapshot", "prdo.zip"], "there is no snapshot at prdo.zip"),
+        (["delete", "603", "--snapshot", "typo"], "there is no snapshot at typo/snapshot.zip"),
+        (["undo", "--snapshot", "typo"], "there is no snapshot at typo/snapshot.zip"),
+        (["undo", "--snapshot", "prdo.zip"], "there is no snapshot at prdo.zip"),
         (["demo", "empty.txt"], "is a file"),
         (["functions", "no/such/app/convex"], "does not exist"),
         (["refresh", "--older-than", "soon"], None),
@@ -383,6 +387,40 @@ def test_requests_count_those_that_said_which_movies(
 ) -> None:
     counts = asked(capsys, "stage", "--list", "popular")[1]
     assert (counts["staged"], counts["http_requests"]) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("ids", "after"),
+    [
+        (["603"], "tmdbkit show, tmdbkit ratings"),
+        (["60"], "tmdbkit show --not-on-tmdb"),
+        (["603", "60"], "tmdbkit show, tmdbkit ratings, tmdbkit show --not-on-tmdb"),
+    ],
+)
+def test_what_stage_says_is_next_shows_something(
+    tmdb: TMDBServer, ids: list[str], after: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    last = run(capsys, "stage", *ids)[1].splitlines()[-1]
+    assert last.partition("; next: ")[2] == after
+    for line in after.split(", ")[:1]:
+        assert run(capsys, *line.split()[1:])[0] == 0
+
+
+def test_a_fetch_that_failed_is_shown_next(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TMDBKIT_OFFLINE", "1")
+    last = run(capsys, "stage", "603")[1].splitlines()[-1]
+    assert last.endswith("; next: tmdbkit show --failed")
+    assert run(capsys, "show", "--failed")[0] == 0
+
+
+def test_a_command_that_is_mistyped_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["statsu"])
+    said = capsys.readouterr().err
+    assert said.startswith("tmdbkit: argument COMMAND: 'statsu' is none of demo, stage, ")
+    assert said.endswith("did you mean status? see tmdbkit --help\n")
 
 
 def test_stage_says_where_it_staged_and_what_is_next(

@@ -28,7 +28,7 @@ COMMANDS = {  # and the status that each has
     "plan --snapshot there": 0,
     "plan --snapshot there --movie 603": 0,
     "push --snapshot there": 0,
-    "verify --snapshot there": 1,
+    "verify --snapshot there": 0,
     "review --state all": 0,
     "demo": 0,
     "stage --help": 0,
@@ -56,6 +56,8 @@ def run(words: str, encoding: str, typed: bytes = b"") -> tuple[int, str, str]:
     [*((words, "ascii") for words in COMMANDS), ("status", "cp1252"), ("check", "cp1252")],
 )
 def test_a_letter_that_the_output_lacks_ends_no_command(words: str, encoding: str) -> None:
+    if words.startswith("verify"):
+        run("push --snapshot there", encoding)
     status, _, err = run(words, encoding)
     assert (status, "Traceback" in err) == (COMMANDS[words], False)
 

@@ -55,6 +55,21 @@ def test_what_check_says_to_run_next_means_the_same_stage(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("mine")
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        (["--snapshot", "my app"], "--snapshot 'my app'"),
+        (["--snapshot", "my app", *MINE], "--snapshot 'my app'"),
+        ([*MINE, "--skip", "stale,too_fine"], "--skip stale,too_fine --stage 'my films'"),
+        (["--skip", "stale", "--snapshot", "my app"], "--skip stale --snapshot 'my app'"),
+    ],
+)
+def test_what_check_says_to_run_next_finds_the_same(run: Run, words: list[str], same: str) -> None:
+    Path("tmdbkit-demo/snapshot").rename("my app")
+    assert f"tmdbkit check --html report.html {same} shows more" in run("check", *words)[1]
+
+
+@pytest.mark.usefixtures("mine")
 def test_what_doctor_says_to_run_next_means_the_same_stage(run: Run) -> None:
     part = next(Path("my films/payloads").glob("*.parquet"))
     part.write_bytes(part.read_bytes()[:-100])

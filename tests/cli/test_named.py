@@ -98,6 +98,7 @@ def test_two_staged_films_with_one_imdb_id_are_told_apart(
 def test_ids_that_are_not_staged_are_named_with_status_1(
     verb: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    run(capsys, "push", "603")
     status, out, _ = run(capsys, verb, "7777777", "603")
     assert status == 1
     assert "not_staged: 1" in out.splitlines()

@@ -122,7 +122,8 @@ def test_functions_are_copied_into_any_folder_with_a_word_where_it_looks_like_an
 
 
 def test_one_movie_is_not_movies(run: Run) -> None:
-    staged(Path("data/stage"), payload(603))
+    staged(Path("data/stage"), payload(603), payload(604))
+    run("push", "604", "--snapshot", "snap")
     assert run("delete", "603", "--snapshot", "snap")[2].endswith("\n1 movie: 603\n")
     assert run("delete", "--absent", "--snapshot", "snap")[2].endswith("\n0 movies\n")
 

@@ -164,6 +164,23 @@ def test_what_cannot_be_meant_is_one_line(
     assert re.search(said, line)
 
 
+@pytest.mark.parametrize(
+    ("years", "said"),
+    [
+        ("1995-1990", "1995-1990 ends before it begins; write 1990-1995"),
+        ("2001-2000", "2001-2000 ends before it begins; write 2000-2001"),
+        ("95-99", "'95-99' is no year; write 1999 or 1990-1999"),
+        ("1990-", "'1990-' is no year"),
+    ],
+)
+def test_years_that_no_film_can_be_of_are_one_line(
+    folder: Path, years: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        shown(capsys, folder, "--year", years)
+    assert (left.value.code, said in capsys.readouterr().err) == (2, True)
+
+
 def test_an_empty_stage_says_where_it_looked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -293,6 +293,35 @@ def test_an_empty_one_does_not_advise_to_import_it(tmp_path: Path) -> None:
     assert push(staged(tmp_path / "s"), ConvexSnapshot(tmp_path / "empty")).advice == ()
 
 
+def test_where_a_push_wrote_nothing_no_import_is_advised(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", THEIRS)
+    target = ConvexSnapshot(path)
+    assert push(staged(tmp_path / "stage"), target, ids=[604]).advice == ()
+    assert push(staged(tmp_path / "stage", payload()), target).advice
+
+
+def test_an_import_of_an_earlier_export_is_not_advised(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", THEIRS)
+    push(staged(tmp_path / "stage", payload()), ConvexSnapshot(path))
+    export(path, THEIRS, movie(604))  # somebody wrote it meanwhile, and an import would wipe it
+    assert push(staged(tmp_path / "s"), ConvexSnapshot(path), ids=[1]).advice == ()
+
+
+@pytest.mark.parametrize("file", ["prod.zip", "snapshot.zip"])
+def test_a_copy_of_a_rehearsal_advises_no_file_that_is_not_there(tmp_path: Path, file: str) -> None:
+    stage = staged(tmp_path / "stage", payload())
+    path = tmp_path / file if file == "snapshot.zip" else export(tmp_path / file, THEIRS)
+    assert push(stage, ConvexSnapshot(path)).advice
+    copy = path.rename(tmp_path / "copy.zip")
+    assert push(stage, ConvexSnapshot(copy)).advice == ()
+
+
+def test_the_advice_counts_the_tables(tmp_path: Path) -> None:
+    path = export(tmp_path / "prod.zip", {"_id": "jd7abc", "tmdb_id": 603, "title": "Matrix"})
+    (advice,) = push(staged(tmp_path / "stage", payload()), ConvexSnapshot(path)).advice
+    assert "replaces the table movies, and no other" in advice
+
+
 def test_a_deletion_is_written_too(tmp_path: Path) -> None:
     path = export(tmp_path / "prod.zip", THEIRS, movie(604))
     assert delete_movies(staged(tmp_path / "s"), ConvexSnapshot(path), [603]).deleted == 1
@@ -585,3 +614,39 @@ def test_a_persons_own_file_is_not_written_over(tmp_path: Path) -> None:
         push(staged(tmp_path / "stage", payload()), ConvexSnapshot(tmp_path))
     assert mine.read_text() == "mine"
     assert not (tmp_path / "snapshot.zip").exists()
+
+
+# An app that was there before has a schema of its own.
+LOOSER = {
+    "fields less": {"_id": "jd7abc", "tmdb_id": 603, "title": "Matrix, The", "slug": "my-matrix"},
+    "no ratings": {**THEIRS, "vote_pts_system": None},
+    "a text for a number": {**THEIRS, "runtime_minutes": "136 min"},
+    "a number for a text": {**THEIRS, "release_date": 1999},
+    "null": {**THEIRS, "tagline": None},
+    "a text for a list": {**THEIRS, "genres": "Action"},
+}
+
+
+@pytest.mark.parametrize("theirs", LOOSER.values(), ids=LOOSER)
+def test_a_push_over_a_document_of_a_looser_schema_is_taken_back(
+    tmp_path: Path, theirs: Document
+) -> None:
+    path = export(tmp_path / "prod.zip", theirs)
+    stage = staged(tmp_path / "stage", payload())
+    assert counts(push(stage, ConvexSnapshot(path))) == {"updated": 1}
+    taking_back = undo(stage, ConvexSnapshot(path))
+    assert counts(push(stage, ConvexSnapshot(path), plan=taking_back)) == {"updated": 1}
+    assert rows_of(read(path), "movies") == [theirs]
+
+
+@pytest.mark.parametrize("theirs", LOOSER.values(), ids=LOOSER)
+def test_a_deletion_of_a_document_of_a_looser_schema_is_taken_back(
+    tmp_path: Path, theirs: Document
+) -> None:
+    path = export(tmp_path / "prod.zip", theirs)
+    stage = staged(tmp_path / "stage", payload())
+    assert counts(delete_movies(stage, ConvexSnapshot(path), [603])) == {"deleted": 1}
+    taking_back = undo(stage, ConvexSnapshot(path))
+    assert counts(push(stage, ConvexSnapshot(path), plan=taking_back)) == {"created": 1}
+    back = {name: value for name, value in theirs.items() if not name.startswith("_")}
+    assert rows_of(read(path), "movies") == [back]

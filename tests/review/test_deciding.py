@@ -470,6 +470,7 @@ def test_what_is_farthest_off_is_one_sentence(people: Callable[[str], ReviewQueu
     lines = people("Ann").batch("approve").lines()
     farthest = [line for line in lines if line.startswith("farthest off: ")]
     assert [line.count(": ") for line in farthest] == [1] * len(farthest) != []
+    assert not [line for line in farthest if ", ," in line]
 
 
 def test_what_others_decide_while_it_is_asked_about_is_left_out(

@@ -842,6 +842,32 @@ def test_a_text_that_is_the_id_of_one_and_the_title_of_another_names_both(stage:
     assert stage[1917].title == stage["themoviedb.org/movie/1917"].title == "Intolerance"
 
 
+@pytest.mark.parametrize(
+    ("named", "is_there"),
+    [
+        (1, True),
+        (3, False),
+        ("1", True),
+        ("3", False),
+        ("dune", True),  # two, and either is staged
+        (" Heat ", True),
+        ("themoviedb.org/movie/3", False),
+        ("themoviedb.org/movie/2", True),
+        ("Hea", False),
+        ("", False),
+        (" ", False),  # an original title that is empty is no name
+        (None, False),
+        (1.5, False),
+    ],
+)
+def test_a_movie_is_in_a_stage_by_whatever_names_it(
+    stage: Stage, named: Any, is_there: bool
+) -> None:
+    titles = {1: "Dune", 2: "DUNE", 4: "Heat"}
+    stage.store.add(answers(*((number, payload(number, t), T0) for number, t in titles.items())))
+    assert (named in stage) == is_there
+
+
 def test_a_title_of_several_names_them(stage: Stage) -> None:
     stage.store.add(answers((1, payload(1, "Dune"), T0), (2, payload(2, "DUNE"), T0)))
     with pytest.raises(UsageError, match=r"the title of Dune .*1\) and the title of DUNE .*2\); "):

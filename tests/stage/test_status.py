@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,6 +12,7 @@ import pytest
 from tmdbkit import ConvexSnapshot, push, undo
 from tmdbkit.cli.main import main
 from tmdbkit.progress import Silent
+from tmdbkit.review import ReviewQueue
 from tmdbkit.stage.pushes import Ages, Status, next_command
 from tmdbkit.stage.tables import IMPORTS
 
@@ -173,20 +174,51 @@ DOUBT = STOOD | {"target": "snapshot at some/snapshot.zip", "unknown": 1}
 
 
 @pytest.mark.parametrize(
-    ("counts", "due", "changing", "command"),
+    ("counts", "due", "changing", "moved", "command"),
     [
-        ({}, 0, None, "stage 603"),
-        ({"staged": 2}, 0, "de-DE", "refresh --language de-DE"),
-        ({"staged": 2, "targets": [STOOD, DOUBT]}, 1, None, "verify --snapshot some/snapshot.zip"),
-        ({"staged": 2, "targets": [STOOD]}, 1, None, "refresh --older-than 180d"),
-        ({"staged": 2}, 0, None, "plan"),
-        ({"staged": 2, "pushed": 2, "targets": [STOOD]}, 0, None, "refresh --changed"),
+        ({}, 0, None, False, "stage 603"),
+        ({"staged": 2}, 0, "de-DE", False, "refresh --language de-DE"),
+        (
+            {"staged": 2, "targets": [STOOD, DOUBT]},
+            *(1, None, True, "verify --snapshot some/snapshot.zip"),
+        ),
+        ({"staged": 2, "targets": [STOOD]}, 1, None, True, "refresh --older-than 180d"),
+        ({"staged": 2}, 0, None, False, "plan"),
+        ({"staged": 2, "pushed": 2, "targets": [STOOD]}, 0, None, True, "plan"),
+        ({"staged": 2, "pushed": 2, "targets": [STOOD]}, 0, None, False, "refresh --changed"),
     ],
 )
 def test_the_next_command_is_the_most_pressing_one(
-    counts: dict[str, Any], due: int, changing: str | None, command: str
+    counts: dict[str, Any], due: int, changing: str | None, moved: bool, command: str
 ) -> None:
-    assert next_command(status_of(**counts), due, changing) == command
+    assert next_command(status_of(**counts), due, changing, moved=moved) == command
+
+
+def next_of(stage: Stage, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["status", "--stage", str(stage.store.root.folder)]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    return last.removeprefix("next: tmdbkit ").partition(" --stage ")[0]
+
+
+def moved_by(how: str, stage: Stage) -> None:
+    match how:
+        case "a correction":
+            ReviewQueue(stage, by="Ann").correct("runtime_minutes", 99, 1)
+        case "an approval":
+            ReviewQueue(stage, by="Ann").approve(1)
+        case "a payload":
+            stage.store.add(movies(1, at=datetime.now(UTC)))
+
+
+@pytest.mark.parametrize("how", ["a correction", "an approval", "a payload"])
+def test_what_moved_since_a_push_is_to_be_planned(
+    stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    stage.store.add(movies(1, at=datetime.now(UTC)))
+    push(stage, ConvexSnapshot(tmp_path / "there"))
+    assert next_of(stage, capsys) == "refresh --changed"
+    moved_by(how, stage)
+    assert next_of(stage, capsys) == f"plan --snapshot {tmp_path}/there/snapshot.zip"
 
 
 def test_a_status_ends_with_ages_what_is_due_and_the_next_command(
@@ -197,7 +229,8 @@ def test_a_status_ends_with_ages_what_is_due_and_the_next_command(
     stage.store.marker.stand_still(T0 + 185 * DAY)
     assert main(["status", "--stage", str(stage.store.root.folder)]) == 0
     assert capsys.readouterr().out.splitlines()[-3:] == [
-        "payloads: the oldest of 2026-01-01, the newest of 2026-01-10, 185 and 176 days ago",
+        "payloads: the oldest of 2026-01-01, the newest of 2026-01-10, 185 and 176 days ago, as of "
+        "2026-07-05: a sample does not age",
         "due: 1 movie; TMDB's terms: nothing is kept for more than six months",
         f"next: tmdbkit refresh --older-than 180d --stage {stage.store.root.folder}",
     ]

@@ -98,7 +98,7 @@ def takes_filters(verb: argparse.ArgumentParser) -> None:
         (like, "--failed", "ids that could not be staged, and why"),
         (like, "--not-on-tmdb", "ids that TMDB does not have"),
         (how, "--descending", "the highest first"),
-        (how, "--rows", "as JSON Lines, one movie each"),
+        (how, "--rows", "as JSON Lines, one movie each, the counts last"),
     ):
         group.add_argument(option, action="store_true", help=does)
 
@@ -230,7 +230,10 @@ def _years(text: str) -> tuple[int, int]:
     match = re.fullmatch("([0-9]{4})(?:-([0-9]{4}))?", text)
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is no year; write 1999 or 1990-1999")
-    return int(match.group(1)), int(match.group(2) or match.group(1))
+    first, last = int(match.group(1)), int(match.group(2) or match.group(1))
+    if first > last:
+        raise argparse.ArgumentTypeError(f"{text} ends before it begins; write {last}-{first}")
+    return first, last
 
 
 def decade(text: str) -> int:

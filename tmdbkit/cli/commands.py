@@ -51,8 +51,10 @@ def stage(args: argparse.Namespace) -> int:
     result = replace(result, http_requests=result.http_requests + args.requests)
     status = show(args, result, failed=result.failed)
     if not args.json:
-        same = same_stage(args)
-        say(f"in {staged.store.root.full}; next: tmdbkit show{same}, tmdbkit ratings{same}")
+        told = {"show": len(staged), "ratings": len(staged)}
+        told |= {"show --not-on-tmdb": result.missing, "show --failed": result.failed}
+        after = ", ".join(f"tmdbkit {verb}{same_stage(args)}" for verb, of in told.items() if of)
+        say(f"in {staged.store.root.full}{after and f'; next: {after}'}")
     return status
 
 
@@ -96,7 +98,7 @@ def plan(args: argparse.Namespace) -> int:
     contract = output_file(args.save_contract, "--save-contract") if args.save_contract else None
     name_staged(args, staged)
     ids = given_ids(args)
-    target = open_target(args, "plan for")
+    target = open_target(args, "plan for", begins=True)
     if contract is not None:
         target.contract().save(contract)
     made = plan_push(
@@ -147,7 +149,7 @@ def push(args: argparse.Namespace) -> int:
     staged = _filled_or_rated(args) if plan is None else open_stage(args)
     name_staged(args, staged)
     ids = given_ids(args)
-    target = open_target(args, "push to")
+    target = open_target(args, "push to", begins=True)
     what: dict[str, Any] = {
         "approved": args.approved,
         "scope": scope,
@@ -251,7 +253,7 @@ def import_(args: argparse.Namespace) -> int:
     """Fetch movies and send them, with no stage in between."""
     from tmdbkit.workflows import import_direct
 
-    stage, target = open_stage(args), open_target(args, "import into")
+    stage, target = open_stage(args), open_target(args, "import into", begins=True)
     asks = needs_consent(args, target)
     ids = needed_ids(args)
     if asks:

@@ -62,6 +62,13 @@ def same_stage(args: argparse.Namespace) -> str:
     return f" --stage {shlex.quote(args.stage)}" if args.stage else ""
 
 
+def same_source(args: argparse.Namespace) -> str:
+    """Return what a command to type next needs to mean the same movies."""
+    if args.snapshot:
+        return f" --snapshot {shlex.quote(args.snapshot)}"
+    return " --from-target" if args.from_target else same_stage(args)
+
+
 def filled(stage: Stage) -> Stage:
     """Return a stage that has movies.
 
@@ -76,19 +83,8 @@ def filled(stage: Stage) -> Stage:
 
 
 def open_source(args: argparse.Namespace) -> Target | None:
-    """Open the target whose movies are meant, where those of the stage are not.
-
-    Raises:
-        UsageError: There is no such snapshot: what is only read does not begin empty.
-    """
-    from tmdbkit.convex.snapshot import ConvexSnapshot
-
-    if not (args.from_target or args.snapshot):
-        return None
-    target = open_target(args, "movies of")
-    if isinstance(target, ConvexSnapshot) and not target.path.exists():
-        raise UsageError(f"there is no snapshot at {target.path}")
-    return target
+    """Open the target whose movies are meant, where those of the stage are not."""
+    return open_target(args, "movies of") if args.from_target or args.snapshot else None
 
 
 def output_file(name: str, option: str) -> Path:
@@ -121,17 +117,24 @@ def open_scope(args: argparse.Namespace, stage: Stage) -> Scope:
     return Scope.of(only=args.only, create_only=args.create_only, clear=args.clear, own=own)
 
 
-def open_target(args: argparse.Namespace, verb: str) -> Target:
-    """Open the target, and name it before anything is written."""
+def open_target(args: argparse.Namespace, verb: str, *, begins: bool = False) -> Target:
+    """Open the target, and name it before anything is written.
+
+    Raises:
+        UsageError: There is no such snapshot, and the command `begins` none.
+    """
     opened: Target
     new = ""
     if args.snapshot:
         from tmdbkit.convex.snapshot import ConvexSnapshot
 
         opened = ConvexSnapshot(args.snapshot, contract=_contract(getattr(args, "contract", None)))
-        if args.snapshot.lower().endswith(".zip") and not opened.path.exists():
+        is_there = opened.path.exists()
+        if not is_there and not begins:
+            raise UsageError(f"there is no snapshot at {opened.path}")
+        if not is_there and args.snapshot.lower().endswith(".zip"):
             raise UsageError(f"there is no {args.snapshot}; name a folder for a new snapshot")
-        new = "" if opened.path.exists() else ", which is new: nothing is there yet"
+        new = "" if is_there else ", which is new: nothing is there yet"
     elif getattr(args, "contract", None):
         raise UsageError("--contract is of --snapshot; a deployment says itself what it accepts")
     else:

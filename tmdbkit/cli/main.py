@@ -112,7 +112,7 @@ def parser() -> Grammar:
         description="Movies from TMDB to Convex, with a notebook in between.",
     )
     top.add_argument("--version", action="version", version=f"tmdbkit {__version__}")
-    verbs = top.add_subparsers(prog="tmdbkit", help=argparse.SUPPRESS)
+    verbs = top.add_subparsers(prog="tmdbkit", metavar="COMMAND", help=argparse.SUPPRESS)
 
     shown = _verb(verbs, demo.demo, "walk the sample through it all, offline", "demo gallery")
     shown.add_argument("folder", nargs="?", metavar="DIR", help="put it there, with the gallery")

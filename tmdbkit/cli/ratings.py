@@ -14,7 +14,7 @@ from tmdbkit.cli.inputs import (
     open_stage,
     output_file,
     read_settings,
-    same_stage,
+    same_source,
 )
 from tmdbkit.cli.output import FINE, FOUND, kept_for_json, say, say_aside
 from tmdbkit.exceptions import StopError, UsageError
@@ -155,7 +155,9 @@ def check(args: argparse.Namespace) -> int:
         say_aside(f"written to {page}")
     counts = report.counts()
     if not kept_for_json(args, counts):
-        shown_by = page or f"tmdbkit check --html report.html{same_stage(args)}"
+        skipped = f" --skip {','.join(args.skip)}" if args.skip else ""
+        same = f"{' --imdb' * args.imdb}{skipped}{same_source(args)}"
+        shown_by = page or f"tmdbkit check --html report.html{same}"
         say(report.text(more=f": {shown_by} shows more"))
     return FOUND if counts["errors"] else FINE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tmdbkit.cli.inputs import filled, open_stage, read_settings, same_stage
 from tmdbkit.cli.output import FINE, FOUND, kept_for_json, say
@@ -13,6 +13,7 @@ from tmdbkit.progress import counted
 
 if TYPE_CHECKING:
     import argparse
+    from datetime import datetime
 
     from tmdbkit.settings import Settings
     from tmdbkit.stage.pushes import Status
@@ -40,12 +41,21 @@ def _print_next(args: argparse.Namespace, staged: Stage, counts: Status) -> None
     if ages.oldest and ages.newest:
         now = staged.store.now()
         days = f"{(now - ages.oldest).days:,} and {counted((now - ages.newest).days, 'day')} ago"
+        days += f", as of {now:%Y-%m-%d}: a sample does not age" * staged.store.marker.stands_still
         told = f"the oldest of {ages.oldest:%Y-%m-%d}, the newest of {ages.newest:%Y-%m-%d}"
         say(f"payloads: {told}, {days}")
     due = f"{counted(ages.due, 'movie')}; TMDB's terms: nothing is kept for more than six months"
     say(f"due: {due if ages.due else 'nothing'}")
     changing = staged.store.marker.language if staged.store.marker.is_changing else None
-    say(f"next: tmdbkit {next_command(counts, ages.due, changing)}{same_stage(args)}")
+    moved = _moved_since_push(staged, ages.newest)
+    say(f"next: tmdbkit {next_command(counts, ages.due, changing, moved=moved)}{same_stage(args)}")
+
+
+def _moved_since_push(staged: Stage, fetched_at: datetime | None) -> bool:
+    """Tell whether something was decided or fetched after the latest push began."""
+    began: Any = staged.pushes()["began_at"].max()
+    decided: Any = staged.decisions()["at"].max()
+    return began is not None and any(at > began for at in (fetched_at, decided) if at)
 
 
 LATEST = 5  # pushes that a status tells

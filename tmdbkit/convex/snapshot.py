@@ -153,9 +153,8 @@ class ConvexSnapshot(Target):
 
     def apply_movies(self, changes: Sequence[Document]) -> list[Document]:
         """Compare and set; return `tmdb_id, outcome, id, differs` for each change, in order."""
-        contract = self.contract()
         for change in changes:  # before any is made: a mutation is whole or not at all
-            _refuse(contract, change, is_certain=self._given is not None)
+            _refuse(self._given, change)
         answers = [self._tables.apply(change) for change in changes]
         self._made += zip(changes, answers, strict=True)
         return answers
@@ -269,20 +268,27 @@ class ConvexSnapshot(Target):
             yield row if self._given else {n: v for n, v in row.items() if n not in NEW_WITH_US}
 
     def advice(self) -> tuple[str, ...]:
-        """Return how it gets into a deployment, and what that would wipe."""
+        """Return how what was written gets into a deployment, and what that would wipe."""
         if not self._tables.rows["movies"]:
             return ()
         if self._is_export:
-            replaced = [name for name in TABLES if self._is_held(name)]
-            return (
-                f"npx convex import --replace {self._import_path()}   (replaces the tables "
-                f"{', '.join(replaced)}, and no other: references hold; what was written there "
-                "since the export is lost)",
-            )
+            return self._advice_to_replace()
         return tuple(
             f"npx convex import --table {table} {path}{_FIRST * (table == 'movies')}"
             for table, path in self._line_files().items()
-            if self._tables.rows[table]
+            if self._tables.rows[table] and path.exists()
+        )
+
+    def _advice_to_replace(self) -> tuple[str, ...]:
+        """Return how to import a rehearsal; beside an export as it came is none, or an old one."""
+        aside = self._import_path()
+        if not (aside.exists() and self.path.exists() and zip_file.is_signed(self.path)):
+            return ()
+        replaced = [name for name in TABLES if self._is_held(name)]
+        return (
+            f"npx convex import --replace {aside}   (replaces the "
+            f"table{'s' * (len(replaced) > 1)} {', '.join(replaced)}, and no other: "
+            "references hold; what was written there since the export is lost)",
         )
 
     def _import_path(self) -> Path:
@@ -315,17 +321,17 @@ class ConvexSnapshot(Target):
         return draw_facts("Convex snapshot", [("file", str(self.path)), *counts])
 
 
-def _refuse(contract: Contract, change: Document, *, is_certain: bool) -> None:
-    """Refuse what the functions would; where it is not certain, fields of the app's own pass."""
+def _refuse(contract: Contract | None, change: Document) -> None:
+    """Refuse what the functions would.
+
+    What can be inferred is no ground: an undo brings back what a document held, of whatever kind.
+    """
     create, fields = change.get("create"), change.get("set", {})
-    if not is_certain:
-        create, fields = (
-            part and {name: value for name, value in part.items() if contract.knows("movies", name)}
-            for part in (create, fields)
-        )
-    faults = contract.faults(fields, partial=True)
-    faults += contract.faults(create) if create is not None else []
-    faults += exceeded(create or change.get("set", {}))
-    faults += [f"{n} is missing" for n in change.get("unset", ()) if not contract.is_optional(n)]
+    faults = list(exceeded(create or fields))
+    if contract is not None:
+        faults += contract.faults(fields, partial=True)
+        faults += contract.faults(create) if create is not None else []
+        unset = change.get("unset", ())
+        faults += [f"{name} is missing" for name in unset if not contract.is_optional(name)]
     if faults:
         raise RequestRefused("refused it", path="snapshot:applyMovies", message="; ".join(faults))

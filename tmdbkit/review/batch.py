@@ -215,5 +215,6 @@ def _drawn(
     title: str, tmdb_id: int, system: str | None, value: str, why: str, proposal: str | None
 ) -> str:
     what = " ".join(part for part in (SYSTEM_NAMES.get(system or ""), value) if part)
-    rather = f" → {proposal}" if proposal not in (None, "ask") else f", {why}"
-    return f"{title} ({tmdb_id}), {what}{rather}"
+    if proposal not in (None, "ask"):
+        return f"{title} ({tmdb_id}), {what} → {proposal}"
+    return ", ".join(filter(None, (f"{title} ({tmdb_id})", what, why)))

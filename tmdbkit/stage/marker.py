@@ -107,6 +107,11 @@ class Marker:
         if said.get(PRESENT) != at.isoformat():
             self._write({**said, PRESENT: at.isoformat()})
 
+    @property
+    def stands_still(self) -> bool:
+        """Whether it is always the same instant in the stage."""
+        return PRESENT in self._read()
+
     def clock(self) -> Callable[[], datetime]:
         """Return what tells the time in the stage: the clock, unless it stands still."""
         text = self._read().get(PRESENT)

@@ -34,7 +34,7 @@ def meant_by(text: str, rows: Like, root: Root) -> int:
     asked = id_in(word)
     of_id = pl.col("imdb_id" if isinstance(asked, str) else "tmdb_id") == pl.lit(asked)
     by_id = pl.lit(value=False) if asked is None else of_id
-    has_title = pl.any_horizontal(_TITLES.eq(word.lower()))
+    has_title = pl.any_horizontal(_TITLES.eq(word.lower())) & pl.lit(value=word != "")
     found = rows(by_id | has_title).with_columns(by_id=by_id).sort("tmdb_id").collect()
     if found.height == 1:
         return int(found["tmdb_id"].item())

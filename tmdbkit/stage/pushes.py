@@ -228,16 +228,16 @@ def _unknown(rows: pl.DataFrame) -> pl.DataFrame:
     return found.filter(is_open).select(key).unique()
 
 
-def next_command(status: Status, due: int, changing: str | None) -> str:
+def next_command(status: Status, due: int, changing: str | None, *, moved: bool) -> str:
     """Return what a person types next: what is most pressing by what the stage says of itself.
 
     So many movies are `due` to be fetched again, and not all is in the language it is `changing`
-    to.
+    to. What stands in targets has `moved` since.
     """
-    return next(_commands(status, due, changing))
+    return next(_commands(status, due, changing, moved=moved))
 
 
-def _commands(status: Status, due: int, changing: str | None) -> Iterator[str]:
+def _commands(status: Status, due: int, changing: str | None, *, moved: bool) -> Iterator[str]:
     if not status["staged"]:
         yield "stage 603"
     if changing:
@@ -247,7 +247,7 @@ def _commands(status: Status, due: int, changing: str | None) -> Iterator[str]:
             yield f"verify{_option(target['target'])}"
     if due:
         yield f"refresh --older-than {SIX_MONTHS.days}d"
-    if status["pushed"] < status["staged"]:
+    if status["pushed"] < status["staged"] or moved:
         yield f"plan{''.join(_option(target['target']) for target in status['targets'][:1])}"
     yield "refresh --changed"
 

@@ -11,7 +11,7 @@ from typing import Literal
 import polars as pl
 
 from tmdbkit.display import Drawn
-from tmdbkit.exceptions import SettingsWarning
+from tmdbkit.exceptions import NoSuchMovie, SettingsWarning, UsageError
 from tmdbkit.progress import counted
 from tmdbkit.quality import find
 from tmdbkit.schema import ROW, checked_ids
@@ -312,8 +312,15 @@ class Stage(Drawn):
     def __bool__(self) -> bool:
         return True
 
-    def __contains__(self, tmdb_id: object) -> bool:
-        return tmdb_id in self.ids()
+    def __contains__(self, movie: object) -> bool:
+        """Tell whether a movie is staged, by whatever names it; a name of several is one."""
+        if not isinstance(movie, str):
+            return movie in self.ids()
+        try:
+            meant_by(movie, self._titled, self._root)
+        except UsageError as error:
+            return not isinstance(error, NoSuchMovie)
+        return True
 
     def _facts(self) -> list[tuple[str, str]]:
         count = len(self)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
+from tests.ratings.drawn import twin
 from tests.stage.conftest import correct
 from tmdbkit import workflows
 from tmdbkit.convex.merge import Scope
@@ -18,6 +19,7 @@ from tmdbkit.progress import Silent
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.ratings.rows import as_ratings
 from tmdbkit.review import ReviewQueue
+from tmdbkit.workflows.checking import errors_of
 
 from .bench import FETCHED, LATER, NOW, counts, movie, outcome, payload, push, staged
 
@@ -312,6 +314,20 @@ def test_a_movie_that_someone_changed_meanwhile_is_a_conflict_whatever_of_it_is_
 
 
 # Rated, and not staged.
+
+
+def test_of_staged_movies_a_push_withholds_what_check_finds_whatever_else_was_rated(
+    tmp_path: Path,
+) -> None:
+    stage = staged(tmp_path / "s", *map(payload, range(1, 31)))
+    is_doubled = (pl.col("system") == "letterboxd") & (pl.col("tmdb_id") > 30)
+    points = pl.when(is_doubled).then(pl.col("points") * 2).otherwise("points")
+    rated = twin(90, seed=3).filter(pl.col("system") != "tmdb").with_columns(points=points)
+    stage.store.add_ratings(rated)
+    withheld = errors_of(stage).filter(pl.col("tmdb_id") <= 30)
+    found = workflows.check(stage, now=NOW).findings.filter(severity="error")
+    which = ["tmdb_id", "system", "rule"]
+    assert withheld.select(which).sort(which).equals(found.select(which).sort(which))
 
 
 def test_rated_movies_that_are_not_staged_go_where_only_ratings_are_meant(

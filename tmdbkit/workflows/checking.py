@@ -18,6 +18,7 @@ from tmdbkit.executors import run_on
 from tmdbkit.matching.candidates import candidate
 from tmdbkit.quality import Rule, find, same_film, withheld
 from tmdbkit.quality.features import FACTS, feature_names
+from tmdbkit.ratings.columns import explain
 from tmdbkit.ratings.imdb_titles import IMDbTitles
 from tmdbkit.ratings.model import RATINGS
 from tmdbkit.ratings.rows import IMDB_ID, as_ratings
@@ -126,9 +127,16 @@ def applicable(rules: Sequence[Rule], movies: pl.DataFrame) -> list[Rule]:
 
 
 def errors_of(stage: Stage) -> pl.DataFrame:
-    """Return the errors of a stage's ratings, and which of them a person let go."""
+    """Return the errors of a stage's ratings, and which of them a person let go.
+
+    Ratings of movies that are not staged are judged by the columns of those that are, as `check`
+    sees them.
+    """
     table = stage.store.look_up(SEEN_BY_ERRORS)
-    errors = find(table, stage.ratings().filter("chosen"), RATING_ERRORS, now=stage.store.now())
+    ratings = stage.ratings().filter("chosen").select(RATINGS.names())
+    staged = ratings.join(table, on="tmdb_id", how="semi")
+    columns = explain(ratings if staged.is_empty() else staged)
+    errors = find(table, ratings, RATING_ERRORS, now=stage.store.now(), columns=columns)
     return with_waivers(errors, table, stage.decisions())
 
 

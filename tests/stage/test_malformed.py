@@ -150,7 +150,7 @@ def test_no_command_ends_for_its_sake(
     words: str, stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written(stage, answers((1, payload(1), T0), (BAD, NOT_SOUND["genres"], T0)))
-    if words.startswith(("undo", "verify")):
+    if words.startswith(("undo", "verify", "delete")):
         main(["push", "--stage", str(stage.store.root.folder), "--snapshot", "snapshot"])
     capsys.readouterr()
     command, *rest = words.split()

@@ -153,8 +153,12 @@ class ConvexSnapshot(Target):
 
     def apply_movies(self, changes: Sequence[Document]) -> list[Document]:
         """Compare and set; return `tmdb_id, outcome, id, differs` for each change, in order."""
+        contract = self.contract()
         for change in changes:  # before any is made: a mutation is whole or not at all
-            _refuse(self._given, change)
+            if self._given is None and not self._is_export:
+                _refuse(contract, _known_to(contract, change))
+            else:  # of an export is undone what its documents held, of whatever kind
+                _refuse(self._given, change)
         answers = [self._tables.apply(change) for change in changes]
         self._made += zip(changes, answers, strict=True)
         return answers
@@ -321,11 +325,20 @@ class ConvexSnapshot(Target):
         return draw_facts("Convex snapshot", [("file", str(self.path)), *counts])
 
 
-def _refuse(contract: Contract | None, change: Document) -> None:
-    """Refuse what the functions would.
+def _known_to(contract: Contract, change: Document) -> Document:
+    """Return a change without the fields of the app's own, of which nothing is known."""
+    known = {
+        part: {
+            name: value for name, value in change[part].items() if contract.knows("movies", name)
+        }
+        for part in ("create", "set")
+        if change.get(part)
+    }
+    return {**change, **known}
 
-    What can be inferred is no ground: an undo brings back what a document held, of whatever kind.
-    """
+
+def _refuse(contract: Contract | None, change: Document) -> None:
+    """Refuse what the functions would."""
     create, fields = change.get("create"), change.get("set", {})
     faults = list(exceeded(create or fields))
     if contract is not None:

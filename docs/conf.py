@@ -30,8 +30,9 @@ default_role = "code"  # docstrings put code between single backticks, as Markdo
 # References are checked where they are written by hand. What stands in signatures is of Python, of
 # polars, or imported for types alone: those are of no page here, and would need a network.
 INSIDE = (
-    r"tmdbkit\.(convex\.(contract|changes|install|target)|http\.answers|matching|progress"
-    r"|review\.assessment|settings\.secret|stage\.pushes)\..*"
+    r"tmdbkit\.(convex\.(contract|changes|install|target)|fetch\.pool|http\.answers|images|matching"
+    r"|progress|quality\.rule|ratings\.(imdb_titles|model)|review\.assessment"
+    r"|settings\.(secret|sources)|stage\.pushes)\..*"
 )
 nitpick_ignore_regex = [("py:.*", r"(?!tmdbkit\.).*"), ("py:class", INSIDE)]
 

@@ -32,7 +32,7 @@ class Disk:
 
     def __init__(self, place: Path) -> None:
         self._image, self.folder = place / "disk.img", place / "disk"
-        self._place = place
+        self._place, self._cuts = place, 0
         with self._image.open("wb") as file:
             file.truncate(MIB * 2**20)
         subprocess.run(["mkfs.ext4", "-q", self._image], check=True, capture_output=True)
@@ -41,7 +41,10 @@ class Disk:
 
     def after_a_cut(self) -> Path:
         """Return what is there when the power comes back, in a folder of its own."""
-        image, folder = self._place / "after.img", self._place / "after"
+        self._cuts += (
+            1  # of a file that was mounted before, the kernel may still know what was in it
+        )
+        image, folder = self._place / f"after{self._cuts}.img", self._place / "after"
         if folder.exists():
             subprocess.run(["umount", folder], check=True)
         shutil.copyfile(self._image, image)

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 import time
 from base64 import b64decode, b64encode
 from contextlib import closing
@@ -13,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from tests.read_only import run
+from tests.servers.tmdb import TOKEN
 from tests.servers.wire import Answer
 from tmdbkit.exceptions import OfflineError, SettingsWarning, TMDBKitError, UsageError
 from tmdbkit.http.cache import AnswerCache
@@ -514,21 +518,29 @@ def test_offline_what_may_only_be_read_is_read(
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-@pytest.mark.skipif(
-    os.name == "nt" or os.geteuid() == 0, reason="whoever runs this may write everywhere"
-)
+ASKS = """
+import sys
+from pathlib import Path
+from tmdbkit import Settings, TMDBSession
+from tmdbkit.settings import Secret
+
+folder, address, token, path = sys.argv[1:]
+settings = Settings(tmdb_token=Secret(token), tmdb_base_url=address, cache=Path(folder))
+with TMDBSession(settings) as session:
+    print(session.get(path).value["id"])
+"""
+
+
 @pytest.mark.parametrize("part", ["", "tmdb.sqlite"])
 def test_a_place_that_is_read_only_is_no_error(
     part: str, server: TMDBServer, connect: Connect, tmp_path: Path
 ) -> None:
     connect(server).close()
-    place = tmp_path / "cache" / part
-    mode = place.stat().st_mode
-    place.chmod(mode & ~0o222)
-    try:
-        assert connect(server).get(PATH).value["id"] == 603
-    finally:
-        place.chmod(mode)
+    cache = tmp_path / "cache"
+    asked = [str(cache), server.base_url, TOKEN, PATH]
+    done = run("no permission", cache / part, sys.executable, "-W", "error", "-c", ASKS, *asked)
+    subprocess.run(["chmod", "-R", "u+w", str(cache)], check=True)
+    assert (done.stdout, done.stderr) == ("603\n", "")
 
 
 def test_a_folder_that_the_system_calls_read_only_is_not_written_to(

@@ -36,7 +36,6 @@ OF_EVERY_RULE = (
     *("tmdb_id", "title", "original_title", "release_date", "imdb_id"),
     *(f"{system}_points" for system in SYSTEMS),
 )
-_FLAT = flat(ROWS.to_frame()).schema
 PIECE = 20_000  # movies that a worker reads at a time
 
 
@@ -186,11 +185,12 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
     """Return a frame whose texts are texts and whose numbers are numbers, of any size."""
     if "tmdb_id" not in frame.columns:
         raise UsageError("the frame has no column tmdb_id; name the one that holds TMDB's ids so")
+    flat_kinds = flat(ROWS.to_frame()).schema
     kinds = {
         **{name: kind for name, kind in ROW.items() if not kind.is_nested()},
         **{f"{system}_points": pl.Float64() for system in SYSTEMS},
         **{f"{system}_votes": pl.Int64() for system in SYSTEMS},
-        **{n: kind for n, kind in _FLAT.items() if kind in (pl.Boolean, pl.List)},
+        **{n: kind for n, kind in flat_kinds.items() if kind in (pl.Boolean, pl.List)},
     }
     known = {name: kind for name, kind in frame.schema.items() if name in kinds}
     for name, kind in known.items():

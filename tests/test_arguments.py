@@ -266,6 +266,7 @@ def test_a_line_has_what_was_given_what_is_wanted_and_an_example(
     ("given", "said"),
     [
         ({"limt": 5}, "push: got an unexpected keyword argument 'limt'; did you mean limit?"),
+        ({"only": 5}, "push: got an unexpected keyword argument 'only'; it is of a scope: "),
         ({"limit": -1}, "push: limit is -1; it must be 1 or more"),
         ({"limit": 0}, "push: limit is 0; it must be 1 or more"),
     ],
@@ -406,6 +407,8 @@ def test_a_title_that_a_person_set_names_it_and_the_one_before_does_not(
 def test_a_movie_that_is_not_staged_says_what_may_be_meant(stage: tmdbkit.Stage) -> None:
     with pytest.raises(NoSuchMovie, match=r"'shin' is not staged in .*; did you mean The Shining"):
         stage["shin"]
+    with pytest.raises(NoSuchMovie, match=r"'The Matrx ' .*; did you mean The Matrix \(1999, 603"):
+        stage["The Matrx "]
     with pytest.raises(NoSuchMovie, match=r"^'tt9999999' is not staged in [^;]*$"):
         stage["tt9999999"]
 

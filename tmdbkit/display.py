@@ -128,7 +128,7 @@ def brief(value: Any, width: int = 30) -> str:
 
 def _brief_list(values: list[Any], width: int) -> str:
     if not all(isinstance(each, str) for each in values):
-        return f"{len(values):,} ids"
+        return "1 id" if len(values) == 1 else f"{len(values):,} ids"
     more = f" and {len(values) - 2:,} more" if len(values) > 2 else ""
     return plain(", ".join(values[:2]), max(width - len(more), 8)) + more
 

@@ -140,7 +140,7 @@ def id_columns(
     found = []
     for of in ("tmdb", "imdb"):
         column = first_named(table.columns, ID_NAMES[of])
-        if column and (of in _whose(table[column]) or _is_clear(table, column, of)):
+        if column and not _are_points(table[column]) and _is_of(table, column, of):
             found.append((column, of))
     for column in table.columns if not found else ():
         is_named = key_of(column) in ID_NAMES[""] or table.columns == [PLAIN]
@@ -150,9 +150,17 @@ def id_columns(
     return found
 
 
-def _is_clear(table: pl.DataFrame, column: str, of: str) -> bool:
-    """Tell whether a name says that ids are in it, of which it has one; `imdb` may hold ratings."""
-    return key_of(column) != of and not table.select(ids(column, of).is_null().all()).item()
+def _is_of(table: pl.DataFrame, column: str, of: str) -> bool:
+    """Tell whether most of a column are ids, or one is, and its name can mean nothing else."""
+    has_one = not table.select(ids(column, of).is_null().all()).item()
+    return of in _whose(table[column]) or (has_one and key_of(column) != of)
+
+
+def _are_points(values: pl.Series) -> bool:
+    """Tell whether a column called `tmdb` has ratings in whole numbers: up to 10, or repeated."""
+    numbers = values.cast(pl.Float64, strict=False).drop_nulls()
+    highest = 10 if numbers.is_unique().all() else 100
+    return key_of(values.name) in SITES and bool((numbers <= highest).all()) and len(numbers) > 0
 
 
 def ids_in(table: pl.DataFrame, columns: Iterable[Named]) -> pl.Series:

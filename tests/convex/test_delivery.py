@@ -486,7 +486,7 @@ def test_what_is_sent_is_told_with_every_batch(
         push(shelf, bench.target)
     heard = Heard()
     send(shelf, cast("Target", Patient(bench.target, heard.moved)), heard)
-    assert heard.notes[-1].endswith(" batches sent")
+    assert heard.notes[-1].startswith("batches sent: ")
 
 
 @pytest.mark.usefixtures("small_batches")

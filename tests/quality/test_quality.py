@@ -555,6 +555,23 @@ def test_a_rule_may_look_at_columns_of_a_stage_that_it_does_not_name(columns: pl
     assert found.rows() == find(*stage.store.for_rules(), [rule], now=NOW).rows() != []
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pl.col("title", "not_there").is_null(),
+        pl.col("title") > 5,
+        pl.col("title").str.to_date().is_null(),
+        pl.col("title").str.contains("["),
+        pl.col("year").str.len_chars() > 4,
+    ],
+    ids=str,
+)
+def test_a_rule_that_polars_cannot_compute_is_named_in_one_line(wrong: pl.Expr) -> None:
+    rule = Rule("mine", "warning", "It is wrong", wrong, "movie", pl.lit(""))
+    with pytest.raises(UsageError, match=r"^the rule mine cannot be looked at: .+$"):
+        tmdbkit.check(tmdbkit.sample(), rules=[*RULES, rule])
+
+
 def test_two_rules_of_one_name_are_one_clear_line() -> None:
     with pytest.raises(UsageError, match="far_off is the name of two rules"):
         tmdbkit.check(table(movie()), rules=[*RULES, replace(RULES[0], name="far_off")])

@@ -159,6 +159,19 @@ def test_the_text_names_a_few_and_counts_the_rest() -> None:
     ]
 
 
+def test_a_value_that_breaks_several_rules_is_one_of_the_worst_once() -> None:
+    twice = [finding(broken, system="imdb", value="74") for broken in (SCALE, POSTER)]
+    others = finding(POSTER, system="tmdb", value="74"), finding(DATE), finding(SLUG)
+    told = repr(report(*twice, *others)).partition("The worst:\n")[2].splitlines()
+    assert told == [
+        "  Parasite (1): IMDb 74",
+        "  Parasite (1): TMDB 74",
+        "  Parasite (1): bad_date",
+        "  Parasite (1): slug_twice",
+        "  and 1 more in .findings",
+    ]
+
+
 def test_no_title_steers_a_terminal_or_takes_more_than_its_line() -> None:
     text = repr(report(finding(SCALE, 1, "\x1b[2J\nall is well\u202e" + "x" * 500, value="7.2")))
     assert all(letter.isprintable() or letter == "\n" for letter in text)

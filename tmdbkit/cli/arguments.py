@@ -23,10 +23,10 @@ RULES = "tmdbkit rules has all names"
 SNAPSHOT = "a folder, or a ZIP of npx convex export"
 
 
-def takes_rows(verb: argparse.ArgumentParser) -> None:
+def takes_rows(verb: argparse.ArgumentParser, what: str = "change") -> None:
     """Let a command print what it finds row by row."""
     verb.add_argument(
-        "--rows", action="store_true", help="print each change as a line of JSON, the counts last"
+        "--rows", action="store_true", help=f"print each {what} as a line of JSON, the counts last"
     )
 
 

@@ -338,7 +338,7 @@ def _ids_of_export(day: date | str, min_popularity: float | None) -> list[int]:
     with Exports(read_settings(), progress=progress.default()) as exports:
         export = exports.latest() if isinstance(day, str) else exports.of(day)
     found = export.ids(min_popularity=min_popularity)
-    say_aside(f"the export of {export.day}: {found.height:,} ids")
+    say_aside(f"the export of {export.day}: {progress.counted(found.height, 'id')}")
     return found["tmdb_id"].to_list()
 
 

@@ -199,6 +199,7 @@ def parser() -> Grammar:
         help=f"not these; {RULES}",
     )
     check.add_argument("--html", metavar="FILE", help="write the report as a page, too")
+    takes_rows(check, "finding")
     takes_source(check)
 
     _verb(verbs, rating_commands.rules, "say each rule, and what to do about it", "rules --json")

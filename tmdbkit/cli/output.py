@@ -47,12 +47,17 @@ class RowsResult(Result, Protocol):
 def show(args: argparse.Namespace, result: Result, *, failed: int) -> int:
     """Print a result, its rows first where they are wanted, and return the status it means."""
     if getattr(args, "rows", False):
-        for row in cast("RowsResult", result).rows():
-            say_json(row)
-        args.json = True
+        say_rows(args, cast("RowsResult", result))
     if not kept_for_json(args, result.counts()):
         say(repr(result))
     return FOUND if failed else FINE
+
+
+def say_rows(args: argparse.Namespace, result: RowsResult) -> None:
+    """Print a result's rows as lines of JSON, which the object that ends a command follows."""
+    for row in result.rows():
+        say_json(row)
+    args.json = True
 
 
 def kept_for_json(args: argparse.Namespace, facts: Mapping[str, object]) -> bool:

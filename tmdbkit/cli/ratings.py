@@ -16,7 +16,7 @@ from tmdbkit.cli.inputs import (
     read_settings,
     same_source,
 )
-from tmdbkit.cli.output import FINE, FOUND, kept_for_json, say, say_aside
+from tmdbkit.cli.output import FINE, FOUND, kept_for_json, say, say_aside, say_rows
 from tmdbkit.exceptions import StopError, UsageError
 from tmdbkit.progress import counted
 
@@ -153,6 +153,8 @@ def check(args: argparse.Namespace) -> int:
     if page is not None:
         write_text(page, report.page())
         say_aside(f"written to {page}")
+    if args.rows:
+        say_rows(args, report)
     counts = report.counts()
     if not kept_for_json(args, counts):
         skipped = f" --skip {','.join(args.skip)}" if args.skip else ""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
+from tmdbkit.exceptions import UsageError
 from tmdbkit.quality.features import features
 from tmdbkit.quality.movie_rules import MOVIE_RULES
 from tmdbkit.quality.rating_rules import RATING_RULES
@@ -42,12 +43,15 @@ def find(
     """Return `FINDINGS`: errors before warnings, then by rule, then the farthest off.
 
     Args:
-        movies: With `tmdb_id` and what there is of the columns of `views.flat`; rules about others
-            are passed over. `asked_title` and `asked_year` may say what was asked for.
+        movies: With `tmdb_id` and what there is of the columns of `stage.card.flat`; rules about
+            others are passed over. `asked_title` and `asked_year` may say what was asked for.
         ratings: Preferred ones of these movies, frames of `RATINGS`.
         rules: What to look for.
         now: The time, for what is in the future or stale.
         columns: What `ratings.columns.explain` says of the columns, where these are some of many.
+
+    Raises:
+        UsageError: A rule of one's own compares what cannot be compared.
     """
     order = {rule.name: place for place, rule in enumerate(rules)}
     rows = {
@@ -75,8 +79,18 @@ def withheld(findings: pl.DataFrame) -> pl.DataFrame:
 
 
 def _found(rows: pl.DataFrame, rules: Sequence[Rule]) -> list[pl.DataFrame]:
-    """Return what each rule finds; the rules look at all rows together."""
+    """Return what each rule finds, of those whose columns are there."""
     able = [rule for rule in rules if rule.needs() <= set(rows.columns)]
+    try:
+        return _found_together(rows, able)
+    except pl.exceptions.PolarsError as error:
+        if len(able) == 1:
+            said = str(error).partition("\n")[0]
+            raise UsageError(f"the rule {able[0].name} cannot be looked at: {said}") from error
+    return [found for rule in able for found in _found(rows, [rule])]  # one of them is wrong
+
+
+def _found_together(rows: pl.DataFrame, able: Sequence[Rule]) -> list[pl.DataFrame]:
     # Lazily, so that what several rules compute is computed once.
     broken = (
         rows.lazy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -28,6 +29,8 @@ from tmdbkit.quality import Rule
 # The rest of a rule's findings is a number, so that a report of any size is drawn at once.
 DRAWN = 12  # movies under a rule
 NAMED = 8  # findings in the text
+# A value that breaks several rules is said once, by the worst of them.
+ONCE = pl.struct("tmdb_id", pl.coalesce("system", "rule"), "value").is_first_distinct()
 WIDTH, TITLE = 100, 40  # letters of a line of the text, and of a title in it
 
 RANKS = {severity: rank for rank, severity in enumerate(BADGES)}
@@ -81,6 +84,10 @@ class Report:
             ],
         }
 
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the findings as objects of JSON."""
+        return self.findings.iter_rows(named=True)
+
     def verdict(self) -> str:
         """Return the report in one sentence."""
         if not self.movies:
@@ -129,11 +136,12 @@ class Report:
             lines.append(f"  {'pass':<5}  {counted(passed, 'rule')}")
         if broken:
             lines.append("The worst:")
-        for found in self.findings.head(NAMED).iter_rows(named=True):
+        worst = self.findings.filter(ONCE).head(NAMED)
+        for found in worst.iter_rows(named=True):
             told = ", ".join(part for part in (_value(found), found["why"]) if part)
             title = plain(_title(found), TITLE)
             lines.append(f"  {title} ({found['tmdb_id']}): {told or found['rule']}")
-        if (rest := self.findings.height - NAMED) > 0:
+        if rest := self.findings.height - worst.height:
             lines.append(f"  and {rest:,} more{more}")
         return "\n".join(plain(told, WIDTH) for told in lines)
 

@@ -18,7 +18,7 @@ class Rule:
         severity: Of an `error` the rating stays out of a push; a `warning` wants a person to look.
         sentence: What is wrong, for a person.
         expression: True where it is broken; where a column is missing, the rule is passed over.
-        of: What a row is: a rating (`features.features`), or a movie (`views.flat` with `now`).
+        of: What a row is: a rating (`features.features`), or a movie (`card.flat` with `now`).
         value: The value that is wrong, as text.
         why: What makes it wrong, as text; default the sentence.
         degree: How far off it is; the worst of a rule stand first.

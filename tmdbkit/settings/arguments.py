@@ -24,6 +24,10 @@ LOWEST = {
     **dict.fromkeys(("limit", "threads", "workers", "page", "pages", "pool", "size"), 1),
     "retries": 0,
 }
+INSIDE = {  # what a person may take for an argument, and stands in one
+    name: f"; it is of a scope: scope=tmdbkit.convex.merge.Scope.of({name}=['ratings'])"
+    for name in ("only", "create_only", "clear")
+}
 SPECIAL = ("__init__", "__getitem__")  # what a class has with two underscores, and people call
 
 
@@ -151,7 +155,7 @@ def checked(public: T) -> T:
             bound = signature().bind(*args, **kwargs)
         except TypeError as error:
             word, there = str(error).rpartition(" ")[2].strip("'"), signature().parameters
-            near = "" if word in there else did_you_mean(word, there)
+            near = "" if word in there else INSIDE.get(word) or did_you_mean(word, there)
             raise UsageError(f"{called}: {error}{near}") from None
         for name, value in bound.arguments.items():
             parameter = signature().parameters[name]

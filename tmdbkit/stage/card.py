@@ -159,7 +159,8 @@ class MovieCard:
         shares = {
             SYSTEM_NAMES[system]: points / SCALES[system] for system, points in self.ratings.items()
         }
-        return row(draw_facts(self.heading(), self.facts(), shares), self.poster())
+        facts = draw_facts(self.heading(), self.facts(), shares)
+        return row(facts, self.poster(), style="flex-wrap:wrap")
 
     def poster(self) -> str:
         """Return the picture, the poster's address, or a cover of its own, as HTML."""

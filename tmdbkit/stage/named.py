@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 
 import polars as pl
 
@@ -15,6 +16,7 @@ Like = Callable[[pl.Expr], pl.LazyFrame]
 
 COLUMNS = ("tmdb_id", "imdb_id", "title", "original_title", "release_date")
 MOST = 3  # movies that a line names
+ALIKE, MISTYPED = 0.8, 2  # how much a mistyped title has of the one that is meant, and letters off
 _TITLES = pl.col("title", "original_title").str.to_lowercase()
 
 
@@ -53,14 +55,30 @@ def meant_by(text: str, rows: Like, root: Root) -> int:
 
 def no_such(movie: int | str, rows: Like, root: Root) -> NoSuchMovie:
     """Return the error about a movie that is not staged, and what may be meant instead."""
-    has_text = pl.any_horizontal(_TITLES.str.contains(str(movie).strip().lower(), literal=True))
-    near = rows(has_text).sort("tmdb_id").head(MOST).collect()
+    near = _meant(movie, rows) if isinstance(movie, str) else []
     hint = ""
-    if isinstance(movie, str) and not near.is_empty():
-        hint = f"; did you mean {' or '.join(map(_named, near.iter_rows(named=True)))}?"
+    if near:
+        hint = f"; did you mean {' or '.join(near)}?"
     elif rows(pl.lit(value=True)).head(1).collect().is_empty():
         hint = f", which is empty; looked in {root.full}"
     return NoSuchMovie(f"{plain(repr(movie), 80)} is not staged in {root}{hint}")
+
+
+def _meant(text: str, rows: Like) -> list[str]:
+    """Return the first movies that have a text in their title, or else one that is spelled like it.
+
+    Titles of another length are not compared letter by letter, which takes long for many.
+    """
+    word = text.strip().lower()
+    found = rows(pl.any_horizontal(_TITLES.str.contains(word, literal=True))).sort("tmdb_id")
+    near = found.head(MOST).collect()
+    if near.is_empty() and id_in(word) is None:
+        first, last = len(word) - MISTYPED, len(word) + MISTYPED
+        as_long = rows(pl.any_horizontal(_TITLES.str.len_chars().is_between(first, last))).collect()
+        title = pl.col("title").str.to_lowercase()
+        alike = get_close_matches(word, as_long.select(title.unique())["title"], MOST, ALIKE)
+        near = as_long.filter(title.is_in(alike)).sort("tmdb_id").head(MOST)
+    return [_named(row) for row in near.iter_rows(named=True)]
 
 
 def _named(row: dict[str, object]) -> str:

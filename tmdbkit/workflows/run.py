@@ -140,7 +140,7 @@ class Run:
             )
 
         def tell(settled: int, note: str) -> None:
-            update(done + settled, note or f"{importer.batches:,} batches sent")
+            update(done + settled, note or f"batches sent: {importer.batches:,}")
 
         with showing(self._progress, "pushing", total) as update:
             importer = self._importer(self.unsettled(), log.append)

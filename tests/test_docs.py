@@ -23,6 +23,7 @@ pytestmark = pytest.mark.once
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 SOURCES = sorted(Path(tmdbkit.__file__).parent.rglob("*.py"))
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+HERE_DOCUMENT = r"<<'(\w+)'\n.*?^\1$"
 APART = {"recipes.md"}  # needs what an extra brings; tests/test_pages.py runs it
 
 
@@ -46,6 +47,13 @@ def test_its_python_runs(page: str, block: str) -> None:
 def test_its_commands_are_commands(page: str, block: str) -> None:
     for line in re.findall(r"^(?:\w+=\S+ |[./\w]+/)?tmdbkit ([^#&|>\n]*)", block, re.MULTILINE):
         parser().parse_args(line.split())
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.name)
+def test_what_is_typed_has_no_comment_which_a_mac_s_shell_takes_for_words(page: Path) -> None:
+    typed = [text for kind, text in FENCED.findall(page.read_text("utf-8")) if kind == ""]
+    outside_of_files = re.sub(HERE_DOCUMENT, "", "".join(typed), flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"^.*(?<!\S)#.*$", outside_of_files, re.MULTILINE) == []
 
 
 def test_its_links_lead_somewhere() -> None:

@@ -38,7 +38,7 @@ def test_its_commands_are_commands(line: str) -> None:
 
 
 def test_it_begins_with_what_installs_it_and_with_what_needs_no_key() -> None:
-    assert BLOCKS.startswith("pip install tmdbkit\ntmdbkit demo ")
+    assert BLOCKS.startswith("pip install tmdbkit\ntmdbkit demo\n")
 
 
 def test_the_page_of_verbs_names_every_command() -> None:

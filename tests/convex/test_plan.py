@@ -65,6 +65,7 @@ def test_a_plan_counts_what_a_push_would_do_and_changes_nothing(
         "kept": 1,
         "erase": 0,
     }
+    assert "fields kept: tagline 1" in repr(made).splitlines()
     assert bench.table("movies") == before
 
 

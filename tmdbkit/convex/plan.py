@@ -270,10 +270,11 @@ class Plan(Drawn):
         if self.undoes:
             facts.insert(1, ("takes back", f"push {self.undoes}, which {self._was_done()}"))
         updates = [change for change in self.changes if change.kind == "update"]
+        kept = (name for change in self.changes for name in change.kept)
         fields = Counter(name for change in updates for name in moved(change))
-        if fields:
-            told = ", ".join(f"{name} {count:,}" for name, count in fields.most_common(12))
-            facts.append(("fields", told))
+        for what, names in (("fields", fields), ("fields kept", Counter(kept))):
+            told = ", ".join(f"{name} {count:,}" for name, count in names.most_common(12))
+            facts += [(what, told)] * bool(told)
         facts += self._first_changes()
         forms = Counter(
             f"{name}: {{}} to {form_of(change.set[name])}"

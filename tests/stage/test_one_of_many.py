@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
 from tests.stage.conftest import T0, answers, payload
-from tmdbkit.exceptions import NoSuchMovie
+from tmdbkit import Stage
+from tmdbkit.exceptions import NoSuchMovie, StageError
 from tmdbkit.stage import decisions
 from tmdbkit.stage.decisions import IN_VIEW, decision, judged, unreadable
 from tmdbkit.stage.tables import DECISIONS
-
-if TYPE_CHECKING:
-    from tmdbkit import Stage
 
 
 def verdict(tmdb_id: int, name: str, text: str = "") -> pl.DataFrame:
@@ -54,14 +51,14 @@ def test_what_another_hand_writes_is_parsed_and_judged_by_itself(old: str, new: 
 
 def test_of_decisions_only_those_on_a_movie_are_read_for_it(stage: Stage) -> None:
     stage.store.add_decisions(pl.concat([verdict(n, f"d{n}") for n in range(1, 6)]))
-    assert stage.store.decided_in(None, [3])["decision"].to_list() == ["d3"]
+    assert stage.store.decided_on([3])["decision"].to_list() == ["d3"]
 
 
 def test_a_decision_without_a_name_has_the_same_one_whatever_is_read(stage: Stage) -> None:
     rows = pl.concat([verdict(1, "d1"), verdict(2, "d2"), verdict(2, "d3")])
     stage.store.add_decisions(rows.with_columns(decision=pl.lit(None, DECISIONS["decision"])))
-    every = stage.store.decided_in(None).filter(tmdb_id=2)
-    assert stage.store.decided_in(None, [2])["decision"].to_list() == every["decision"].to_list()
+    every = stage.store.decided().filter(tmdb_id=2)
+    assert stage.store.decided_on([2])["decision"].to_list() == every["decision"].to_list()
 
 
 def test_a_movie_is_found_by_the_title_that_it_has_now_and_by_no_earlier_one(stage: Stage) -> None:
@@ -80,3 +77,16 @@ def test_a_movie_is_found_by_the_title_that_somebody_set(stage: Stage) -> None:
     assert stage.id_of("alpha two") == 2
     assert stage.id_of("alpha") == 1
     assert stage["alpha two"].title == "Alpha Two"
+
+
+def test_decisions_are_read_anew_where_somebody_or_a_disk_changed_them(stage: Stage) -> None:
+    folder = stage.store.root.folder
+    assert folder is not None
+    assert stage.decisions().is_empty()
+    for name in ("d1", "d2"):
+        Stage(folder).store.add_decisions(verdict(1, name))
+    assert stage.decisions()["decision"].to_list() == ["d1", "d2"]
+    last = max((folder / "decisions").glob("*.parquet"))
+    last.write_bytes(b"")
+    with pytest.raises(StageError, match=last.name):
+        stage.decisions()

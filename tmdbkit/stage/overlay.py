@@ -52,10 +52,14 @@ class Overlay:
         of_these = self.collected.join(own, on="tmdb_id", how="semi")
         return self._chosen(self._set_by_hand(pl.concat([of_these, own])))
 
-    def beside(self, staged: set[int]) -> pl.DataFrame:
+    def chosen_beside(self, staged: pl.Series) -> pl.DataFrame:
+        """Return the ratings that count of movies that are not staged, in `RATINGS`."""
+        others = self.collected.filter(~pl.col("tmdb_id").is_in(staged.implode()))
+        return self._chosen(self._set_by_hand(others))
+
+    def beside(self, staged: pl.Series) -> pl.DataFrame:
         """Return `tmdb_id, title` and the vote fields of movies that are rated, and not staged."""
-        others = self.collected.filter(~pl.col("tmdb_id").is_in(staged))
-        votes = vote_objects(self._chosen(self._set_by_hand(others)))
+        votes = vote_objects(self.chosen_beside(staged))
         return votes.select("tmdb_id", pl.lit("").alias("title"), *VOTE_FIELDS)
 
     def ratings(self, rows: pl.LazyFrame) -> pl.DataFrame:

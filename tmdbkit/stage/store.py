@@ -30,11 +30,12 @@ from tmdbkit.stage.overlay import SAME_RATING, Overlay
 from tmdbkit.stage.own_fields import OwnFields
 from tmdbkit.stage.parts import Order
 from tmdbkit.stage.pushes import Ages, ages
-from tmdbkit.stage.storage import root_of
+from tmdbkit.stage.storage import Entry, root_of
 from tmdbkit.stage.tables import DECISIONS, IMPORTS
 from tmdbkit.surrogates import loads
 
 ASSESSED = "assessed"  # where a reviewer's view is kept
+IS_TOLD = pl.any_horizontal(pl.col("points", "votes").is_not_null())
 SAME_ANSWER = ("tmdb_id", "fetched_at", "http_status")
 
 
@@ -64,6 +65,7 @@ class StageStore:
         self.exports = kept.Exports(self.root)
         self.marker = Marker(self.root)
         self.now = now or self.marker.clock()
+        self._decided: tuple[dict[str, Entry], pl.DataFrame] | None = None
 
     def _log(self, name: str, columns: pl.Schema, age: str) -> Log:
         return Log(self.root.under(name), columns, age=pl.col(age), mixed=True)
@@ -200,15 +202,28 @@ class StageStore:
         """
         wanted = None if tmdb_ids is None else list(tmdb_ids)
         with reading(self.root):
-            rows = self.movies.rows_of(self.movies.newest(wanted).collect())
-            overlay = self.overlay(wanted)
-            chosen = overlay.chosen(rows)
-            table = asked.beside(flat(overlay.rated(rows, chosen)), self.listed)
-            if columns is not None:
-                table = table.select(n for n in table.collect_schema().names() if n in columns)
-            movies = table.sort("tmdb_id").collect()
-            movies = movies.join(self.movies.gone(wanted), on="tmdb_id", how="left")
-        return movies, chosen.filter(pl.any_horizontal(pl.col("points", "votes").is_not_null()))
+            return self._for_rules(self.overlay(wanted), wanted, columns)
+
+    def for_errors(
+        self, columns: Collection[str]
+    ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        """Return the same of all movies; and the ratings that count of those not staged."""
+        with reading(self.root):
+            overlay = self.overlay()
+            movies, ratings = self._for_rules(overlay, None, columns)
+            return movies, ratings, overlay.chosen_beside(movies["tmdb_id"]).filter(IS_TOLD)
+
+    def _for_rules(
+        self, overlay: Overlay, wanted: list[int] | None, columns: Collection[str] | None
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        rows = self.movies.rows_of(self.movies.newest(wanted).collect())
+        chosen = overlay.chosen(rows)
+        table = asked.beside(flat(overlay.rated(rows, chosen)), self.listed)
+        if columns is not None:
+            table = table.select(n for n in table.collect_schema().names() if n in columns)
+        movies = table.sort("tmdb_id").collect()
+        movies = movies.join(self.movies.gone(wanted), on="tmdb_id", how="left")
+        return movies, chosen.filter(IS_TOLD)
 
     def rated_only(self, tmdb_ids: Iterable[int] | None = None) -> pl.DataFrame:
         """Return `tmdb_id, title` and the vote fields of movies that are rated, and not staged.
@@ -216,7 +231,8 @@ class StageStore:
         They can be pushed where the scope is nothing but ratings.
         """
         with reading(self.root):
-            found = self.overlay().beside(self.movies.ids())
+            staged = pl.Series("tmdb_id", self.movies.ids(), pl.Int64)
+            found = self.overlay().beside(staged)
         return found if tmdb_ids is None else found.filter(pl.col("tmdb_id").is_in(set(tmdb_ids)))
 
     def overlay(self, tmdb_ids: Sequence[int] | None = None) -> Overlay:
@@ -228,35 +244,37 @@ class StageStore:
             in_order = rated.collect().sort("part", maintain_order=True)
         newest = in_order.unique(SAME_RATING, keep="last")
         collected = validation.ratings(newest.select(RATINGS.names()))
-        said = self.decided_in(None, tmdb_ids).drop("part")
+        said = self.decided() if tmdb_ids is None else self.decided_on(tmdb_ids)
         return Overlay(collected, self.settings.providers, overrides(said))
 
     def decided(self) -> pl.DataFrame:
-        """Return the log of decisions, in `DECISIONS`, the newest last."""
-        return self.decided_in(None).drop("part")
-
-    def decided_in(
-        self, parts: list[str] | None, tmdb_ids: Sequence[int] | None = None
-    ) -> pl.DataFrame:
-        """Return some parts of the log of decisions, or all, with the `part` that each came in.
-
-        Args:
-            parts: Which parts; None for all.
-            tmdb_ids: Only the decisions on these movies, and undos of or by these.
-        """
+        """Return the log of decisions, in `DECISIONS`, the newest last; read where it has grown."""
         with reading(self.root):
-            rows = self.decisions.scan([] if tmdb_ids == [] else parts)
-            of_these = pl.lit(value=True)
-            if tmdb_ids:
-                of_these = is_any_of(tmdb_ids)
-                named = rows.filter(of_these).select("decision", "undoes").collect()
-                undone = pl.col("decision").is_in(named["undoes"].implode())
-                of_these |= undone | pl.col("undoes").is_in(named["decision"].implode())
+            listing = self.decisions.listing()
+        files = {part: listing.files[part] for part in listing.counting()}
+        if self._decided is None or self._decided[0] != files:
+            self._decided = files, self.decided_in(list(files)).drop("part")
+        return self._decided[1]
+
+    def decided_in(self, parts: list[str]) -> pl.DataFrame:
+        """Return some parts of the log of decisions, with the `part` that each came in."""
+        with reading(self.root):
+            return _understood(self.decisions.scan(parts).collect())
+
+    def decided_on(self, tmdb_ids: Sequence[int]) -> pl.DataFrame:
+        """Return the decisions on some movies, and undos of or by these; no others are read."""
+        if not tmdb_ids:
+            return DECISIONS.to_frame()
+        with reading(self.root):
+            rows = self.decisions.scan()
+            of_these = is_any_of(tmdb_ids)
+            named = rows.filter(of_these).select("decision", "undoes").collect()
+            undone = pl.col("decision").is_in(named["undoes"].implode())
+            of_these |= undone | pl.col("undoes").is_in(named["decision"].implode())
             found = rows.filter(of_these).collect()
             if found["decision"].has_nulls():  # then its place among all is its name
                 found = validation.named(rows).filter(of_these).collect()
-        in_order = found.sort("part", maintain_order=True)
-        return validation.decisions(in_order).unique("decision", maintain_order=True)
+            return _understood(found).drop("part")
 
     def imported(self) -> pl.LazyFrame:
         """Return the rows of the import log, with the `part` that each came in."""
@@ -360,3 +378,8 @@ class StageStore:
 
     def _logs(self) -> tuple[Log, ...]:
         return (self.movies.payloads, self.movies.checks, *self._others())
+
+
+def _understood(rows: pl.DataFrame) -> pl.DataFrame:
+    in_order = rows.sort("part", maintain_order=True)
+    return validation.decisions(in_order).unique("decision", maintain_order=True)

@@ -131,11 +131,10 @@ def errors_of(stage: Stage) -> pl.DataFrame:
     Ratings of movies that are not staged are judged by the columns of those that are, as `check`
     sees them.
     """
-    table = stage.store.look_up(SEEN_BY_ERRORS)
-    ratings = stage.ratings().filter("chosen").select(RATINGS.names())
-    staged = ratings.join(table, on="tmdb_id", how="semi")
-    columns = explain(ratings if staged.is_empty() else staged)
-    errors = find(table, ratings, RATING_ERRORS, now=stage.store.now(), columns=columns)
+    table, ratings, others = stage.store.for_errors(SEEN_BY_ERRORS)
+    columns = explain(others if ratings.is_empty() else ratings)
+    every = pl.concat([ratings, others])
+    errors = find(table, every, RATING_ERRORS, now=stage.store.now(), columns=columns)
     return with_waivers(errors, table, stage.decisions())
 
 

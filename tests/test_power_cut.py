@@ -144,10 +144,10 @@ def remembered(folder: Path) -> list[int]:
 @pytest.mark.parametrize(
     ("do", "there"),
     [
-        (stage_a_movie, movies_there),
+        pytest.param(stage_a_movie, movies_there, marks=pytest.mark.large),
         (stage_and_compact, movies_there),
         (decide, decisions_there),
-        (push_a_movie, pushed_there),
+        pytest.param(push_a_movie, pushed_there, marks=pytest.mark.large),
         (change_somebodys, remembered),
     ],
     ids=["stage", "compaction", "decisions", "snapshot", "push"],

@@ -26,12 +26,10 @@ COMMANDS = {  # and the status that each has
     "status": 0,
     "check": 1,
     "plan --snapshot there": 0,
-    "plan --snapshot there --movie 603": 0,
     "push --snapshot there": 0,
     "verify --snapshot there": 0,
     "review --state all": 0,
     "demo": 0,
-    "stage --help": 0,
 }
 
 

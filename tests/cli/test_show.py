@@ -41,6 +41,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.fixture(scope="module")
+def raw(folder: Path) -> pl.DataFrame:
+    return Stage(folder).table(raw=True)
+
+
 def shown(
     capsys: pytest.CaptureFixture[str], folder: Path, *words: str, status: int = 0
 ) -> list[str]:
@@ -82,7 +87,6 @@ def test_a_movie_as_json_is_all_that_is_known_of_it(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["--missing", "imdb"], pl.col("imdb_points").is_null()),
         (["--missing", "tagline,imdb"], pl.col("imdb_points").is_null() & pl.col("tagline").eq("")),
         (["--missing", "directors"], pl.col("directors").list.len().eq(0)),
         (["--finding", "scale_mix_up"], pl.col("findings").list.contains("scale_mix_up")),
@@ -96,9 +100,13 @@ def test_a_movie_as_json_is_all_that_is_known_of_it(
     ids=lambda given: " ".join(given) if isinstance(given, list) else "",
 )
 def test_movies_are_shown_that_are_like_what_is_said(
-    folder: Path, words: list[str], expected: pl.Expr, capsys: pytest.CaptureFixture[str]
+    folder: Path,
+    raw: pl.DataFrame,
+    words: list[str],
+    expected: pl.Expr,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    wanted = Stage(folder).table(raw=True).filter(expected)["tmdb_id"].to_list()
+    wanted = raw.filter(expected)["tmdb_id"].to_list()
     assert [row["tmdb_id"] for row in table(capsys, folder, *words)] == wanted
     assert wanted
 

@@ -91,11 +91,14 @@ ENDS = {
     "unwritable log": by_a_log_that_cannot_be_written,
     "lost answers": by_answers_that_are_lost,
 }
+LIKE_CTRL_C = ("SIGHUP", "SIGTERM")  # which end a push by the same way
 LARGE = pytest.mark.large
 BATCHES = 20  # of 2,000 movies
 
 
-@pytest.mark.parametrize("way", ENDS)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=[LARGE] * (way in LIKE_CTRL_C)) for way in ENDS]
+)
 @pytest.mark.parametrize(
     ("count", "there", "turns"),
     [

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-# What one worker goes through for the longest: it begins first, or the others would wait at the end.
+# What one worker goes through for the longest begins first, or the others would wait at the end.
 LONGEST = (
     *("pages", "consent", "ends", "decisions_file", "show", "sheet", "innocent", "any_settings"),
     *("withheld", "plan", "language", "storm", "foreign", "importer", "types", "night", "panel"),

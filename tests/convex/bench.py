@@ -218,12 +218,12 @@ class Shelf:
         return {}
 
     def look_up(self, names: Sequence[str]) -> pl.DataFrame:
-        """What rules look at: of these movies, nothing is wrong."""
+        """Columns of the flat table: of no movie, so that nothing is wrong."""
         return flat(transform.ROWS.to_frame()).select(names)
 
-    def ratings(self) -> pl.DataFrame:
-        """The ratings of all systems."""
-        return pl.DataFrame(schema={**RATINGS, "chosen": pl.Boolean})
+    def for_errors(self, names: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        """The same, and the ratings of all systems: none."""
+        return self.look_up(names), RATINGS.to_frame(), RATINGS.to_frame()
 
     def decisions(self) -> pl.DataFrame:
         """What people decided: nothing."""

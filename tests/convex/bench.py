@@ -225,6 +225,10 @@ class Shelf:
         """The same, and the ratings of all systems: none."""
         return self.look_up(names), RATINGS.to_frame(), RATINGS.to_frame()
 
+    def ratings(self) -> pl.DataFrame:
+        """The ratings of all systems, and which count: none."""
+        return pl.DataFrame(schema={**RATINGS, "chosen": pl.Boolean})
+
     def decisions(self) -> pl.DataFrame:
         """What people decided: nothing."""
         return DECISIONS.to_frame()

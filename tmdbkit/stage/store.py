@@ -231,7 +231,7 @@ class StageStore:
         They can be pushed where the scope is nothing but ratings.
         """
         with reading(self.root):
-            staged = pl.Series("tmdb_id", self.movies.ids(), pl.Int64)
+            staged = pl.Series("tmdb_id", list(self.movies.ids()), pl.Int64)
             found = self.overlay().beside(staged)
         return found if tmdb_ids is None else found.filter(pl.col("tmdb_id").is_in(set(tmdb_ids)))
 

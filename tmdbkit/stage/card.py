@@ -1,11 +1,10 @@
-"""One movie at a glance, and the flat table that it is a row of, with what is said of it."""
+"""One movie at a glance, and the flat table that it is a row of."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,8 @@ from tmdbkit.display import (
     plain_lines,
     row,
 )
-from tmdbkit.quality import FINDINGS, find, withheld
-from tmdbkit.ratings.aggregate import consensus
 from tmdbkit.ratings.rows import Frame
 from tmdbkit.schema import SCALES, SYSTEMS
-from tmdbkit.stage.decisions import verdicts
-from tmdbkit.stage.waivers import RATING, not_waived
 from tmdbkit.transform import ROWS
 
 FOR_RULES_ALONE = ("taken_back", "not_on_tmdb")  # columns that nobody else looks at
@@ -100,7 +95,7 @@ class MovieCard:
     row: dict[str, Any]
     picture: Path | None = None
     online: bool = True
-    judge: Callable[[], pl.DataFrame] = FINDINGS.to_frame
+    judge: Callable[[], pl.DataFrame] = pl.DataFrame
 
     @property
     def title(self) -> str:
@@ -171,38 +166,3 @@ class MovieCard:
         if self.online and address.startswith("https://"):
             return picture(address)
         return cover(self.title, int(self.row["tmdb_id"]))
-
-
-def flat_table(
-    movies: pl.DataFrame,
-    ratings: pl.DataFrame,
-    decisions: pl.DataFrame,
-    *,
-    now: datetime,
-    raw: bool,
-) -> pl.DataFrame:
-    """Return the flat table with `AGREED`, `findings`, `decision`; without what a push withholds.
-
-    Where it is `raw`, the withheld points and votes are shown as well.
-    """
-    found = find(movies, ratings, now=now)
-    held = withheld(not_waived(found, movies, decisions))
-    agreed = consensus(ratings.join(held, on=RATING, how="anti", maintain_order="left"))
-    by_movie = found.group_by("tmdb_id", maintain_order=True)
-    names = by_movie.agg(findings=pl.col("rule").unique(maintain_order=True))
-    said = verdicts(decisions).select("tmdb_id", decision="kind")
-    shown = movies.drop(FOR_RULES_ALONE)
-    table = shown if raw else _without(shown, held)
-    for more in (agreed.select("tmdb_id", pl.col(AGREED).round(2)), names, said):
-        table = table.join(more, on="tmdb_id", how="left", maintain_order="left")
-    return table.with_columns(pl.col("findings").fill_null(pl.lit([], pl.List(pl.String))))
-
-
-def _without(table: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
-    """Return the table with null for the points and votes of some ratings."""
-    ids = {s: held.filter(system=s)["tmdb_id"].implode() for s in SYSTEMS}
-    return table.with_columns(
-        pl.when(~pl.col("tmdb_id").is_in(ids[s])).then(f"{s}_{name}").alias(f"{s}_{name}")
-        for s in SYSTEMS
-        for name in ("points", "votes")
-    )

@@ -13,12 +13,11 @@ import polars as pl
 from tmdbkit.display import Drawn
 from tmdbkit.exceptions import NoSuchMovie, SettingsWarning, UsageError
 from tmdbkit.progress import counted
-from tmdbkit.quality import find
 from tmdbkit.schema import ROW, checked_ids
 from tmdbkit.settings import Settings
 from tmdbkit.settings.arguments import checked
 from tmdbkit.stage import history, pushes
-from tmdbkit.stage.card import MovieCard, flat, flat_table
+from tmdbkit.stage.card import MovieCard, flat
 from tmdbkit.stage.decisions import WORDS, verdicts
 from tmdbkit.stage.doctor import Health, examine
 from tmdbkit.stage.foreign import reading
@@ -227,6 +226,8 @@ class Stage(Drawn):
         Args:
             raw: Show the ratings that a push withholds as well, which are null otherwise.
         """
+        from tmdbkit.stage.judged import flat_table  # which says why it is not at the top
+
         movies, ratings = self.store.for_rules()
         found = flat_table(movies, ratings, self.decisions(), now=self.store.now(), raw=raw)
         return self._unless_empty(self.store.with_own(found))
@@ -267,8 +268,13 @@ class Stage(Drawn):
             row,
             self.store.poster(tmdb_id),
             online=not self.store.settings.offline,
-            judge=lambda: find(*self.store.for_rules([tmdb_id]), now=self.store.now()),
+            judge=lambda: self._findings_of(tmdb_id),
         )
+
+    def _findings_of(self, tmdb_id: int) -> pl.DataFrame:
+        from tmdbkit.stage.judged import findings_of  # as above
+
+        return findings_of(self.store, tmdb_id)
 
     def id_of(self, movie: int | str) -> int:
         """Return the id of a movie by whatever names it: ids, an address, its title in any case.

@@ -16,7 +16,6 @@ from tmdbkit.schema import LAST_ID
 from tmdbkit.stage.decisions import PLAIN_FIELDS, RATING_FIELDS, VERDICTS, unreadable
 from tmdbkit.stage.fitting import fitting
 from tmdbkit.stage.tables import DECISIONS, OUTCOMES
-from tmdbkit.stage.waivers import WAIVERS
 from tmdbkit.surrogates import loads
 
 if TYPE_CHECKING:
@@ -132,6 +131,8 @@ def _can_be_meant() -> pl.Expr:
     Verdicts are on a whole movie, waivers on a column of all, and an undo is on the movie of the
     decision that it takes back.
     """
+    from tmdbkit.stage.waivers import WAIVERS  # and with it all rules, where somebody decided
+
     kind, tmdb_id, field = pl.col("kind"), pl.col("tmdb_id"), pl.col("field")
     return (
         pl.when(kind.is_in((*VERDICTS, "undecide")))

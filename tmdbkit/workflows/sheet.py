@@ -16,6 +16,7 @@ from tmdbkit.exceptions import UsageError
 from tmdbkit.files import atomic_write
 from tmdbkit.schema import SYSTEMS
 from tmdbkit.settings.arguments import checked
+from tmdbkit.stage.card import columns
 from tmdbkit.stage.cells import Reader, as_cells, normal
 from tmdbkit.stage.decisions import PLAIN_FIELDS, POINTS_FIELD, VOTES_FIELD, standing
 from tmdbkit.stage.fitting import fitting
@@ -46,7 +47,7 @@ def export_sheet(stage: Stage, path: str | Path) -> int:
 
     Ratings that a push withholds are in it, for they are those that want correcting.
     """
-    file, table = file_to_write(path), _table(stage)
+    file, table = file_to_write(path), stage.table(raw=True).select(pl.exclude(EXPORT))
     stage.store.marker.begin()
     cells = as_cells(table).with_columns(pl.lit(stage.store.exports.keep(table)).alias(EXPORT))
     with reading(str(path), "written"), atomic_write(file) as aside:
@@ -86,10 +87,6 @@ def read_sheet(stage: Stage, path: str | Path) -> PendingDecisions:
             if column in rows.columns and column != "tmdb_id":
                 found.compare(rows, exported, column)
     return found.pending(unknown)
-
-
-def _table(stage: Stage) -> pl.DataFrame:
-    return stage.table(raw=True).select(pl.exclude(EXPORT))
 
 
 def _read(path: Path, title: str) -> tuple[pl.DataFrame, Reader]:
@@ -142,7 +139,8 @@ class _Found:
     def __post_init__(self) -> None:
         self._standing = standing(self.stage.decisions())  # before the values that it sets
         self._corrected, self._by = by_key(self._standing), who_works_on(self.stage)
-        self._now = _table(self.stage)
+        names = [name for name in columns() if name == "tmdb_id" or name in CORRECTED]
+        self._now = self.stage.store.look_up(names)
         self._places = {tmdb_id: row for row, tmdb_id in enumerate(self._now["tmdb_id"])}
 
     def refuse(self, row: int, why: str) -> None:

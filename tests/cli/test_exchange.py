@@ -17,6 +17,8 @@ from tmdbkit.review import ReviewQueue
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def stage() -> Stage:

@@ -204,6 +204,7 @@ def pushed(demo_made_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("line", LINES.values(), ids=LINES)
 def test_what_goes_well_has_the_same_keys_in_the_same_order(
     line: str,
@@ -225,6 +226,7 @@ def test_what_goes_well_has_the_same_keys_in_the_same_order(
     assert told["exit"] in (0, 1)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("log", ["payloads", "ratings"])
 @pytest.mark.parametrize("line", LINES.values(), ids=LINES)
 def test_a_damaged_part_of_the_stage_still_ends_with_the_object(

@@ -14,6 +14,8 @@ from tmdbkit.cli.main import main
 if TYPE_CHECKING:
     from tmdbkit import Stage
 
+pytestmark = pytest.mark.once
+
 
 def film(tmdb_id: int, title: str, imdb_id: str, year: int, original: str = "") -> dict[str, Any]:
     return payload(

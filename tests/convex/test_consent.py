@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.once
 
+LARGE = pytest.mark.large  # what differs by the verb alone
+
 KEYS = {"dev": "dev:tmdbkit-tests|0123456789abcdef", "prod": "prod:tmdbkit-tests|0123456789abcdef"}
 
 
@@ -81,8 +83,13 @@ CHANGES = {
 @pytest.mark.parametrize(
     ("deployed", "verb", "answer"),
     [
-        *(("prod", verb, "tmdbkit-tests\n") for verb in CHANGES),
-        *(("dev", verb, "y\n") for verb in ("delete", "undo")),
+        *(("prod", verb, "tmdbkit-tests\n") for verb in ("delete", "push")),
+        *(
+            pytest.param("prod", verb, "tmdbkit-tests\n", marks=LARGE)
+            for verb in ("undo", "import")
+        ),
+        ("dev", "undo", "y\n"),
+        pytest.param("dev", "delete", "y\n", marks=LARGE),
     ],
     indirect=["deployed"],
 )
@@ -119,8 +126,8 @@ def test_whatever_is_no_terminal_is_nobody(
         ("prod", ("delete", "1", "--yes"), [2]),
         ("prod", ("undo", "--yes"), [1]),
         ("prod", ("push", "--yes"), [1, 2, 3]),
-        ("dev", ("delete", "1", "--yes"), [2]),
-        ("dev", ("undo", "--yes"), [1]),
+        pytest.param("dev", ("delete", "1", "--yes"), [2], marks=LARGE),
+        pytest.param("dev", ("undo", "--yes"), [1], marks=LARGE),
         ("dev", ("push",), [1, 2, 3]),
     ],
     indirect=["deployed"],

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.once
 
+LARGE = pytest.mark.large  # what is one more of a kind
+
 Run = Any
 KEY = "dev:tmdbkit-tests|0123456789abcdef"
 
@@ -307,12 +309,12 @@ def logged(tmp_path: Path) -> Callable[..., list[str]]:
     "parts",
     [
         {"before": "{oops"},
-        {"before": "[1]"},
-        {"before": "5"},
+        pytest.param({"before": "[1]"}, marks=LARGE),
+        pytest.param({"before": "5"}, marks=LARGE),
         {"after": "null"},
         {"kind": "update", "outcome": None, "before": "{oops"},
-        {"kind": "update", "outcome": None, "after": '"text"'},
-        {"kind": "update", "outcome": None, "before": "[" * 9999},
+        pytest.param({"kind": "update", "outcome": None, "after": '"text"'}, marks=LARGE),
+        pytest.param({"kind": "update", "outcome": None, "before": "[" * 9999}, marks=LARGE),
         {"kind": "merge", "outcome": None},
         {"kind": "update", "outcome": "merged"},
     ],

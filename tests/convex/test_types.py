@@ -72,10 +72,13 @@ def test_they_compile_in_an_app_with_nothing_but_movies(tmp_path: Path, convex: 
     "movies",
     [
         "v.any()",
-        "v.union(v.object({ tmdb_id: v.number() }), v.object({ title: v.string() }))",
+        pytest.param(
+            "v.union(v.object({ tmdb_id: v.number() }), v.object({ title: v.string() }))",
+            marks=pytest.mark.large,
+        ),
         "{ movie_id: v.number() }",
         "{ tmdb_id: v.int64(), genres: v.array(v.id('genres')) }",
-        "v.record(v.string(), v.any())",
+        pytest.param("v.record(v.string(), v.any())", marks=pytest.mark.large),
     ],
 )
 def test_no_table_of_movies_stops_the_apps_deploy(tmp_path: Path, movies: str) -> None:

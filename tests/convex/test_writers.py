@@ -153,7 +153,7 @@ main(words)
     ("moment", "there"),
     [
         *((moment, "an export") for moment in ("lock", "middle", "rename", "written", "log")),
-        *((moment, "nothing") for moment in ("middle", "log")),
+        *(pytest.param(moment, "nothing", marks=pytest.mark.large) for moment in ("middle", "log")),
     ],
 )
 def test_after_a_kill_at_any_moment_of_a_flush_log_and_zip_agree_and_an_undo_restores_it(

@@ -198,10 +198,10 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says i
     ("service", "attack", "said"),
     [
         ("tmdb", "bomb", "sends more than 32 MiB"),
-        ("tmdb", "pages", "answered 10000"),
+        pytest.param("tmdb", "pages", "answered 10000", marks=pytest.mark.large),
         ("convex", "pages", "answer as those of another version"),
         ("imdb", "bomb", "it has a line of more than 1 MiB"),
-        ("imdb", "endless", "sends more than"),
+        pytest.param("imdb", "endless", "sends more than", marks=pytest.mark.large),
     ],
 )
 def test_no_server_fills_the_memory(service: str, attack: str, said: str) -> None:

@@ -48,7 +48,11 @@ def tree(folder: Path) -> dict[str, bytes]:
     ("way", "gone"),
     [
         *((way, ("movies", "failures")) for way in WAYS),
-        *(("no permission", gone) for gone in ((), ("movies",), ("old rows",))),
+        ("no permission", ("old rows",)),
+        *(
+            pytest.param("no permission", gone, marks=pytest.mark.large)
+            for gone in ((), ("movies",))
+        ),
     ],
 )
 def test_a_stage_that_nothing_is_written_to_is_read_whole(

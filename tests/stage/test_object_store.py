@@ -16,6 +16,7 @@ from tmdbkit import ConvexSnapshot, Settings, Stage, check, push, stage_movies
 from tmdbkit.cli.main import main
 from tmdbkit.exceptions import StageError
 from tmdbkit.review import ReviewQueue
+from tmdbkit.stage.decisions import decision
 from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.log import Log
 from tmdbkit.stage.storage import root_of
@@ -162,6 +163,18 @@ def test_staging_review_check_and_push_work_there(
     pushed = push(stage, ConvexSnapshot(tmp_path / "snapshot"))
     assert pushed.created == 118
     assert stage.status()["pushed"] == 118
+
+
+def test_decisions_are_read_anew_where_an_object_of_as_many_bytes_took_ones_place(
+    stage: Stage,
+) -> None:
+    log = stage.store.decisions
+    found = []
+    for tmdb_id in (1, 2):  # within a second, which is all that a store's times tell
+        made = decision(tmdb_id, "hold", name="d", by="Ann", at=T0)
+        log.append(made, name="d0")
+        found += stage.decisions()["tmdb_id"].to_list()
+    assert found == [1, 2]
 
 
 def test_two_processes_that_write_and_compact_at_once_lose_nothing(stage: Stage) -> None:

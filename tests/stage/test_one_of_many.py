@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
 from tests.stage.conftest import T0, answers, payload
 from tmdbkit import Stage
-from tmdbkit.exceptions import NoSuchMovie, StageError
+from tmdbkit.exceptions import NoSuchMovie, PassedOver, StageError
 from tmdbkit.stage import decisions
 from tmdbkit.stage.decisions import IN_VIEW, decision, judged, unreadable
 from tmdbkit.stage.tables import DECISIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 
 def verdict(tmdb_id: int, name: str, text: str = "") -> pl.DataFrame:
@@ -90,3 +96,49 @@ def test_decisions_are_read_anew_where_somebody_or_a_disk_changed_them(stage: St
     last.write_bytes(b"")
     with pytest.raises(StageError, match=last.name):
         stage.decisions()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda frame: frame.drop_in_place("note"),
+        lambda frame: frame.extend(frame.clone()),
+        lambda frame: frame.__setitem__((0, "tmdb_id"), 77),
+        lambda frame: frame.insert_column(0, pl.Series("mine", [1])),
+        lambda frame: setattr(frame, "columns", [name.upper() for name in frame.columns]),
+    ],
+    ids=["drop", "extend", "set", "insert", "rename"],
+)
+def test_what_somebody_makes_of_the_decisions_that_he_was_given_is_his_alone(
+    change: Callable[[pl.DataFrame], object], stage: Stage
+) -> None:
+    stage.store.add_decisions(verdict(1, "d1"))
+    for _ in range(2):  # what was read, and what was remembered
+        change(stage.decisions())
+        assert stage.decisions().rows() == verdict(1, "d1").rows()
+        assert stage.decisions().schema == DECISIONS
+
+
+def test_a_decision_that_nobody_understands_is_said_on_each_read(stage: Stage) -> None:
+    unknown = verdict(2, "d2").with_columns(kind=pl.lit("bless"))
+    stage.store.add_decisions(pl.concat([verdict(1, "d1"), unknown]))
+    for _ in range(3):
+        with pytest.warns(PassedOver, match="bless of movie 2"):
+            assert stage.decisions()["decision"].to_list() == ["d1"]
+
+
+def test_a_file_of_decisions_is_read_anew_where_another_has_its_bytes_and_its_time(
+    stage: Stage, tmp_path: Path
+) -> None:
+    other = Stage(tmp_path / "other")
+    files = []
+    for tmdb_id, one in enumerate((stage, other), 1):
+        one.store.add_decisions(verdict(tmdb_id, "d1"))
+        assert one.decisions()["tmdb_id"].to_list() == [tmdb_id]
+        [source] = [one.store.decisions.source(part) for part in one.store.decisions.parts()]
+        files.append(source)
+    mine, theirs = map(os.stat, files)
+    assert mine.st_size == theirs.st_size
+    os.replace(files[1], files[0])
+    os.utime(files[0], ns=(mine.st_atime_ns, mine.st_mtime_ns))
+    assert stage.decisions()["tmdb_id"].to_list() == [2]

@@ -25,11 +25,12 @@ LONGEST_MESSAGE = 160
 
 @dataclass(frozen=True)
 class Entry:
-    """A file: its name, its bytes, and when it was written."""
+    """A file: its name, its bytes, when it was written, and what is another with each content."""
 
     name: str
     size: int
     written_at: datetime
+    mark: str
 
 
 class Root(Protocol):
@@ -129,7 +130,8 @@ class Folder:
                 with suppress(FileNotFoundError):
                     facts = file.stat()
                     at = datetime.fromtimestamp(facts.st_mtime, UTC)
-                    found.append(Entry(file.name, facts.st_size, at))
+                    mark = str(facts.st_ctime_ns)  # nobody sets that back
+                    found.append(Entry(file.name, facts.st_size, at, mark))
         return found
 
     def names_after(self, name: str) -> list[str]:
@@ -217,7 +219,10 @@ class Bucket:
         with _speaking(self.full):
             listed = self._store.list_with_delimiter(self._prefix or None)["objects"]
         return [
-            Entry(item["path"].rpartition("/")[2], item["size"], item["last_modified"])
+            Entry(
+                *(item["path"].rpartition("/")[2], item["size"], item["last_modified"]),
+                mark=item["e_tag"] or "",
+            )
             for item in listed
         ]
 

@@ -54,6 +54,12 @@ def test_an_id_is_read_by_itself_or_from_an_address(word: str, found: int | str 
         ({"tmdb": ["75", "75"], "imdb_id": ["tt0133093", None]}, ["tt0133093", None]),
         ({"tmdb": ["11", "13", "62"]}, ["11", "13", "62"]),  # three of the oldest there
         ({"tmdb_id": ["5", "6"]}, ["5", "6"]),
+        ({"tmdb": ["5"]}, ["5"]),  # alone it rates nothing
+        ({"TMDB": ["5", "6", "9"]}, ["5", "6", "9"]),
+        ({"tmdb": ["62", "62", "11"]}, ["62", "62", "11"]),
+        ({"tmdb": ["7", "nan", "8"], "id": ["603", "604", "605"]}, ["603", "604", "605"]),
+        ({"imdb": ["5", "tt0133093"], "title": ["a", "b"]}, [None, "tt0133093"]),
+        ({"imdb": ["imdb.com/title/tt0133093", "9"], "n": ["a", "b"]}, ["tt0133093", None]),
         ({"TMDb ID": ["603", "n/a"]}, ["603", None]),
         ({"movieId": ["1", "2"], "imdbId": ["0133093", "0234215"]}, ["tt0133093", "tt0234215"]),
         ({"Year": ["1999", "2003"], "Const": ["tt0133093", ""]}, ["tt0133093", None]),

@@ -140,7 +140,7 @@ def id_columns(
     found = []
     for of in ("tmdb", "imdb"):
         column = first_named(table.columns, ID_NAMES[of])
-        if column and not _are_points(table[column]) and _is_of(table, column, of):
+        if column and not _has_points(table, column) and _is_of(table, column, of):
             found.append((column, of))
     for column in table.columns if not found else ():
         is_named = key_of(column) in ID_NAMES[""] or table.columns == [PLAIN]
@@ -156,11 +156,16 @@ def _is_of(table: pl.DataFrame, column: str, of: str) -> bool:
     return of in _whose(table[column]) or (has_one and key_of(column) != of)
 
 
-def _are_points(values: pl.Series) -> bool:
-    """Tell whether a column called `tmdb` has ratings in whole numbers: up to 10, or repeated."""
-    numbers = values.cast(pl.Float64, strict=False).drop_nulls()
+def _has_points(table: pl.DataFrame, column: str) -> bool:
+    """Tell whether a column called `tmdb` has ratings in whole numbers: up to 10, or repeated.
+
+    One that stands alone, with nothing that it could rate, or has an id beyond doubt has none.
+    """
+    numbers = table[column].cast(pl.Float64, strict=False)
+    numbers = numbers.filter(numbers.is_finite())
     highest = 10 if numbers.is_unique().all() else 100
-    return key_of(values.name) in SITES and bool((numbers <= highest).all()) and len(numbers) > 0
+    may_rate = key_of(column) in SITES and table.width > 1 and not _marks_ids(table[column])
+    return may_rate and bool((numbers <= highest).all()) and len(numbers) > 0
 
 
 def ids_in(table: pl.DataFrame, columns: Iterable[Named]) -> pl.Series:

@@ -85,6 +85,25 @@ def test_a_movie_is_found_by_the_title_that_somebody_set(stage: Stage) -> None:
     assert stage["alpha two"].title == "Alpha Two"
 
 
+@pytest.mark.parametrize(
+    ("mistyped", "meant"),
+    [
+        ("Sen to Chihiro no Kamikakshi", "Spirited Away"),
+        ("leon le profesionnel", "Léon"),
+        ("Spirited Awya", "Spirited Away"),
+        ("LÉOON", "Léon"),
+    ],
+)
+def test_a_mistyped_title_is_answered_with_the_movie_of_which_it_is_any(
+    mistyped: str, meant: str, stage: Stage
+) -> None:
+    titles = {"Spirited Away": "Sen to Chihiro no Kamikakushi", "Léon": "Leon: Le Professionnel"}
+    for tmdb_id, (title, original) in enumerate(titles.items(), 1):
+        stage.store.add(answers((tmdb_id, payload(tmdb_id, title, original_title=original), T0)))
+    with pytest.raises(NoSuchMovie, match=f"did you mean {meant} "):
+        stage.id_of(mistyped)
+
+
 def test_decisions_are_read_anew_where_somebody_or_a_disk_changed_them(stage: Stage) -> None:
     folder = stage.store.root.folder
     assert folder is not None

@@ -75,9 +75,10 @@ def _meant(text: str, rows: Like) -> list[str]:
     if near.is_empty() and id_in(word) is None:
         first, last = len(word) - MISTYPED, len(word) + MISTYPED
         as_long = rows(pl.any_horizontal(_TITLES.str.len_chars().is_between(first, last))).collect()
-        title = pl.col("title").str.to_lowercase()
-        alike = get_close_matches(word, as_long.select(title.unique())["title"], MOST, ALIKE)
-        near = as_long.filter(title.is_in(alike)).sort("tmdb_id").head(MOST)
+        titles = pl.concat(as_long.select(_TITLES)).drop_nulls().unique()
+        alike = get_close_matches(word, titles, MOST, ALIKE)
+        has_one = pl.any_horizontal(_TITLES.is_in(alike))
+        near = as_long.filter(has_one).sort("tmdb_id").head(MOST)
     return [_named(row) for row in near.iter_rows(named=True)]
 
 

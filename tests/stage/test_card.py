@@ -10,6 +10,7 @@ import pytest
 from tmdbkit import transform
 from tmdbkit.demo import RECORDED_AT, sample_payloads
 from tmdbkit.display import cover, draw_bar, draw_facts, draw_share
+from tmdbkit.quality import FINDINGS
 from tmdbkit.schema import SYSTEMS
 from tmdbkit.stage.card import MovieCard, flat
 
@@ -164,3 +165,9 @@ def test_facts_are_escaped_and_readable_in_every_theme() -> None:
     assert "&amp; &quot;&#x27;" in html
     assert set(re.findall(r"<(\w+)", html)) == {"div"}
     assert not re.search(r"[;\"\s](background|color)[-\w]*:", html)
+
+
+def test_of_a_card_that_nobody_judges_the_findings_are_a_table_of_none() -> None:
+    findings = card().findings
+    assert findings.schema == FINDINGS
+    assert findings.filter(severity="error")["rule"].to_list() == []

@@ -95,7 +95,7 @@ class MovieCard:
     row: dict[str, Any]
     picture: Path | None = None
     online: bool = True
-    judge: Callable[[], pl.DataFrame] = pl.DataFrame
+    judge: Callable[[], pl.DataFrame] | None = None
 
     @property
     def title(self) -> str:
@@ -111,7 +111,11 @@ class MovieCard:
     @cached_property
     def findings(self) -> pl.DataFrame:
         """What the rules find that look at one movie; those of whole columns need `check`."""
-        return self.judge()
+        if self.judge is not None:
+            return self.judge()
+        from tmdbkit.quality import FINDINGS  # and with it all rules, where somebody asks for them
+
+        return FINDINGS.to_frame()
 
     def heading(self) -> str:
         """Return title and year."""

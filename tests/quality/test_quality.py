@@ -572,6 +572,38 @@ def test_a_rule_that_polars_cannot_compute_is_named_in_one_line(wrong: pl.Expr) 
         tmdbkit.check(tmdbkit.sample(), rules=[*RULES, rule])
 
 
+FAR_OFF = pl.lit(2**62).cast(pl.Datetime("ms")).dt.strftime("%Y")  # of which polars panics
+NO_DATE = pl.col("title").str.to_date()
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong"),
+    [
+        ("expression", FAR_OFF == "1999"),
+        *((part, NO_DATE) for part in ("value", "why", "degree", "of_column")),
+        ("value", FAR_OFF),
+        ("value", pl.col("genres")),
+        ("value", pl.col("title").head(2)),
+        ("proposal", (pl.lit("title"), NO_DATE)),
+    ],
+    ids=str,
+)
+def test_a_rule_of_which_any_part_cannot_be_computed_is_named(part: str, wrong: Any) -> None:
+    parts = {"expression": pl.col("title").is_not_null(), "value": pl.lit(""), part: wrong}
+    rule = Rule("mine", "warning", "It is wrong", of="movie", **parts)
+    other = replace(rule, name="other", expression=pl.col("title") > 5)
+    with pytest.raises(UsageError, match=r"^the rule mine cannot be looked at: [^\n]+$"):
+        tmdbkit.check(tmdbkit.sample(), rules=[*RULES, rule, other])
+
+
+def test_what_is_wrong_with_a_rules_pattern_is_said() -> None:
+    rule = Rule(
+        "mine", "warning", "It is wrong", pl.col("title").str.contains("["), "movie", pl.lit("")
+    )
+    with pytest.raises(UsageError, match=r"mine cannot be looked at: .*unclosed character class"):
+        tmdbkit.check(tmdbkit.sample(), rules=[rule])
+
+
 def test_two_rules_of_one_name_are_one_clear_line() -> None:
     with pytest.raises(UsageError, match="far_off is the name of two rules"):
         tmdbkit.check(table(movie()), rules=[*RULES, replace(RULES[0], name="far_off")])

@@ -51,7 +51,7 @@ def find(
         columns: What `ratings.columns.explain` says of the columns, where these are some of many.
 
     Raises:
-        UsageError: A rule of one's own compares what cannot be compared.
+        UsageError: A rule of one's own cannot be computed.
     """
     order = {rule.name: place for place, rule in enumerate(rules)}
     rows = {
@@ -83,9 +83,9 @@ def _found(rows: pl.DataFrame, rules: Sequence[Rule]) -> list[pl.DataFrame]:
     able = [rule for rule in rules if rule.needs() <= set(rows.columns)]
     try:
         return _found_together(rows, able)
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         if len(able) == 1:
-            said = str(error).partition("\n")[0]
+            said = " ".join(str(error).partition("\n\n")[0].split())  # then it says where
             raise UsageError(f"the rule {able[0].name} cannot be looked at: {said}") from error
     return [found for rule in able for found in _found(rows, [rule])]  # one of them is wrong
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -161,3 +161,25 @@ def test_a_file_of_decisions_is_read_anew_where_another_has_its_bytes_and_its_ti
     os.replace(files[1], files[0])
     os.utime(files[0], ns=(mine.st_atime_ns, mine.st_mtime_ns))
     assert stage.decisions()["tmdb_id"].to_list() == [2]
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"at": ["2026-01-01T00:00:00Z"]},
+        {"at": ["2026-01-01"], "mine": [1]},
+        {"tmdb_id": [5.0]},
+        {"kind": pl.Series(["hold"], dtype=pl.Categorical)},
+        {"tmdb_id": pl.Series([5], dtype=pl.UInt8)},
+    ],
+    ids=lambda others: " ".join(others),
+)
+def test_a_file_of_decisions_in_whose_place_another_program_wrote_one_is_read(
+    others: dict[str, Any], stage: Stage
+) -> None:
+    stage.store.add_decisions(verdict(1, "d1"))
+    assert stage.decisions()["tmdb_id"].to_list() == [1]
+    [part] = stage.store.decisions.parts()
+    theirs = pl.DataFrame({"tmdb_id": [5], "kind": ["hold"], **others})
+    theirs.write_parquet(stage.store.decisions.source(part))
+    assert stage.decisions().select("tmdb_id", "kind").rows() == [(5, "hold")]

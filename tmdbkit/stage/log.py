@@ -109,10 +109,11 @@ class Log:
         self.damaged: dict[str, str] = {}  # what the last compaction left out, and why
         self._kept = kept
         self._age = age
-        self._footers: dict[str, dict[str, str]] = {}  # of merged parts; none ever changes
+        self._footers: dict[str, dict[str, str]] = {}  # of merged parts
         self._manifests: dict[str, frozenset[str]] = {}
         self._mixed = mixed
         self._strange: dict[str, set[str]] = {}
+        self._listed: dict[str, Entry] = {}
 
     def append(
         self, rows: pl.DataFrame, *, name: str | None = None, tags: dict[str, str] | None = None
@@ -155,6 +156,7 @@ class Log:
         """Look at what is there, once."""
         entries = self.root.entries()
         files, named = _with_suffix(entries, ".parquet"), _with_suffix(entries, parts.SUFFIX)
+        self._forget_replaced(files)
         found = {part: parts.merged_of(self._footer(part)) for part in files if _is_merged(part)}
         return Listing(
             files,
@@ -162,6 +164,13 @@ class Log:
             {part: self._manifest(part) for part in named},
             [entry for entry in entries if is_aside(entry.name)],
         )
+
+    def _forget_replaced(self, files: dict[str, Entry]) -> None:
+        """Forget what was read of files in whose place others stand by now."""
+        for part in [n for n, entry in files.items() if self._listed.get(n, entry) != entry]:
+            self._footers.pop(part, None)
+            self._strange.pop(part, None)
+        self._listed = files
 
     def remove(self, parts: Collection[str]) -> None:
         """Delete parts: for a log that is made from another, and follows it."""

@@ -51,7 +51,10 @@ ASKED = {
         "Decisions": "approve, review, correction",
     },
     "session.md": {"The session": "rate limit, too many requests, throttling, cache, proxy, retry"},
-    "settings.md": {"Keys": "convex key permissions, deploy key, permissions, secrets"},
+    "settings.md": {
+        "Settings": "convex key permissions, deploy key, permissions",
+        "Keys": "keys, secrets",
+    },
     "stage.md": {
         "Its language": "german, translation",
         "Where it is": "where is the stage, folder",

@@ -22,7 +22,7 @@ from tmdbkit import Stage, sample
 from tmdbkit.cli.completion import FILES, VALUES
 from tmdbkit.cli.grammar import ORDER
 from tmdbkit.cli.main import main, parser
-from tmdbkit.cli.table import aligned
+from tmdbkit.cli.table import _width, aligned
 from tmdbkit.review import ReviewQueue
 
 from .terminal import COMMAND
@@ -234,6 +234,16 @@ def test_a_table_is_as_wide_as_the_terminal_at_most(folder: Path, columns: int) 
     assert len(told) == 32  # the names, 30 movies, and how many there are
     assert max(map(len, told[:-1])) <= columns
     assert told[-1] == "30 of 96 movies; --limit 96 shows all"
+
+
+@pytest.mark.parametrize("columns", [60, 62, 80, 81, 100])
+def test_a_line_with_a_title_of_two_columns_a_sign_is_folded_between_words(
+    folder: Path, columns: int
+) -> None:
+    told = on_terminal(["check", "--stage", str(folder)], columns, NO_COLOR="1")
+    assert max(map(_width, told.splitlines())) <= columns
+    assert "\0" not in told
+    assert "架空の猫は夜を測る (900000001): Letterboxd 7.2 of 5" in " ".join(told.split())
 
 
 def test_signs_of_two_columns_are_counted_as_two(

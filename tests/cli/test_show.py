@@ -19,15 +19,16 @@ import polars as pl
 import pytest
 
 from tmdbkit import Stage, sample
-from tmdbkit.cli.completion import VALUES
+from tmdbkit.cli.completion import FILES, VALUES
 from tmdbkit.cli.grammar import ORDER
 from tmdbkit.cli.main import main, parser
-from tmdbkit.cli.table import aligned
+from tmdbkit.cli.table import _width, aligned
 from tmdbkit.review import ReviewQueue
 
 from .terminal import COMMAND
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 RED, GREEN, YELLOW, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
@@ -235,6 +236,16 @@ def test_a_table_is_as_wide_as_the_terminal_at_most(folder: Path, columns: int) 
     assert told[-1] == "30 of 96 movies; --limit 96 shows all"
 
 
+@pytest.mark.parametrize("columns", [60, 62, 80, 81, 100])
+def test_a_line_with_a_title_of_two_columns_a_sign_is_folded_between_words(
+    folder: Path, columns: int
+) -> None:
+    told = on_terminal(["check", "--stage", str(folder)], columns, NO_COLOR="1")
+    assert max(map(_width, told.splitlines())) <= columns
+    assert "\0" not in told
+    assert "架空の猫は夜を測る (900000001): Letterboxd 7.2 of 5" in " ".join(told.split())
+
+
 def test_signs_of_two_columns_are_counted_as_two(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,7 +281,18 @@ def test_there_are_no_colours_in_a_pipe(folder: Path) -> None:
     assert "\x1b" not in done.stdout + done.stderr
 
 
+def test_what_a_check_says_is_whole(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["check", "--stage", str(folder)])
+    told = capsys.readouterr().out
+    assert "O… (900000011): Letterboxd 32 of 5, The points are not on the system's scale\n" in told
+    assert "…\n" not in told
+
+
 # What there is.
+
+
+def verbs() -> dict[str, argparse.ArgumentParser]:
+    return next(a.choices for a in parser()._actions if isinstance(a.choices, dict))
 
 
 def test_a_bare_command_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -281,13 +303,30 @@ def test_a_bare_command_says_what_there_is(capsys: pytest.CaptureFixture[str]) -
 def test_commands_are_said_in_the_order_of_the_work_and_those_for_upkeep_apart(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    verbs = next(a.choices for a in parser()._actions if isinstance(a.choices, dict))
+    there = verbs()
     main([])
     told = capsys.readouterr().out
-    places = [told.index(f"\n  {n} ") for names in ORDER.values() for n in names if n in verbs]
+    places = [told.index(f"\n  {n} ") for names in ORDER.values() for n in names if n in there]
     assert places == sorted(places)
-    assert len(places) == len(verbs)
+    assert len(places) == len(there)
     assert told.index("maintenance:") < told.index("\n  compact ")
+
+
+@pytest.mark.parametrize("columns", ["72", "80", "100", "120"])
+def test_no_help_breaks_an_option_in_two(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    for verb in verbs().values():
+        assert re.findall(r"^.*\w-$", verb.format_help(), re.MULTILINE) == []
+
+
+def test_every_option_says_what_it_does() -> None:
+    silent = [
+        f"{name} {action.option_strings}"
+        for name, verb in verbs().items()
+        for action in verb._actions
+        if action.option_strings and not action.help
+    ]
+    assert silent == []
 
 
 # Completion, as a shell asks for it.
@@ -337,6 +376,31 @@ def test_the_shell_completes(line: str, found: list[str], shell: str, tmp_path: 
     assert completed(line, tmp_path, shell) == found
 
 
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("tmdbkit show --year ", []),
+        ("tmdbkit show --text f", []),
+        ("tmdbkit stage f", []),
+        ("tmdbkit delete --max ", []),
+        ("tmdbkit undo f", []),
+        ("tmdbkit refresh --older-than ", []),
+        ("tmdbkit apply f", ["films.csv"]),
+        ("tmdbkit push --plan=f", ["--plan=films.csv"]),
+        ("tmdbkit plan --snapshot reh", ["rehearsal/"]),
+        ("tmdbkit status --stage reh", ["rehearsal/"]),
+        ("tmdbkit functions reh", ["rehearsal/"]),
+    ],
+)
+def test_files_are_completed_where_a_file_or_a_folder_is_meant_and_nowhere_else(
+    line: str, found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "films.csv").touch()
+    (tmp_path / "rehearsal").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert completed(line, tmp_path / "cache", "zsh") == found
+
+
 def test_names_are_kept_for_the_next_time(tmp_path: Path) -> None:
     first = completed("tmdbkit push --only tag", tmp_path)
     (kept,) = tmp_path.iterdir()
@@ -350,9 +414,8 @@ def test_a_folder_that_cannot_be_written_to_keeps_nobody_from_completing(tmp_pat
 
 
 def test_whatever_is_completed_is_an_option_s_value() -> None:
-    verbs = next(a.choices for a in parser()._actions if isinstance(a.choices, dict))
-    said = {action.metavar for verb in verbs.values() for action in verb._actions}
-    assert said >= VALUES.keys()
+    said = {action.metavar for verb in verbs().values() for action in verb._actions}
+    assert said >= {*VALUES, *FILES}
 
 
 def test_the_line_that_the_page_names_lets_bash_complete(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tmdbkit.review import ReviewQueue
 from tmdbkit.stage.decisions import decision
 from tmdbkit.stage.foreign import reading
 from tmdbkit.stage.log import Log
-from tmdbkit.stage.storage import root_of
+from tmdbkit.stage.storage import root_of, said_in_one_line
 
 from .conftest import T0, let_rows_be_old, movies, titles
 from .test_stage import WRITER
@@ -111,6 +111,12 @@ def test_a_new_object_comes_after_all_there_are_whatever_the_clock_says(
     monkeypatch.setattr("tmdbkit.stage.parts._now", lambda: now)
     parts = [first, *(Log(log.root, COLUMNS).append(rows(number)) for number in (2, 3))]
     assert parts == sorted(parts) == log.parts()
+
+
+def test_what_a_store_says_at_length_is_marked_where_it_is_cut() -> None:
+    told = said_in_one_line(OSError(f"error sending a request {'again ' * 40}"))
+    assert told.endswith("…")
+    assert len(told) == 160
 
 
 def test_a_damaged_object_is_one_clear_line_that_names_it(log: Log) -> None:

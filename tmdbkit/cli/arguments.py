@@ -81,7 +81,8 @@ def takes_filters(verb: argparse.ArgumentParser) -> None:
     """Let it take which movies are shown, and what of them."""
     like = verb.add_argument_group("which movies; all that is said holds")
     like.add_argument("--finding", metavar="RULE", help=f"that break a rule; {RULES}")
-    like.add_argument("--decision", choices=("approve", "hold", "reject", "none"))
+    decisions = ("approve", "hold", "reject", "none")
+    like.add_argument("--decision", choices=decisions, help="that this was decided on")
     like.add_argument("--year", type=_years, metavar="YEAR[-YEAR]", help="1999, or 1990-1999")
     like.add_argument("--text", metavar="TEXT", help="with it in titles or people")
     how = verb.add_argument_group("what of them")

@@ -29,15 +29,19 @@ VALUES = {
     "PROVIDER": "ratings.providers:BY_NAME",
     "NAME|NUMBER": "tmdb.client:LISTS",
 }
+FILES = ("FILE", "DIR", "DIR|ZIP", "DEST")
 
 
 def complete(parser: argparse.ArgumentParser) -> None:
     """Answer the shell that asks what may come next, and end the process."""
     import argcomplete
+    from argcomplete.completers import ChoicesCompleter
 
     for action in _actions(parser):
         if action.metavar in VALUES:
             action.completer = _among(VALUES[action.metavar])
+        elif action.choices is None and action.metavar not in FILES:  # a number, a day, a title
+            action.completer = ChoicesCompleter({})
     argcomplete.autocomplete(parser, always_complete_options="long")
 
 

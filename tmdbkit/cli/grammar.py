@@ -26,13 +26,18 @@ ORDER = {
 }
 
 
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Breaks lines between words: an option with a hyphen in it is one."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(text, width, break_on_hyphens=False)
+
+
 class Grammar(argparse.ArgumentParser):
     """A grammar that says in one line what is wrong, and what may have been meant."""
 
     def __init__(self, **said: Any) -> None:
-        super().__init__(
-            allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **said
-        )
+        super().__init__(allow_abbrev=False, formatter_class=Help, **said)
 
     def error(self, message: str) -> NoReturn:
         """Say it, and leave."""

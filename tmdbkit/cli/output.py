@@ -12,6 +12,7 @@ import warnings
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper, UnsupportedOperation
 from typing import TYPE_CHECKING, Any, Protocol, TextIO, cast
+from unicodedata import east_asian_width
 
 from tmdbkit.display import plain, plain_lines
 from tmdbkit.exceptions import PassedOver, SettingsWarning
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 FINE, FOUND = 0, 1  # exit statuses: all went well; finished, and something failed or was found
+FILLER = "\0"  # of what is printed nothing has one
 RED, GREEN, YELLOW = "31", "32", "33"  # as terminals number them, which choose tones that are read
 COLOURS = {
     **dict.fromkeys(("created", "staged", "approved", "pass"), GREEN),
@@ -84,13 +86,18 @@ def _folded(text: str, stream: TextIO) -> str:
     if not stream.isatty():
         return text
     width, folded = shutil.get_terminal_size().columns, []
-    for line in text.split("\n"):
+    for line in _filled(text).split("\n"):
         indent = " " * (len(line) - len(line.lstrip()) + 2)
         parts = textwrap.wrap(
             line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
         )
         folded += parts if len(line) > width else [line]
-    return "\n".join(folded)
+    return "\n".join(folded).replace(FILLER, "")
+
+
+def _filled(text: str) -> str:
+    """Return a text with a filler behind each sign that takes two columns, as those of Japanese."""
+    return "".join(sign + FILLER * (east_asian_width(sign) in "WF") for sign in text)
 
 
 def say_cells(rows: Iterable[Sequence[str]]) -> None:

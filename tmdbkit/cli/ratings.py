@@ -160,7 +160,7 @@ def check(args: argparse.Namespace) -> int:
         skipped = f" --skip {','.join(args.skip)}" if args.skip else ""
         same = f"{' --imdb' * args.imdb}{skipped}{same_source(args)}"
         shown_by = page or f"tmdbkit check --html report.html{same}"
-        say(report.text(more=f": {shown_by} shows more"))
+        say(report.text(more=f": {shown_by} shows more", width=0))
     return FOUND if counts["errors"] else FINE
 
 

@@ -123,10 +123,13 @@ class Report:
         findings = counted(self.findings.height, "finding")
         return f"{counted(len(self.rules), 'rule')} · {findings} ({parts})"
 
-    def text(self, *, more: str = " in .findings") -> str:
-        """Return it as lines; `more` says where those findings are that it only counts."""
+    def text(self, *, more: str = " in .findings", width: int = WIDTH) -> str:
+        """Return it as lines; `more` says where those findings are that it only counts.
+
+        A line is cut at `width`; at 0 it is whole, for what folds lines by itself.
+        """
         if not self.movies:  # rules that looked at nothing have not passed
-            return plain(self.verdict(), WIDTH)
+            return plain(self.verdict(), width)
         broken = [(rule, count) for rule, count in self._ranked if count]
         wide = max((len(f"{count:,}") for _, count in broken), default=0)
         lines = [self.verdict(), self._totals()]
@@ -143,7 +146,7 @@ class Report:
             lines.append(f"  {title} ({found['tmdb_id']}): {told or found['rule']}")
         if rest := self.findings.height - worst.height:
             lines.append(f"  and {rest:,} more{more}")
-        return "\n".join(plain(told, WIDTH) for told in lines)
+        return "\n".join(plain(told, width) for told in lines)
 
     def __repr__(self) -> str:
         return self.text()

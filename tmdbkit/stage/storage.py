@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from tmdbkit.display import plain
 from tmdbkit.exceptions import StageError, StopError
 from tmdbkit.files import create_bytes, make_folder, write_bytes
 
@@ -306,4 +307,4 @@ def _speaking(address: str) -> Iterator[None]:
 def said_in_one_line(error: BaseException) -> str:
     """Return the first line of what an error says, without a query, which may hold a signature."""
     first = next(iter(str(error).splitlines()), "") or type(error).__name__
-    return re.sub(r"\?\S+", "", first)[:LONGEST_MESSAGE]
+    return plain(re.sub(r"\?\S+", "", first), LONGEST_MESSAGE)

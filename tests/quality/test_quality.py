@@ -586,7 +586,6 @@ NO_DATE = pl.col("title").str.to_date()
         ("value", pl.col("title").head(2)),
         ("proposal", (pl.lit("title"), NO_DATE)),
     ],
-    ids=str,
 )
 def test_a_rule_of_which_any_part_cannot_be_computed_is_named(part: str, wrong: Any) -> None:
     parts = {"expression": pl.col("title").is_not_null(), "value": pl.lit(""), part: wrong}

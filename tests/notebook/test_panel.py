@@ -261,6 +261,20 @@ def test_a_field_that_was_left_waits_for_an_enter_of_its_own(stage: Stage) -> No
     assert [value for _, _, value in corrections(panel)] == ["9.0"]
 
 
+def test_a_value_that_a_browser_tells_after_the_click_on_correct_is_set(stage: Stage) -> None:
+    time = FakeTime()
+    panel = nb.review(stage, by="Ann", clock=time.clock)
+    click(panel, "correct")
+    assert "no value" in line(panel)
+    panel._new.value = "9"
+    assert [value for _, _, value in corrections(panel)] == ["9.0"]
+    assert "no value" not in line(panel)
+    click(panel, "correct")
+    time.sleep(2)
+    panel._new.value = "8"
+    assert len(corrections(panel)) == 1
+
+
 @pytest.mark.parametrize("name", ["approve", "hold", "reject", "back", "next", "undo"])
 def test_a_typed_value_is_dropped_by_no_other_button(
     name: str, panel: ReviewPanel, stage: Stage

@@ -34,7 +34,7 @@ LOOKING = (
 )
 # Of the buttons that decide; JupyterLab's own orange, with its white text, is hard to read.
 COLOURS = {"approve": BADGES["pass"][1], "hold": BADGES["warning"][1], "reject": BADGES["error"][1]}
-ENTERED = 1.0  # seconds within which a browser that says Enter also says what was typed
+ENTERED = 1.0  # seconds within which a browser that says Enter, or Correct, says what was typed
 TYPED = "{} is typed and not set: press Enter in its field, or Correct; or empty the field"
 DEEDS = ("approve", "hold", "reject", "accept", "next", "back", "undo", "note")
 KEYS = dict(zip("ahrpnbuw", DEEDS, strict=True))
@@ -218,6 +218,8 @@ class ReviewPanel(Panel):
 
     def _correct(self) -> None:
         field, text, note = self._field.value, self._new.value.strip(), self._note.value
+        if not text:  # a browser may tell a click, as it tells an Enter, before what was typed
+            self._entered_at = self._clock()
         value = typed(text)
         self._new.value = self._note.value = ""  # before: a person may type on meanwhile
         try:

@@ -207,7 +207,14 @@ def test_two_people_decide_by_turns_and_at_once_and_nobody_is_overruled_unseen(
 
 
 @pytest.mark.parametrize(
-    ("theme", "width"), [("Light", 1280), ("Dark", 800), ("Light", 480), ("Dark", 480)]
+    ("theme", "width"),
+    [
+        *(("Light", 1280), ("Dark", 800), ("Light", 480), ("Dark", 480)),
+        *(
+            pytest.param(*both, marks=pytest.mark.large)
+            for both in (("Dark", 1280), ("Light", 800))
+        ),
+    ],
 )
 def test_the_widgets_are_whole_in_both_themes_and_widths(
     theme: str, width: int, lab: Open, served: Served, tmp_path: Path

@@ -26,11 +26,16 @@ COMMANDS = {  # and the status that each has
     "status": 0,
     "check": 1,
     "plan --snapshot there": 0,
+    "plan --snapshot there --movie 603": 0,
     "push --snapshot there": 0,
     "verify --snapshot there": 0,
     "review --state all": 0,
     "demo": 0,
+    "stage --help": 0,
 }
+IN_WINDOWS = [("status", "cp1252"), ("check", "cp1252")]
+LARGE = [("plan --snapshot there --movie 603", "ascii"), ("stage --help", "ascii")]
+LARGE += [("status", "ascii"), ("check", "cp1252")]  # what is one more of a kind
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +56,10 @@ def run(words: str, encoding: str, typed: bytes = b"") -> tuple[int, str, str]:
 
 @pytest.mark.parametrize(
     ("words", "encoding"),
-    [*((words, "ascii") for words in COMMANDS if words != "status"), ("status", "cp1252")],
+    [
+        pytest.param(*case, marks=[pytest.mark.large] * (case in LARGE))
+        for case in (*((words, "ascii") for words in COMMANDS), *IN_WINDOWS)
+    ],
 )
 def test_a_letter_that_the_output_lacks_ends_no_command(words: str, encoding: str) -> None:
     if words.startswith("verify"):

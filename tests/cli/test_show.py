@@ -88,6 +88,7 @@ def test_a_movie_as_json_is_all_that_is_known_of_it(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
+        (["--missing", "imdb"], pl.col("imdb_points").is_null()),
         (["--missing", "tagline,imdb"], pl.col("imdb_points").is_null() & pl.col("tagline").eq("")),
         (["--missing", "directors"], pl.col("directors").list.len().eq(0)),
         (["--finding", "scale_mix_up"], pl.col("findings").list.contains("scale_mix_up")),

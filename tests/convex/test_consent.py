@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.once
 
-LARGE = pytest.mark.large  # what differs by the verb alone
+LARGE = pytest.mark.large  # what differs by the verb, or the source, alone
 
 KEYS = {"dev": "dev:tmdbkit-tests|0123456789abcdef", "prod": "prod:tmdbkit-tests|0123456789abcdef"}
 
@@ -107,7 +107,13 @@ def test_where_nobody_can_be_asked_nothing_changes(
 
 
 @pytest.mark.parametrize("deployed", ["dev"], indirect=True)
-@pytest.mark.parametrize("source", ["<&-", "</dev/null", "< <(yes)"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("<&-", "</dev/null", "< <(yes)"),
+        *(pytest.param(source, marks=LARGE) for source in ("< /dev/urandom", "<<< y")),
+    ],
+)
 def test_whatever_is_no_terminal_is_nobody(
     deployed: ConvexBackend, pushed: Path, source: str
 ) -> None:

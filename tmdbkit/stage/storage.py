@@ -26,7 +26,7 @@ LONGEST_MESSAGE = 160
 
 @dataclass(frozen=True)
 class Entry:
-    """A file: its name, its bytes, when it was written, and what is another with each content."""
+    """A file: its name, its bytes, when it was written, and a mark that moves with its content."""
 
     name: str
     size: int
